@@ -1,0 +1,64 @@
+#include <gtest/gtest.h>
+
+#include "base/crypto.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/seeded_secret_source.h"
+#include "base/socket_address.h"
+#include "base/time.h"
+
+namespace atrium {
+namespace {
+
+TEST(Sids, carry_their_prefix_and_differ) {
+  SeededSecretSource secrets(1);
+  const std::string a = secrets.sid("RM_"), b = secrets.sid("RM_");
+  EXPECT_EQ(a.size(), 20u);
+  EXPECT_EQ(a.substr(0, 3), "RM_");
+  EXPECT_NE(a, b);
+}
+
+TEST(Base64, refuses_what_is_not_canonical) {
+  EXPECT_EQ(base64(as_bytes("f")), "Zg==");
+  EXPECT_TRUE(from_base64("Zg==").has_value());
+  EXPECT_TRUE(from_base64("Zg").has_value());
+  EXPECT_FALSE(from_base64("Zh==").has_value());  // trailing bits set
+  EXPECT_FALSE(from_base64("Z").has_value());
+  EXPECT_FALSE(from_base64("Zg=").has_value());
+  EXPECT_FALSE(from_base64("Z-==").has_value());
+  EXPECT_TRUE(from_base64url("_-8").has_value());
+}
+
+TEST(IpAddresses, are_printed_as_rfc5952_says_and_read_back) {
+  for (const char* text : {"127.0.0.1", "192.0.2.7", "::1", "::", "2001:db8::1", "fe80::1:0:0:1",
+                           "2001:db8:0:1:1:1:1:1"}) {
+    auto address = IpAddress::parse(text);
+    ASSERT_TRUE(address.has_value()) << text;
+    EXPECT_EQ(address->text(), text);
+  }
+  for (const char* text : {"", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4.5", ":", ":::", "1::2::3", "12345::",
+                           "1:2:3:4:5:6:7:8:9", "g::1", "1:2:3:4:5:6:7:"})
+    EXPECT_FALSE(IpAddress::parse(text).has_value()) << text;
+}
+
+TEST(Bytes, reader_stops_at_its_end) {
+  const Bytes data{1, 2, 3};
+  ByteReader reader(data);
+  EXPECT_EQ(reader.u16().value(), 0x0102);
+  EXPECT_FALSE(reader.u16().has_value());
+  EXPECT_EQ(reader.u8().value(), 3);
+  EXPECT_FALSE(reader.u8().has_value());
+}
+
+TEST(Bytes, writer_says_when_it_did_not_fit) {
+  std::array<uint8_t, 3> room{};
+  ByteWriter writer(room);
+  writer.u16(0x0102);
+  EXPECT_TRUE(writer.ok());
+  writer.u16(3);
+  EXPECT_FALSE(writer.ok());
+  EXPECT_EQ(writer.position(), 2u);
+}
+
+}  // namespace
+}  // namespace atrium

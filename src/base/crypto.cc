@@ -1,0 +1,131 @@
+#include "base/crypto.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include "base/secret_source.h"
+
+namespace atrium {
+namespace {
+
+constexpr char kStandard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+std::string encode64(ByteView data, const char* alphabet, bool pad) {
+  std::string out;
+  out.reserve((data.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < data.size(); i += 3) {
+    const size_t left = data.size() - i;
+    const uint32_t group = (uint32_t{data[i]} << 16) | (left > 1 ? uint32_t{data[i + 1]} << 8 : 0) |
+                           (left > 2 ? uint32_t{data[i + 2]} : 0);
+    out.push_back(alphabet[group >> 18]);
+    out.push_back(alphabet[(group >> 12) & 63]);
+    if (left > 1) out.push_back(alphabet[(group >> 6) & 63]);
+    if (left > 2) out.push_back(alphabet[group & 63]);
+    if (pad && left < 3) out.append(3 - left, '=');
+  }
+  return out;
+}
+
+int value64(char c, bool url) {
+  if (c >= 'A' && c <= 'Z') return c - 'A';
+  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+  if (c >= '0' && c <= '9') return c - '0' + 52;
+  if (c == (url ? '-' : '+')) return 62;
+  if (c == (url ? '_' : '/')) return 63;
+  return -1;
+}
+
+std::optional<Bytes> decode64(std::string_view text, bool url) {
+  const size_t full = text.size();
+  while (!text.empty() && text.back() == '=') text.remove_suffix(1);
+  const size_t padding = full - text.size();
+  if (padding > 2 || (padding != 0 && full % 4 != 0) || text.size() % 4 == 1) return std::nullopt;
+  Bytes out;
+  out.reserve(text.size() * 3 / 4);
+  uint32_t group = 0;
+  int bits = 0;
+  for (char c : text) {
+    const int value = value64(c, url);
+    if (value < 0) return std::nullopt;
+    group = (group << 6) | static_cast<uint32_t>(value);
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out.push_back(static_cast<uint8_t>(group >> bits));
+    }
+  }
+  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;  // trailing bits must be zero: one text per value
+  return out;
+}
+
+}  // namespace
+
+Sha256 sha256(ByteView data) {
+  Sha256 out{};
+  SHA256(data.data(), data.size(), out.data());
+  return out;
+}
+
+Sha256 hmac_sha256(ByteView key, ByteView data) {
+  Sha256 out{};
+  unsigned int length = 0;
+  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(),
+             out.data(), &length) != nullptr);
+  return out;
+}
+
+std::array<uint8_t, 20> hmac_sha1(ByteView key, ByteView data) {
+  std::array<uint8_t, 20> out{};
+  unsigned int length = 0;
+  CHECK(HMAC(EVP_sha1(), key.data(), static_cast<int>(key.size()), data.data(), data.size(),
+             out.data(), &length) != nullptr);
+  return out;
+}
+
+bool constant_time_equal(ByteView a, ByteView b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string hex(ByteView data) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(data.size() * 2);
+  for (uint8_t byte : data) {
+    out.push_back(digits[byte >> 4]);
+    out.push_back(digits[byte & 15]);
+  }
+  return out;
+}
+
+std::optional<Bytes> from_hex(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  auto nibble = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  Bytes out;
+  out.reserve(text.size() / 2);
+  for (size_t i = 0; i < text.size(); i += 2) {
+    const int high = nibble(text[i]), low = nibble(text[i + 1]);
+    if (high < 0 || low < 0) return std::nullopt;
+    out.push_back(static_cast<uint8_t>(high << 4 | low));
+  }
+  return out;
+}
+
+std::string base64(ByteView data) { return encode64(data, kStandard, true); }
+std::string base64url(ByteView data) { return encode64(data, kUrl, false); }
+std::optional<Bytes> from_base64(std::string_view text) { return decode64(text, false); }
+std::optional<Bytes> from_base64url(std::string_view text) { return decode64(text, true); }
+
+void OpenSslSecretSource::fill(std::span<uint8_t> out) {
+  CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
+}
+
+}  // namespace atrium

@@ -1,0 +1,29 @@
+// Hashes, MACs, base64 and constant-time compare.  crypto.cc is the one file of base that includes libcrypto.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace atrium {
+
+using Sha256 = std::array<uint8_t, 32>;
+
+Sha256 sha256(ByteView data);
+Sha256 hmac_sha256(ByteView key, ByteView data);
+std::array<uint8_t, 20> hmac_sha1(ByteView key, ByteView data);
+bool constant_time_equal(ByteView a, ByteView b);  // lengths may leak, contents may not
+
+std::string hex(ByteView data);                       // lower case
+std::optional<Bytes> from_hex(std::string_view text);  // either case; even length
+std::string base64(ByteView data);                    // standard alphabet, padded
+std::string base64url(ByteView data);                 // URL alphabet, no padding
+// Standard or URL alphabet, padding optional but correct where given; nullopt for anything else.
+std::optional<Bytes> from_base64(std::string_view text);
+std::optional<Bytes> from_base64url(std::string_view text);
+
+}  // namespace atrium

@@ -1,0 +1,115 @@
+// What the registry can be told.  Values only; `now` travels beside them.  Whoever sends a command about a life names
+// its RoomSid or a ParticipantSid (which belongs to exactly one life), and the registry compares it.
+#pragma once
+
+#include <variant>
+
+#include "domain/types.h"
+
+namespace atrium::domain {
+
+// --- doors -----------------------------------------------------------------------------------------------------------
+struct Join {
+  ConnectionId connection;
+  Joiner joiner;
+};
+// A client that says it was `participant`.  `Joiner` is from the token presented now.
+struct Resume {
+  ConnectionId connection;
+  ParticipantSid participant;
+  Joiner joiner;
+};
+
+// --- signalling ------------------------------------------------------------------------------------------------------
+struct JoinSent { ParticipantSid participant; };  // the first message was handed to the socket
+struct SignalLost { ParticipantSid participant; ConnectionId connection; };
+struct Leave { ParticipantSid participant; };
+struct AddTrack {
+  ParticipantSid participant;
+  TrackView track;  // sid empty; what the client asked for
+};
+// Negotiation found the publication's section (again after each offer that changes it).
+struct TrackLive {
+  ParticipantSid participant;
+  TrackSid track;
+  std::string mime, mid;
+};
+struct TrackGone { ParticipantSid participant; TrackSid track; };
+struct SetMuted { ParticipantSid participant; TrackSid track; bool muted = false; };
+struct UpdateSubscription {
+  ParticipantSid participant;
+  std::vector<TrackSid> tracks;
+  bool subscribe = true;
+};
+struct UpdateTrackSettings {
+  ParticipantSid participant;
+  std::vector<TrackSid> tracks;
+  bool disabled = false;
+  VideoQuality quality = VideoQuality::High;
+  uint32_t width = 0, height = 0;
+};
+// Who may subscribe to the sender's tracks.  Empty lists with all=false: nobody.
+struct SubscriptionPermission {
+  struct Entry {
+    ParticipantSid participant;  // or, when empty,
+    UserId user;
+    bool all_tracks = false;
+    std::vector<TrackSid> tracks;
+  };
+  ParticipantSid participant;
+  bool all = true;
+  std::vector<Entry> entries;
+};
+struct UpdateMetadata {
+  ParticipantSid participant;
+  uint32_t request_id = 0;
+  std::optional<std::string> name, metadata;
+  std::map<std::string, std::string> attributes;  // empty value deletes
+};
+struct UpdateTrackInfo {  // update_audio_track / update_video_track
+  ParticipantSid participant;
+  TrackSid track;
+  std::optional<std::vector<uint8_t>> audio_features;
+  std::optional<uint32_t> width, height;
+};
+struct RenewToken { ParticipantSid participant; Joiner joiner; };
+
+// --- media reports ---------------------------------------------------------------------------------------------------
+struct TransportUp { ParticipantSid participant; };    // ICE + DTLS done
+struct TransportDown { ParticipantSid participant; };  // consent lost or DTLS failed
+struct NoticeChannel { ParticipantSid participant; bool open = false; };  // `_reliable` opened or closed
+struct NoticeAcked { ParticipantSid participant; };    // SCTP acknowledged the notice, or there was no channel to use
+struct ForwardAttached { ParticipantSid subscriber; TrackSid track; };  // section carries the track downstream now
+struct RoomCut { RoomSid room_sid; Mono at{}; Wall wall_at{}; };
+struct TransportClosed { ParticipantSid participant; };
+struct RoomClosed {
+  RoomSid room_sid;
+  uint32_t transports_closed = 0;
+  uint64_t packets_after_cut = 0;
+};
+
+// --- signalling's reports about removals ----------------------------------------------------------------------------------
+struct LeaveWritten { ParticipantSid participant; };     // leave and close are with the kernel
+struct LeaveNotWritten { ParticipantSid participant; };  // the socket was gone or took nothing
+
+// --- management --------------------------------------------------------------------------------------------------------------
+struct DismissRoom {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  std::string operator_id, request_id, reason;
+};
+struct RecordStored { OperationId operation; bool ok = false; };  // answer to PersistDismissal
+struct RestoreTombstones { std::vector<Tombstone> tombstones; };  // at start, from the store
+
+// --- time ------------------------------------------------------------------------------------------------------------------------
+struct Tick {};
+
+using Command =
+    std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone, SetMuted,
+                 UpdateSubscription, UpdateTrackSettings, SubscriptionPermission, UpdateMetadata,
+                 UpdateTrackInfo, RenewToken, TransportUp, TransportDown, NoticeChannel, NoticeAcked,
+                 ForwardAttached, RoomCut, TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten,
+                 DismissRoom, RecordStored, RestoreTombstones, Tick>;
+
+}  // namespace atrium::domain

@@ -1,0 +1,47 @@
+// Registry: decides everything about rooms and the people in them.  Owner: the control thread's node.  Pure: same state,
+// same command, same now → same effects.  Does not: send, store, read a clock, know a packet.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/secret_source.h"
+#include "domain/command.h"
+#include "domain/effect.h"
+
+namespace atrium::domain {
+
+struct RegistryOptions {
+  Duration empty_room_grace = std::chrono::milliseconds(10'000);
+  Duration resume_grace = std::chrono::milliseconds(20'000);
+};
+
+class Registry {
+ public:
+  // `secrets` gives the sids and must outlive the registry.
+  Registry(SecretSource& secrets, RegistryOptions options);
+  ~Registry();
+
+  Effects apply(Command command, Now now);
+  Mono next_deadline() const;  // when to send Tick at the latest; kNever
+
+  // Queries: what a management call may read.  Lists are ordered by id.
+  std::optional<RoomView> find_room(const AppId& app, const RoomId& room) const;  // the current life
+  std::vector<RoomView> list_rooms(const AppId& app) const;
+  std::vector<ParticipantView> participants(const RoomSid& room_sid) const;  // hidden ones too
+  std::optional<DismissalRecord> find_operation(const OperationId& operation) const;  // running or recent
+
+  struct Counts {
+    uint64_t rooms = 0, dismissing = 0, participants = 0, tracks = 0, subscriptions = 0, tombstones = 0, operations = 0;
+  };
+  Counts counts() const;
+  // Aborts when an invariant is broken; called after every command by the model test and the simulator.
+  void check_invariants() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace atrium::domain

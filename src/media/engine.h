@@ -1,0 +1,62 @@
+// Engine: the media core of one shard.  Datagrams and commands in; datagrams, reports and SCTP packets out.
+// Owner: node/shard.h.  Thread: its shard.  RFC 7667 section 3.7 (selective forwarding), 8445, 5764, 3711, 3550, 4585, 4588.
+// Does not: read a clock, open a socket, know a room's name or a person's rights.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/secret_source.h"
+#include "media/sctp_port.h"
+#include "media/types.h"
+
+namespace atrium::media {
+
+struct Datagram {
+  FiveTuple path;
+  ByteSpan bytes;  // decrypted in place
+};
+
+// A run: datagrams that go to one peer back to back, so that the runtime may send them segmented (UDP_SEGMENT) or batched.
+// Bytes live in the engine's arena until the next drain().
+struct SendRun {
+  FiveTuple path;
+  std::span<const ByteView> datagrams;
+};
+
+enum class DropReason : uint8_t;  // engine_counters.h lists them; each one is a counter with the same name
+struct EngineCounters;            // plain numbers, a snapshot is copied for /metrics
+
+struct CertificateKey;  // dtls.h: the process's one P-256 certificate
+
+struct EngineOptions {
+  uint32_t shard = 0;
+  std::shared_ptr<const CertificateKey> certificate;  // shared read-only by all shards
+};
+
+class Engine {
+ public:
+  Engine(SecretSource& secrets, EngineOptions options);
+  ~Engine();
+
+  void on_datagrams(std::span<Datagram> batch, Now now);
+  void on_command(Command command, Now now);
+  void on_sctp(SctpEvent event, Now now);
+  void on_deadline(Now now);
+  Mono next_deadline() const;
+
+  // Encrypted datagrams ready to leave, grouped into runs; at most kEncryptedPerTurnMax packets.  Valid until the next call.
+  std::span<const SendRun> drain(Now now);
+  bool has_more_to_send() const;  // the turn's bound was met: call again after looking at commands
+
+  std::vector<Report> take_reports();
+  std::vector<SctpCommand> take_sctp();
+  const EngineCounters& counters() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace atrium::media

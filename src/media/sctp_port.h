@@ -1,0 +1,36 @@
+// What crosses between a shard (which keeps DTLS) and the sctp thread (which keeps usrsctp).  Values only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+
+namespace atrium::media {
+
+// --- shard → sctp --------------------------------------------------------------------------------------------------------------
+struct SctpOpen { TransportId transport; bool is_dtls_client = false; };  // DTLS is up; stream parity follows the role (RFC 8832)
+struct SctpPacketIn { TransportId transport; Bytes packet; };             // decrypted DTLS application data
+enum class DataLabel : uint8_t { Reliable, Lossy, Other };
+struct SctpSend {
+  TransportId transport;
+  DataLabel label = DataLabel::Reliable;
+  Bytes message;
+  bool is_notice = false;  // asks for SctpNoticeDone once everything sent so far is acknowledged
+};
+struct SctpClose { TransportId transport; };  // frees the association; sends nothing (no ABORT), answered by SctpClosed
+// The dialling role (src/client) opens its channels itself.
+struct SctpOpenChannel { TransportId transport; DataLabel label = DataLabel::Reliable; };
+using SctpCommand = std::variant<SctpOpen, SctpPacketIn, SctpSend, SctpClose, SctpOpenChannel>;
+
+// --- sctp → shard --------------------------------------------------------------------------------------------------------------
+struct SctpPacketOut { TransportId transport; Bytes packet; };  // to be sent as DTLS application data
+struct SctpChannelOpen { TransportId transport; DataLabel label = DataLabel::Reliable; bool open = true; };
+struct SctpMessage { TransportId transport; DataLabel label = DataLabel::Reliable; Bytes message; };
+struct SctpNoticeDone { TransportId transport; bool acknowledged = false; };  // false: no channel to use
+struct SctpClosed { TransportId transport; };
+using SctpEvent = std::variant<SctpPacketOut, SctpChannelOpen, SctpMessage, SctpNoticeDone, SctpClosed>;
+
+}  // namespace atrium::media

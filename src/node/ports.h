@@ -1,0 +1,139 @@
+// The seams of the node: interfaces that the real world (runtime) or the simulated one (sim) implements or calls.
+// Virtual functions live here and nowhere else (STYLE).  Includes base alone, so that runtime may see it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/socket_address.h"
+#include "base/time.h"
+
+namespace atrium::node {
+
+// --- HTTP and WebSocket: control thread ----------------------------------------------------------------------------------------
+enum class Listener : uint8_t { Public, Operator };  // 7880, 7889
+
+struct HttpRequest {
+  Listener listener = Listener::Public;
+  std::string method;  // as sent: "POST"
+  std::string target;  // request-target as sent, with query
+  std::vector<std::pair<std::string, std::string>> headers;  // names as sent, in order
+  std::string body;
+  SocketAddress peer;
+  bool is_websocket_upgrade = false;
+  // Case-insensitive; empty when absent, the first when repeated.
+  std::string_view header(std::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::vector<std::pair<std::string, std::string>> headers;  // Content-Length is the server's
+  std::string body;
+  bool close = false;
+};
+
+// How a head was refused by the server itself, before any handler: which limit was met.
+enum class HttpFault : uint8_t { Malformed, RequestLineTooLong, HeadersTooLong, HeadTimeout, BodyTimeout, BodyTooLong, UnsupportedTransferEncoding };
+
+// Called by the server.  All calls on the control thread; none re-enters.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  // The head is complete, the body not yet read.  nullopt: go on and read at most kHttpBodyBytesMax; a response: answer at once.
+  virtual std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) = 0;
+  // The shape of an answer to a fault; the server closes after it.
+  virtual HttpResponse on_fault(const HttpRequest& head, HttpFault fault, Now now) = 0;
+  // Complete request, or complete upgrade head.  Answered later by HttpPort::respond, or for upgrades accept_websocket.
+  virtual void on_request(ConnectionId connection, HttpRequest request, Now now) = 0;
+  virtual void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary, Now now) = 0;
+  // Gone for whatever reason; not called after close_websocket has been answered by on_websocket_closed_out.
+  virtual void on_closed(ConnectionId connection, Now now) = 0;
+  // The last message and close frame given to close_websocket are with the kernel (written = true), or never will be.
+  virtual void on_websocket_closed_out(ConnectionId connection, bool written, Now now) = 0;
+};
+
+// Implemented by the server.  Ids that are gone are ignored.
+class HttpPort {
+ public:
+  virtual ~HttpPort() = default;
+  virtual void respond(ConnectionId connection, HttpResponse response) = 0;
+  virtual void accept_websocket(ConnectionId connection) = 0;
+  // Queues a binary message; shared between recipients.  Beyond kSignalQueueBytesMax the connection is cut.
+  virtual void send(ConnectionId connection, std::shared_ptr<const std::string> message) = 0;
+  // Queued messages, then `last` (may be null) and the close frame in one write; then half-close, read away until FIN or
+  // kCloseDrainMs, then reset.
+  virtual void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last, uint16_t code) = 0;
+  // At once, without a word.
+  virtual void drop(ConnectionId connection) = 0;
+  virtual size_t connection_count() const = 0;
+};
+
+// --- media shard: its own thread -------------------------------------------------------------------------------------------------
+struct ShardDatagram {
+  FiveTuple path;
+  ByteSpan bytes;
+};
+struct ShardSendRun {
+  FiveTuple path;
+  std::span<const ByteView> datagrams;
+};
+
+// Called by the udp loop of one shard.
+class ShardHandler {
+ public:
+  virtual ~ShardHandler() = default;
+  virtual void on_datagrams(std::span<ShardDatagram> batch, Now now) = 0;
+  virtual void on_wake(Now now) = 0;  // commands may be waiting in the rings; looked at between turns
+  virtual void on_deadline(Now now) = 0;
+  virtual Mono next_deadline() const = 0;
+  virtual std::span<const ShardSendRun> drain(Now now) = 0;
+  virtual bool has_more_to_send() const = 0;
+};
+
+// --- helper threads: store, sctp ----------------------------------------------------------------------------------------------------
+class WorkerHandler {
+ public:
+  virtual ~WorkerHandler() = default;
+  virtual void on_wake(Now now) = 0;
+  virtual void on_deadline(Now now) = 0;
+  virtual Mono next_deadline() const = 0;
+};
+
+// --- control thread: everything that is not HTTP ----------------------------------------------------------------------------------------
+class ControlHandler : public HttpHandler {
+ public:
+  virtual void on_wake(Now now) = 0;  // rings from shards and store may hold something
+  virtual void on_deadline(Now now) = 0;
+  virtual Mono next_deadline() const = 0;
+};
+
+// Wakes another thread's loop; callable from any thread.
+class Waker {
+ public:
+  virtual ~Waker() = default;
+  virtual void wake() = 0;
+};
+
+// One direction of a bounded ring between two threads, as either end sees it.
+template <typename T>
+class Sender {
+ public:
+  virtual ~Sender() = default;
+  virtual bool try_send(T& value) = 0;  // moves from value on success; wakes the other side
+};
+template <typename T>
+class Receiver {
+ public:
+  virtual ~Receiver() = default;
+  virtual bool try_receive(T& out) = 0;
+};
+
+}  // namespace atrium::node
