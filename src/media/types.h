@@ -46,6 +46,12 @@ struct OpenTransport {
   IceCredentials local, remote;
   DtlsFingerprint remote_fingerprint;
   bool dtls_client = false;  // false: we are the server (always, for atriumd); true: the dialling role of src/client
+  // The dialling role alone: where to send checks.  They leave with an unspecified local address: the socket's own.
+  std::vector<SocketAddress> remote_candidates;
+  // The dialling role alone: RTP, RTCP and data messages are not routed but reported (RtpReceived, DataReceived).
+  bool deliver_to_owner = false;
+  // false for the publishing connection of a client with two: what others send reaches it on the other one.
+  bool receives_data = true;
 };
 // ICE restart (RFC 8445 section 9): new credentials; the DTLS association and all streams stay.
 struct RestartIce {
@@ -98,10 +104,12 @@ struct CutLife { LifeId life; Bytes notice; };
 struct CloseLife { LifeId life; };  // tears transports down, a bounded number per turn; answered by LifeClosed
 // End-to-end tests only (atriumd --fault late_send): lets one media packet of each life out after its cut.
 struct PlantLateSend {};
+// The dialling role alone: one plaintext RTP or compound RTCP packet (told apart as RFC 5761 says), protected and sent.
+struct InjectRtp { TransportId transport; Bytes packet; };
 
 using Command = std::variant<OpenTransport, RestartIce, SetDataPermission, AddUplink, RemoveUplink, SetUplinkMuted,
                              AddForward, RemoveForward, PauseForward, SendReliable, CutTransport, CloseTransport,
-                             CutLife, CloseLife, PlantLateSend>;
+                             CutLife, CloseLife, PlantLateSend, InjectRtp>;
 
 // --- reports: shard → control ------------------------------------------------------------------------------------------------
 struct TransportUp { TransportId transport; SocketAddress remote; };  // DTLS finished on a nominated pair
@@ -120,9 +128,12 @@ struct LifeClosed {
 struct UplinkStarted { TrackId track; };  // first valid RTP packet
 // A client's message to the server alone (topic atrium.token).
 struct ServerMessage { TransportId transport; std::string topic; Bytes payload; };
-struct AudioLevel { TrackId track; uint8_t level_dbov = 127; };
+struct AudioLevel { TrackId track; uint8_t level_dbov = 127; };  // 0 loudest, 127 silence (RFC 6464)
+// Only for transports with deliver_to_owner.
+struct RtpReceived { TransportId transport; Bytes packet; };  // decrypted RTP or RTCP
+struct DataReceived { TransportId transport; bool reliable = true; Bytes message; };
 
 using Report = std::variant<TransportUp, TransportDown, ReliableChannel, NoticeDone, LifeCut, TransportClosed,
-                            LifeClosed, UplinkStarted, ServerMessage, AudioLevel>;
+                            LifeClosed, UplinkStarted, ServerMessage, AudioLevel, RtpReceived, DataReceived>;
 
 }  // namespace atrium::media
