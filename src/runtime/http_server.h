@@ -1,0 +1,73 @@
+// HttpServer: the control thread's loop.  HTTP/1.1 (RFC 9112) and WebSocket (RFC 6455) listeners, wakes, deadline, signals.
+// Owner: the app.  Thread: the one that calls run(); only waker().wake() may be called from another one.
+// Handler calls never nest: whatever the handler asks of the port is done after it returned.
+// Does not: TLS, HTTP/2, compression, or know what a path means.
+#pragma once
+
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "base/socket_address.h"
+#include "node/ports.h"
+
+namespace atrium::runtime {
+
+struct HttpServerOptions {
+  std::vector<SocketAddress> public_addresses;    // port 0: the kernel chooses
+  std::vector<SocketAddress> operator_addresses;
+  size_t connections_max = 0;  // 0: kHttpConnectionsMax.  The last kHttpOperatorReserve are the operator's
+};
+
+struct HttpServerCounters {
+  uint64_t accepted = 0;
+  uint64_t refused_full = 0;       // connections_max was met: 503 and closed
+  uint64_t accept_failures = 0;    // mostly: no descriptors left
+  uint64_t requests = 0;
+  uint64_t faults = 0;             // see node::HttpFault
+  uint64_t websockets = 0;         // upgrades accepted, ever
+  uint64_t websocket_queue_cuts = 0;   // kSignalQueueBytesMax
+  uint64_t websocket_silence_cuts = 0;  // kWebSocketSilenceMs
+  uint64_t websocket_protocol_errors = 0;
+};
+
+class HttpServer final : public node::HttpPort {
+ public:
+  // Binds and listens at once.  The error's literal tells which step failed.
+  static Result<std::unique_ptr<HttpServer>> create(HttpServerOptions options);
+  ~HttpServer() override;
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // The addresses really bound, in the order given.
+  std::vector<SocketAddress> addresses(node::Listener listener) const;
+  node::Waker& waker();  // → ControlHandler::on_wake; valid before run
+
+  // Before run: SIGTERM and SIGINT are then calls on the control thread instead of the end of the process.
+  void set_signal_callback(std::function<void(int)> callback);
+  // Calls `handler` until stop().  on_wake comes once at the start.
+  void run(node::ControlHandler& handler);
+  void stop();             // control thread: run() returns after this turn; open connections are reset
+  void stop_listening(node::Listener listener);  // control thread: no new connections; the rest goes on
+
+  HttpServerCounters counters() const;  // control thread
+
+  // node::HttpPort.  on_closed comes once for every connection that on_request named, also after drop() and after the
+  // client left, but not after close_websocket(), which is answered by on_websocket_closed_out alone, exactly once.
+  void respond(ConnectionId connection, node::HttpResponse response) override;
+  void accept_websocket(ConnectionId connection) override;
+  void send(ConnectionId connection, std::shared_ptr<const std::string> message) override;
+  void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last,
+                       uint16_t code) override;
+  void drop(ConnectionId connection) override;
+  size_t connection_count() const override;  // with those that are only read away until their FIN
+
+ private:
+  struct State;
+  explicit HttpServer(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace atrium::runtime
