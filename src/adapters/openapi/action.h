@@ -1,0 +1,97 @@
+// What an action is: a row of plain data and a few small functions.  Each file in actions/ defines the rows of one action
+// and exports them as `std::span<const ActionRow> <file>_rows()`; CMake lists the files, so adding an action touches one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "adapters/openapi/args.h"
+#include "adapters/openapi/error_table.h"
+#include "adapters/openapi/json.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "domain/registry.h"
+
+namespace atrium::openapi {
+
+enum class KeyScope : uint8_t { Read, Manage };  // Manage may also read
+enum class IdRule : uint8_t { Vendor, Any };     // the app option `ids`
+enum class Method : uint8_t { Get, Post };       // Get: fields come from the query; Post: from a JSON body
+enum class QuotaScope : uint8_t { Account, App };
+
+struct AccessKey {
+  std::string id;       // "AKLT…"
+  std::string secret;   // used as text
+  std::string account;  // whose apps it may name and whose quota it uses
+  KeyScope scope = KeyScope::Manage;
+};
+
+struct App {
+  AppId id;
+  std::string account;
+  IdRule ids = IdRule::Vendor;
+};
+
+struct ActionRow;
+
+// What is remembered of a call until its answer comes.  A value: node keeps it under the WaiterId.
+struct PendingCall {
+  const ActionRow* action = nullptr;  // static storage; null when none was found
+  std::string request_id;
+  std::string action_name, version;  // as sent, made printable; empty when not sent
+  std::string access_key;            // whose signature was good; for audit lines
+  AppId app;
+  RoomId room;
+  OperationId operation;
+  bool wants_receipt = false;
+};
+
+// The `Result` of the envelope, or why there is none.
+using Answer = std::variant<Json, Refusal>;
+
+// What a handler wants done before it can answer.  `call` of the context remembers what it needs afterwards.
+struct ApplyCommand { domain::Command command; };
+struct FindRecord { OperationId operation; };
+using HandlerStep = std::variant<Json, Refusal, ApplyCommand, FindRecord>;
+
+struct ActionContext {
+  const Args& args;
+  const App& app;
+  const AccessKey& key;
+  const domain::Registry& registry;
+  WaiterId waiter;
+  PendingCall& call;
+  Now now;
+};
+
+using Handler = HandlerStep (*)(ActionContext&);
+using DismissShaper = Answer (*)(const PendingCall&, const domain::DismissReply&);
+using RecordShaper = Answer (*)(const PendingCall&, const domain::DismissalRecord*);  // null: no such record
+
+struct ActionRow {
+  std::string_view name;
+  std::string_view version;
+  Method method = Method::Post;
+  uint32_t per_second = 1;  // quota; burst is one second's worth
+  QuotaScope quota = QuotaScope::Account;
+  KeyScope scope = KeyScope::Manage;
+  Unknown unknown = Unknown::Ignored;
+  std::span<const FieldRule> fields;  // AppId among them, required
+  Handler handle = nullptr;
+  DismissShaper on_dismissed = nullptr;  // for handlers that yield DismissRoom
+  RecordShaper on_record = nullptr;      // for handlers that yield FindRecord
+};
+
+inline constexpr std::string_view kVersion2020 = "2020-12-01";
+inline constexpr std::string_view kVersion2023August = "2023-08-01";
+inline constexpr std::string_view kVersion2023 = "2023-11-01";
+inline constexpr std::string_view kVersionOwn = "2026-12-01";
+
+// Every row of every file, in the order of file names.
+std::span<const ActionRow* const> action_rows();
+const ActionRow* find_action(std::string_view name, std::string_view version);
+
+}  // namespace atrium::openapi

@@ -1,0 +1,110 @@
+// Gateway: the management API (vendor-contract 1 to 3).  Request in; out comes an answer, a domain command whose reply
+// completes it, or a question to the store.  Owner: node, control thread.  Pure: no clock, no socket, no storage.
+// The checks run in the order of DESIGN section 4.  Does not: apply commands, wait, count connections.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "adapters/openapi/action.h"
+#include "adapters/openapi/error_table.h"
+#include "adapters/openapi/message.h"
+#include "adapters/openapi/query.h"
+#include "adapters/openapi/quota.h"
+#include "base/result.h"
+#include "base/secret_source.h"
+#include "base/time.h"
+#include "domain/registry.h"
+
+namespace atrium::openapi {
+
+struct GatewayOptions {
+  std::vector<AccessKey> keys;  // at least one; ids are unique
+  std::vector<App> apps;        // ids are unique
+  std::string region = "cn-north-1";          // echoed in answers; always accepted in a credential
+  std::vector<std::string> accepted_regions;  // accepted in a credential besides it
+  std::vector<std::string> public_hosts;      // Host values that a proxy may have hidden; at most kPublicHostsMax
+  bool business_errors_200 = false;  // Version 2020-12-01 answers business errors with HTTP 200
+};
+
+// To be applied to the registry in this same turn, before any other command; the DismissReply for `waiter` then goes to
+// on_dismiss_reply.
+struct DomainCall {
+  domain::Command command;
+  PendingCall call;
+};
+// The row of this operation is wanted from the store; its answer goes to on_store_answer.
+struct StoreCall {
+  OperationId operation;
+  PendingCall call;
+};
+using Outcome = std::variant<Response, DomainCall, StoreCall>;
+
+struct StoreAnswer {
+  bool ok = false;  // false: the store could not be read
+  std::optional<domain::DismissalRecord> record;
+};
+
+// What the HTTP server or node refused before a handler could run.
+enum class FaultKind : uint8_t {
+  Malformed,
+  RequestLineTooLong,
+  HeadersTooLong,
+  HeadTimeout,
+  BodyTimeout,
+  BodyTooLong,
+  UnsupportedTransferEncoding,
+  Overloaded,  // node holds as many unanswered calls as it may, or is draining: 503 with Retry-After
+};
+
+class Gateway {
+ public:
+  // Refuses keys or apps named twice, keys without id or secret, and too many public hosts.  `secrets` gives the request
+  // ids and must outlive the gateway.
+  static Result<Gateway> create(GatewayOptions options, SecretSource& secrets);
+
+  // What can be said before the body is read.  nullopt: read it.  Also answers the plain probe `GET /`.
+  std::optional<Response> check_head(const Request& head, Now now);
+  // The whole request.  `waiter` is put into the command of a DomainCall.
+  Outcome handle(const Request& request, WaiterId waiter, const domain::Registry& registry, Now now);
+
+  // The second half of a call that had to wait.
+  Response on_dismiss_reply(const PendingCall& call, const domain::DismissReply& reply) const;
+  Response on_store_answer(const PendingCall& call, const StoreAnswer& answer) const;
+  // A call that waits and will get no answer, since node is stopping or its queue to the store is full.
+  Response on_abandoned(const PendingCall& call) const;
+
+  // `head` may be incomplete or empty.
+  Response fault_response(const Request& head, FaultKind fault, Now now);
+
+ private:
+  struct Call;  // one request on its way through the checks
+  using Check = std::optional<Refusal>;
+
+  Gateway(GatewayOptions options, SecretSource& secrets);
+  Check read_target(Call& call) const;
+  Check authenticate(Call& call, Now now) const;
+  Check choose_action(Call& call) const;
+  Check read_arguments(Call& call) const;
+  Check find_app(Call& call) const;
+  Check take_quota(Call& call, Now now);
+  Outcome run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);
+  Response answer(const PendingCall& call, const Answer& result) const;
+  Response refuse(const PendingCall& call, const Refusal& refusal) const;
+
+  // given
+  GatewayOptions options_;
+  SecretSource* secrets_;
+  // derived
+  std::map<std::string, const AccessKey*, std::less<>> keys_;
+  std::map<std::string, const App*, std::less<>> apps_;
+  // owned
+  Quota quota_;
+};
+
+}  // namespace atrium::openapi

@@ -1,0 +1,39 @@
+#include "adapters/openapi/message.h"
+
+#include <algorithm>
+
+namespace atrium::openapi {
+namespace {
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+}  // namespace
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string ascii_lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), lower);
+  return out;
+}
+
+std::string printable(std::string_view text, size_t max_bytes) {
+  std::string out(text.substr(0, max_bytes));
+  for (char& c : out)
+    if (c < ' ' || c > '~') c = '?';
+  if (text.size() > max_bytes) out += "...";
+  return out;
+}
+
+std::string_view Request::header(std::string_view name) const {
+  for (const auto& [key, value] : headers)
+    if (equals_ignoring_case(key, name)) return value;
+  return {};
+}
+
+size_t Request::header_count(std::string_view name) const {
+  return static_cast<size_t>(std::ranges::count_if(
+      headers, [name](const auto& header) { return equals_ignoring_case(header.first, name); }));
+}
+
+}  // namespace atrium::openapi

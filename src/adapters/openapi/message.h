@@ -1,0 +1,46 @@
+// An HTTP request and answer as the management API sees them; node converts from and to its own.  Values only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "adapters/openapi/error_table.h"
+#include "base/socket_address.h"
+
+namespace atrium::openapi {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string method;  // as sent: "POST"
+  std::string target;  // request-target as sent, with query
+  Headers headers;     // names as sent, in order
+  std::string body;
+  SocketAddress peer;
+
+  // Case-insensitive; empty when absent, the first when repeated.
+  std::string_view header(std::string_view name) const;
+  // How often a header of this name was sent.
+  size_t header_count(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;  // Content-Length is the server's
+  std::string body;
+  bool close = false;  // the connection must not be used again
+  // For counters and audit lines, not sent: what was refused (nullopt: success), and the id in the envelope.
+  std::optional<ErrorCode> error;
+  std::string request_id;
+};
+
+// ASCII letters only; HTTP names and the vendor's field names need no more.
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+std::string ascii_lower(std::string_view text);
+// At most `max_bytes` of what a peer sent, printable ASCII only, the rest as '?': safe in messages and logs.
+std::string printable(std::string_view text, size_t max_bytes = 128);
+
+}  // namespace atrium::openapi
