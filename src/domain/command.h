@@ -80,7 +80,12 @@ struct TransportDown { ParticipantSid participant; };  // consent lost or DTLS f
 struct NoticeChannel { ParticipantSid participant; bool open = false; };  // `_reliable` opened or closed
 struct NoticeAcked { ParticipantSid participant; };    // SCTP acknowledged the notice, or there was no channel to use
 struct ForwardAttached { ParticipantSid subscriber; TrackSid track; };  // section carries the track downstream now
-struct RoomCut { RoomSid room_sid; Mono at{}; Wall wall_at{}; };
+struct RoomCut {
+  RoomSid room_sid;
+  Mono at{};
+  Wall wall_at{};
+  std::optional<uint32_t> transports = std::nullopt;  // standing at the cut; absent: not counted
+};
 struct TransportClosed { ParticipantSid participant; };
 struct RoomClosed {
   RoomSid room_sid;

@@ -11,8 +11,8 @@
 namespace atrium::domain {
 
 // --- persist -----------------------------------------------------------------------------------------------------------
-// Answered by RecordStored when `await` is set (the fence's record).  The final update is written without waiting... its
-// durability is what the reply waits for too, so it also sets `await`.
+// Answered by RecordStored when `await` is set.  The reply waits for the fence's record and for the final one; at most one
+// of an operation is under way at any time.
 struct PersistDismissal {
   DismissalRecord record;
   std::vector<Tombstone> tombstones;  // to add in the same transaction
@@ -116,6 +116,7 @@ struct Event {
   LeaveReason reason = LeaveReason::None;
   Wall at{};
   Duration stayed{};
+  bool hidden = false;  // the user is invisible to others
 };
 
 // --- reply -------------------------------------------------------------------------------------------------------------
