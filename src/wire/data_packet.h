@@ -42,8 +42,9 @@ class DestinationReader {
   std::optional<Destination> next();
 
  private:
-  ByteReader outer_;
-  ByteReader user_;
+  ByteReader identities_;  // envelope, first pass: its own list
+  ByteReader users_;       // envelope, second pass: user packets
+  ByteReader user_;        // the user packet being read
 };
 
 // Copies the packet with the sender's fields replaced, in the envelope and in each user packet.  Whatever the client wrote

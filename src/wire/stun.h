@@ -50,7 +50,7 @@ struct StunMessage {
   // Comprehension-required attributes that we do not know: a request with any is answered by 420.
   std::array<uint16_t, 8> unknown_required{};
   uint8_t unknown_required_count = 0;
-  // For has_valid_integrity.
+  // For has_valid_integrity: views of the datagram.
   ByteView bytes;
   size_t integrity_at = 0;  // offset of the MESSAGE-INTEGRITY attribute
 
@@ -98,7 +98,6 @@ class StunWriter {
   void set_length(size_t bytes_after_header);
 
   ByteWriter writer_;
-  ByteSpan out_;
   StunTransactionId transaction_;
 };
 
