@@ -31,45 +31,45 @@ struct SdpFingerprint {
 // One payload type of the m= line with its rtpmap, fmtp and rtcp-fb lines.
 struct SdpCodec {
   uint8_t payload_type = 0;           // 0 to 127
-  std::string name;                   // as written; empty when there is no rtpmap
+  std::string name{};                 // as written; empty when there is no rtpmap
   uint32_t clock_rate = 0;            // Hz; 0 without rtpmap
   uint8_t channels = 1;               // as given by the third part of rtpmap
-  std::string fmtp;                   // "minptime=10;useinbandfec=1"; several lines are joined by ';'
-  std::vector<std::string> feedback;  // "nack", "nack pli", "ccm fir", "transport-cc", …
+  std::string fmtp{};                 // "minptime=10;useinbandfec=1"; several lines are joined by ';'
+  std::vector<std::string> feedback{};  // "nack", "nack pli", "ccm fir", "transport-cc", …
   friend bool operator==(const SdpCodec&, const SdpCodec&) = default;
 };
 
 struct SdpExtmap {
   uint16_t id = 0;                        // 1 to 14, 16 to 255, or a tentative 4096 to 4351
-  std::optional<SdpDirection> direction;  // "a=extmap:3/sendonly …"
-  std::string uri;
-  std::string attributes;
+  std::optional<SdpDirection> direction{};  // "a=extmap:3/sendonly …"
+  std::string uri{};
+  std::string attributes{};
   friend bool operator==(const SdpExtmap&, const SdpExtmap&) = default;
 };
 
 struct SdpMsid {
   std::string stream;  // "-" = in no stream
-  std::string track;   // may be empty
+  std::string track{};  // may be empty
   friend bool operator==(const SdpMsid&, const SdpMsid&) = default;
 };
 
 struct SdpSsrc {
   uint32_t ssrc = 0;
-  std::string cname;
-  std::optional<SdpMsid> msid;
+  std::string cname{};
+  std::optional<SdpMsid> msid{};
   friend bool operator==(const SdpSsrc&, const SdpSsrc&) = default;
 };
 
 struct SdpSsrcGroup {
   std::string semantics;  // "FID", "SIM", …
-  std::vector<uint32_t> ssrcs;
+  std::vector<uint32_t> ssrcs{};
   friend bool operator==(const SdpSsrcGroup&, const SdpSsrcGroup&) = default;
 };
 
 struct SdpRid {
   std::string id;
   bool send = true;          // "send", else "recv"
-  std::string restrictions;  // "pt=96;max-width=1280"
+  std::string restrictions{};  // "pt=96;max-width=1280"
   friend bool operator==(const SdpRid&, const SdpRid&) = default;
 };
 
@@ -143,7 +143,8 @@ struct SdpSession {
 
 // Lines may end in CRLF or LF.  Errors: Malformed (line that does not parse), LimitExceeded (a kSdp… row).
 Result<SdpSession> parse_sdp(std::string_view text);
-// parse_sdp(write_sdp(s)) == s for every s that parse_sdp can yield.  Values must hold no line breaks.
+// parse_sdp(write_sdp(s)) == s for every s that parse_sdp can yield, as long as the text keeps within kSdpBytesMax (what
+// was inherited from session level is written once per section).  Values must hold no line breaks.
 std::string write_sdp(const SdpSession& session);
 
 // --- questions about a parsed description ---------------------------------------------------------------------------
