@@ -40,7 +40,7 @@ struct Refusal {
   ErrorCode code = ErrorCode::InternalError;
   std::string message;
   int64_t retry_after_s = 0;  // 0: no Retry-After header
-  std::string allow;          // 405 only: the Allow header
+  std::string allow{};        // 405 only: the Allow header
 };
 
 }  // namespace atrium::openapi

@@ -67,6 +67,8 @@ class Gateway {
   // Refuses keys or apps named twice, keys without id or secret, and too many public hosts.  `secrets` gives the request
   // ids and must outlive the gateway.
   static Result<Gateway> create(GatewayOptions options, SecretSource& secrets);
+  Gateway(Gateway&&) = default;
+  Gateway& operator=(Gateway&&) = default;
 
   // What can be said before the body is read.  nullopt: read it.  Also answers the plain probe `GET /`.
   std::optional<Response> check_head(const Request& head, Now now);

@@ -55,7 +55,7 @@ std::string encode(std::string_view text, std::string_view also_bare) {
 }
 
 Refusal bad_escape() {
-  return {ErrorCode::InvalidParameter, "A percent escape of the URL is not % and two hexadecimal digits.", 0, {}};
+  return {ErrorCode::InvalidParameter, "A percent escape of the URL is not % and two hexadecimal digits."};
 }
 
 }  // namespace
@@ -84,7 +84,7 @@ std::expected<Target, Refusal> parse_target(std::string_view target) {
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
     if (item.empty()) continue;
     if (out.query.size() == static_cast<size_t>(limits::kQueryItemsMax))
-      return std::unexpected(Refusal{ErrorCode::InvalidParameter, "The query has too many parameters.", 0, {}});
+      return std::unexpected(Refusal{ErrorCode::InvalidParameter, "The query has too many parameters."});
     const size_t equal = item.find('=');
     const std::optional<std::string> name = decode(item.substr(0, equal), true);
     const std::optional<std::string> value =

@@ -1,0 +1,108 @@
+#include "adapters/openapi/args.h"
+
+#include <charconv>
+
+#include "adapters/openapi/message.h"
+
+namespace atrium::openapi {
+namespace {
+
+Refusal invalid(std::string message) { return {ErrorCode::InvalidParameter, std::move(message)}; }
+
+const FieldRule* find_rule(std::span<const FieldRule> fields, std::string_view name) {
+  for (const FieldRule& rule : fields)
+    if (equals_ignoring_case(rule.name, name)) return &rule;
+  return nullptr;
+}
+
+bool has_type(const Json& value, FieldType type) {
+  switch (type) {
+    case FieldType::Text: return value.if_text() != nullptr;
+    case FieldType::Integer: return std::holds_alternative<int64_t>(value.value);
+    case FieldType::Boolean: return std::holds_alternative<bool>(value.value);
+  }
+  return false;
+}
+
+std::string_view type_name(FieldType type) {
+  switch (type) {
+    case FieldType::Text: return "a string";
+    case FieldType::Integer: return "an integer";
+    case FieldType::Boolean: return "true or false";
+  }
+  return "";
+}
+
+// A query has only text; what looks like the wanted type is taken for it.
+Json typed(std::string_view text, FieldType type) {
+  if (type == FieldType::Boolean && (text == "true" || text == "false")) return Json(text == "true");
+  if (type == FieldType::Integer) {
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc() && end == text.data() + text.size()) return Json(number);
+  }
+  return Json(text);
+}
+
+}  // namespace
+
+std::optional<Refusal> Args::set(const FieldRule& rule, const Json& value) {
+  const std::string name(rule.name);
+  if (rule.use == FieldUse::Refused) return invalid(name + ": " + std::string(rule.why_refused));
+  if (value.is_null()) return std::nullopt;
+  if (!has_type(value, rule.type)) return invalid(name + " must be " + std::string(type_name(rule.type)) + ".");
+  if (!values_.emplace(rule.name, value).second) return invalid(name + " was given twice.");
+  return std::nullopt;
+}
+
+std::optional<Refusal> Args::check_complete(std::span<const FieldRule> fields) const {
+  for (const FieldRule& rule : fields)
+    if (rule.use == FieldUse::Required && !values_.contains(rule.name))
+      return invalid(std::string(rule.name) + " is missing.");
+  return std::nullopt;
+}
+
+std::expected<Args, Refusal> Args::from_body(const Json& body, std::span<const FieldRule> fields, Unknown unknown) {
+  const Json::Object* object = body.if_object();
+  if (object == nullptr)
+    return std::unexpected(Refusal{ErrorCode::Unmarshal, "The body must be a JSON object."});
+  Args args;
+  for (const auto& [name, value] : *object) {
+    const FieldRule* rule = find_rule(fields, name);
+    if (rule == nullptr && unknown == Unknown::Refused)
+      return std::unexpected(invalid(printable(name) + " is not a field of this action."));
+    if (rule == nullptr) continue;
+    if (auto refusal = args.set(*rule, value)) return std::unexpected(*refusal);
+  }
+  if (auto refusal = args.check_complete(fields)) return std::unexpected(*refusal);
+  return args;
+}
+
+std::expected<Args, Refusal> Args::from_query(const QueryItems& query, std::span<const FieldRule> fields) {
+  Args args;
+  for (const auto& [name, value] : query) {
+    const FieldRule* rule = find_rule(fields, name);
+    if (rule == nullptr) continue;
+    if (auto refusal = args.set(*rule, typed(value, rule->type))) return std::unexpected(*refusal);
+  }
+  if (auto refusal = args.check_complete(fields)) return std::unexpected(*refusal);
+  return args;
+}
+
+std::string_view Args::text(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found == values_.end() ? std::string_view() : std::string_view(*found->second.if_text());
+}
+
+std::optional<int64_t> Args::integer(std::string_view name) const {
+  const auto found = values_.find(name);
+  if (found == values_.end()) return std::nullopt;
+  return std::get<int64_t>(found->second.value);
+}
+
+bool Args::flag(std::string_view name) const {
+  const auto found = values_.find(name);
+  return found != values_.end() && std::get<bool>(found->second.value);
+}
+
+}  // namespace atrium::openapi

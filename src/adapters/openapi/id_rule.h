@@ -1,0 +1,17 @@
+// Which strings may name a room (vendor-contract 7; DESIGN section 4, the app option `ids`).
+#pragma once
+
+#include <string_view>
+
+#include "adapters/openapi/action.h"
+
+namespace atrium::openapi {
+
+// Vendor: 1…128 of [a-zA-Z0-9@_.-].  Any: 1…kIdBytesMax bytes of UTF-8 without control characters.
+bool is_legal_id(std::string_view id, IdRule rule);
+// 24 letters and digits: what an AppId looks like, whether or not it exists.
+bool looks_like_app_id(std::string_view id);
+// OP_ and 17 letters and digits.
+bool looks_like_operation_id(std::string_view id);
+
+}  // namespace atrium::openapi

@@ -1,0 +1,18 @@
+// The two spellings of a point in time in the management API, both UTC.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace atrium::openapi {
+
+// "20240102T030405Z", as X-Date.  nullopt for any other form and for days or hours that do not exist.
+std::optional<Wall> parse_basic_time(std::string_view text);
+std::string basic_time(Wall time);
+// "2024-01-02T03:04:05.678Z", as in results.
+std::string extended_time_ms(Wall time);
+
+}  // namespace atrium::openapi
