@@ -118,7 +118,13 @@ struct TransportDown { TransportId transport; DownReason reason = DownReason::Co
 struct ReliableChannel { TransportId transport; bool open = false; };
 enum class NoticeOutcome : uint8_t { Acknowledged, NoChannel };
 struct NoticeDone { TransportId transport; NoticeOutcome outcome = NoticeOutcome::Acknowledged; };
-struct LifeCut { LifeId life; Mono at{}; Wall wall_at{}; uint64_t packets_forwarded = 0; };
+struct LifeCut {
+  LifeId life;
+  Mono at{};
+  Wall wall_at{};
+  uint64_t packets_forwarded = 0;
+  uint32_t transports = 0;  // standing at the cut; LifeClosed counts them down
+};
 struct TransportClosed { TransportId transport; };
 struct LifeClosed {
   LifeId life;

@@ -115,6 +115,13 @@ class ControlHandler : public HttpHandler {
   virtual Mono next_deadline() const = 0;
 };
 
+// Where a test may stop the process (atriumd --dev --fault stop_at=…).  Production gives a port that does nothing.
+class FaultPort {
+ public:
+  virtual ~FaultPort() = default;
+  virtual void at_point(std::string_view point) = 0;
+};
+
 // Wakes another thread's loop; callable from any thread.
 class Waker {
  public:

@@ -1,0 +1,10 @@
+// Where log lines go: spdlog to stderr, with time and level.
+#pragma once
+
+#include <string>
+
+namespace atrium::atriumd {
+
+void install_log_sink(const std::string& level);  // debug, info, warning, error
+
+}  // namespace atrium::atriumd

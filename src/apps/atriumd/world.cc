@@ -1,0 +1,206 @@
+#include "world.h"
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "media/dtls.h"
+#include "node/control.h"
+#include "node/sctp_worker.h"
+#include "node/shard.h"
+#include "node/store_worker.h"
+#include "runtime/clock.h"
+#include "runtime/process.h"
+#include "runtime/spsc_ring.h"
+#include "runtime/udp_shard.h"
+#include "runtime/worker_thread.h"
+
+namespace atrium::atriumd {
+namespace {
+
+// Stops the process at a named point, so that a test can kill it just there.
+class StopAt final : public node::FaultPort {
+ public:
+  explicit StopAt(std::string point) : point_(std::move(point)) {}
+  void at_point(std::string_view point) override {
+    if (point_.empty() || point != point_) return;
+    log_line(LogLevel::Warning, "stopped at a planted fault", {{"point", point_}});
+    std::raise(SIGSTOP);
+  }
+
+ private:
+  const std::string point_;
+};
+
+// One shard with its socket, its rings and its handler.
+struct ShardParts {
+  std::unique_ptr<runtime::UdpShard> udp;
+  std::unique_ptr<runtime::RingChannel<node::ShardCommand>> commands, urgent;
+  std::unique_ptr<runtime::RingChannel<node::ShardReport>> reports;
+  std::unique_ptr<runtime::RingChannel<media::SctpCommand>> to_sctp;
+  std::unique_ptr<runtime::RingChannel<media::SctpEvent>> from_sctp;
+  std::unique_ptr<node::Shard> handler;
+};
+
+}  // namespace
+
+struct World::Parts {
+  OpenSslSecretSource secrets;  // stateless: RAND_bytes may be called from any thread
+  std::unique_ptr<StopAt> faults;
+  std::unique_ptr<runtime::HttpServer> http;
+  runtime::WorkerThread store_thread{"atrium-store"};
+  runtime::WorkerThread sctp_thread{"atrium-sctp"};
+  std::unique_ptr<runtime::RingChannel<node::StoreRequest>> to_store;
+  std::unique_ptr<runtime::RingChannel<node::StoreReply>> from_store;
+  std::vector<std::unique_ptr<ShardParts>> shards;
+  std::unique_ptr<node::StoreWorker> store_worker;
+  std::unique_ptr<node::SctpWorker> sctp_worker;
+  std::unique_ptr<node::ControlPlane> control;
+};
+
+namespace {
+
+using Problem = std::unexpected<std::string>;
+
+std::string with(const std::string& what, const Error& error) { return what + ": " + error.what; }
+
+std::expected<store::Store, std::string> open_store(const Settings& settings, StopAt& faults, Now now) {
+  std::error_code failure;
+  std::filesystem::create_directories(settings.data_dir, failure);
+  if (failure) return Problem("cannot make the data directory " + settings.data_dir + ": " + failure.message());
+  store::StoreOptions options;
+  options.drop_dismissal_writes = settings.node.faults.no_record_write;
+  options.at_point = [&faults](std::string_view point) { faults.at_point(point); };
+  auto store = store::Store::open(settings.data_dir + "/atrium.db", std::move(options), now);
+  if (!store) return Problem(with("cannot open the store in " + settings.data_dir, store.error()));
+  return std::move(*store);
+}
+
+std::unique_ptr<ShardParts> make_shard(std::unique_ptr<runtime::UdpShard> udp, node::Waker& control, node::Waker& sctp) {
+  auto shard = std::make_unique<ShardParts>();
+  shard->udp = std::move(udp);
+  node::Waker& self = shard->udp->waker();
+  shard->commands = std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
+  shard->urgent = std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
+  shard->reports = std::make_unique<runtime::RingChannel<node::ShardReport>>(limits::kRingCommands, control);
+  shard->to_sctp = std::make_unique<runtime::RingChannel<media::SctpCommand>>(limits::kRingSctp, sctp);
+  shard->from_sctp = std::make_unique<runtime::RingChannel<media::SctpEvent>>(limits::kRingSctp, self);
+  return shard;
+}
+
+std::expected<std::vector<SocketAddress>, std::string> media_addresses(const Settings& settings) {
+  std::vector<IpAddress> addresses = settings.media_advertise;
+  if (addresses.empty()) {
+    const auto own = runtime::local_addresses(settings.dev ? runtime::Loopback::Include : runtime::Loopback::Leave);
+    if (!own) return Problem(with("cannot list the network interfaces", own.error()));
+    addresses = *own;
+  }
+  if (addresses.empty())
+    return Problem("no address to tell clients for media: set media.advertise to this machine's address");
+  std::vector<SocketAddress> out;
+  for (const IpAddress& address : addresses) out.push_back({address, 0});
+  return out;
+}
+
+node::ProcessFigures process_figures() {
+  const runtime::ProcessFigures figures = runtime::process_figures();
+  return {figures.open_descriptors, figures.resident_bytes, figures.cpu_us};
+}
+
+
+std::expected<void, std::string> make_shards(World::Parts& parts, const Settings& settings) {
+  for (uint32_t i = 0; i < settings.media_shards; ++i) {
+    const auto port = static_cast<uint16_t>(settings.media_port + i);
+    auto udp = runtime::UdpShard::create({.index = i, .port = port, .bind = settings.media_bind});
+    if (!udp) return Problem(with("cannot bind UDP port " + std::to_string(port), udp.error()));
+    parts.shards.push_back(make_shard(std::move(*udp), parts.http->waker(), parts.sctp_thread.waker()));
+  }
+  return {};
+}
+
+void make_handlers(World::Parts& parts, std::shared_ptr<const media::CertificateKey> certificate) {
+  std::vector<node::SctpShardEnds> sctp_ends;
+  for (uint32_t i = 0; i < parts.shards.size(); ++i) {
+    ShardParts& shard = *parts.shards[i];
+    sctp_ends.push_back({shard.to_sctp->receiver, shard.from_sctp->sender});
+    shard.handler = std::make_unique<node::Shard>(
+        parts.secrets, media::EngineOptions{.shard = i, .certificate = certificate},
+        node::ShardLinks{shard.commands->receiver, shard.urgent->receiver, shard.reports->sender, shard.to_sctp->sender,
+                         shard.from_sctp->receiver});
+  }
+  parts.sctp_worker = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
+}
+
+std::expected<void, std::string> make_control(World::Parts& parts, const Settings& settings, node::Config config,
+                                              const media::CertificateKey& certificate) {
+  std::vector<node::ShardEnds> ends;
+  for (auto& shard : parts.shards)
+    ends.push_back({shard->commands->sender, shard->urgent->sender, shard->reports->receiver, shard->udp->port()});
+  auto addresses = media_addresses(settings);
+  if (!addresses) return Problem(addresses.error());
+  config.media_addresses = std::move(*addresses);
+  auto control = node::ControlPlane::create(
+      std::move(config), node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender, parts.from_store->receiver,
+                                            *parts.faults, parts.secrets, media::fingerprint_text(certificate),
+                                            process_figures});
+  if (!control) return Problem(with("configuration", control.error()));
+  parts.control = std::move(*control);
+  return {};
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<World>, std::string> World::create(const Settings& settings) {
+  auto parts = std::make_unique<Parts>();
+  const Now now = runtime::read_clock();
+  parts->faults = std::make_unique<StopAt>(settings.node.faults.stop_at);
+  auto store = open_store(settings, *parts->faults, now);
+  if (!store) return Problem(store.error());
+  auto tombstones = store->load_tombstones(now.wall);
+  if (!tombstones) return Problem(with("cannot read the store", tombstones.error()));
+
+  auto http = runtime::HttpServer::create(
+      {.public_addresses = settings.http_listen, .operator_addresses = settings.operator_listen});
+  if (!http) return Problem(with("cannot listen", http.error()));
+  parts->http = std::move(*http);
+  parts->to_store =
+      std::make_unique<runtime::RingChannel<node::StoreRequest>>(limits::kRingCommands, parts->store_thread.waker());
+  parts->from_store = std::make_unique<runtime::RingChannel<node::StoreReply>>(limits::kRingCommands, parts->http->waker());
+  parts->store_worker = std::make_unique<node::StoreWorker>(std::move(*store), parts->to_store->receiver, parts->from_store->sender);
+
+  if (auto made = make_shards(*parts, settings); !made) return Problem(made.error());
+  const auto certificate = media::make_certificate();
+  make_handlers(*parts, certificate);
+  if (auto made = make_control(*parts, settings, settings.node, *certificate); !made) return Problem(made.error());
+  parts->control->restore(std::move(*tombstones), now);
+  return std::unique_ptr<World>(new World(std::move(parts)));
+}
+
+World::World(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+// Threads end before what they use: shards, then sctp, then the store (which takes what is left in its ring).
+World::~World() {
+  for (auto& shard : parts_->shards) shard->udp->stop();
+  parts_->sctp_thread.stop();
+  parts_->store_thread.stop();
+}
+
+void World::run() {
+  parts_->store_thread.start(*parts_->store_worker);
+  parts_->sctp_thread.start(*parts_->sctp_worker);
+  for (auto& shard : parts_->shards) shard->udp->start(*shard->handler);
+  parts_->http->set_signal_callback([this](int) { parts_->http->stop(); });
+  parts_->http->run(*parts_->control);
+}
+
+std::vector<SocketAddress> World::http_addresses() const { return parts_->http->addresses(node::Listener::Public); }
+std::vector<SocketAddress> World::operator_addresses() const { return parts_->http->addresses(node::Listener::Operator); }
+std::vector<uint16_t> World::media_ports() const {
+  std::vector<uint16_t> ports;
+  for (const auto& shard : parts_->shards) ports.push_back(shard->udp->port());
+  return ports;
+}
+
+}  // namespace atrium::atriumd

@@ -1,0 +1,67 @@
+// What the operator decided, as plain values.  Read and checked by apps/atriumd; used by the control plane.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/socket_address.h"
+#include "base/time.h"
+
+namespace atrium::node {
+
+struct Account {
+  std::string account_id;
+  std::string access_key_id;
+  std::string secret;  // used as text
+};
+
+struct ApiKeyAlias {
+  std::string api_key;  // LiveKit API key; the AppId itself is always one, with the AppKey as secret
+  std::string secret;
+};
+
+struct Application {
+  AppId app;
+  std::string account_id;
+  std::string app_key, secondary_app_key;
+  std::vector<ApiKeyAlias> aliases;
+  bool any_ids = false;  // ids = "any"
+  bool enabled = true;
+};
+
+struct StaticFile {
+  std::string content_type;
+  std::string bytes;
+};
+
+// Faults that end-to-end tests plant (atriumd --dev --fault NAME); none in production.
+struct Faults {
+  bool late_send = false;         // one media packet leaves after the cut
+  bool no_record_write = false;   // the store forgets dismissals
+  std::string stop_at;            // before_commit, after_commit, after_cut, mid_notices: the process stops itself there
+};
+
+struct Config {
+  std::vector<Account> accounts;
+  std::vector<Application> applications;
+  std::string region = "cn-north-1";
+  std::vector<std::string> accepted_regions;
+  std::vector<std::string> public_hosts;  // Host values that a proxy may have hidden
+  bool business_errors_200 = false;
+  bool dev = false;
+
+  std::vector<SocketAddress> media_addresses;  // advertised, port 0: each shard fills in its own
+  std::vector<uint16_t> shard_ports;           // one per shard
+
+  Duration empty_room_grace = std::chrono::milliseconds(10'000);
+  Duration resume_grace = std::chrono::milliseconds(20'000);
+
+  std::string server_version = "0.1.0";
+  std::map<std::string, StaticFile> files;  // path → what is served there
+  Faults faults;
+};
+
+}  // namespace atrium::node

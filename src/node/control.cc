@@ -1,0 +1,174 @@
+#include "node/control.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace atrium::node {
+namespace {
+
+constexpr Duration kPurgeEvery = std::chrono::hours(1);
+constexpr Duration kRefreshEvery = std::chrono::minutes(5);  // livekit-protocol 2.2
+constexpr Duration kRetryRings = std::chrono::milliseconds(1);
+
+openapi::GatewayOptions gateway_options(const Config& config) {
+  openapi::GatewayOptions options;
+  for (const Account& account : config.accounts)
+    options.keys.push_back({account.access_key_id, account.secret, account.account_id, openapi::KeyScope::Manage});
+  for (const Application& app : config.applications)
+    options.apps.push_back(
+        {app.app, app.account_id, app.any_ids ? openapi::IdRule::Any : openapi::IdRule::Vendor});
+  options.region = config.region;
+  options.accepted_regions = config.accepted_regions;
+  options.public_hosts = config.public_hosts;
+  options.business_errors_200 = config.business_errors_200;
+  return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ControlPlane>> ControlPlane::create(Config config, ControlParts parts) {
+  openapi::Gateway gateway = TRY(openapi::Gateway::create(gateway_options(config), parts.secrets));
+  return std::unique_ptr<ControlPlane>(new ControlPlane(std::move(config), std::move(parts), std::move(gateway)));
+}
+
+ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway gateway)
+    : config_(std::move(config)),
+      http_(parts.http),
+      faults_(parts.faults),
+      secrets_(parts.secrets),
+      fingerprint_(std::move(parts.fingerprint)),
+      figures_(std::move(parts.figures)),
+      registry_(parts.secrets, {.empty_room_grace = config_.empty_room_grace, .resume_grace = config_.resume_grace}),
+      gateway_(std::move(gateway)),
+      token_context_(make_token_context(config_)),
+      serialiser_(make_serialiser()),
+      media_(std::move(parts.shards)),
+      to_store_(parts.to_store, limits::kRingOverflowMax),
+      from_store_(parts.from_store) {
+  if (config_.faults.late_send) media_.send_to_all(media::PlantLateSend{});
+}
+
+ControlPlane::~ControlPlane() = default;
+
+void ControlPlane::restore(std::vector<domain::Tombstone> tombstones, Now now) {
+  submit(domain::RestoreTombstones{std::move(tombstones)});
+  finish_turn(now);
+}
+
+void ControlPlane::on_wake(Now now) {
+  take_reports(now);
+  take_store_replies();
+  finish_turn(now);
+  answer_scrapes(now);
+}
+
+void ControlPlane::on_deadline(Now now) {
+  if (registry_.next_deadline() <= now.mono) submit(domain::Tick{});
+  if (next_purge_ <= now.mono) {
+    next_purge_ = now.mono + kPurgeEvery;
+    to_store_.send(PurgeStore{});
+  }
+  if (next_refresh_ <= now.mono) refresh_tokens(now);
+  on_wake(now);
+}
+
+Mono ControlPlane::next_deadline() const {
+  Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_});
+  for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
+  if (media_.has_unsent() || !to_store_.is_empty()) deadline = std::min(deadline, last_turn_ + kRetryRings);
+  return deadline;
+}
+
+void ControlPlane::submit(domain::Command command) { queue_.push_back(std::move(command)); }
+
+// Commands that effects ask for wait until the effects of the present one are all carried out.
+void ControlPlane::run_queue(Now now) {
+  while (!queue_.empty()) {
+    domain::Command command = std::move(queue_.front());
+    queue_.pop_front();
+    for (domain::Effect& effect : registry_.apply(std::move(command), now)) carry_out(std::move(effect), now);
+  }
+}
+
+void ControlPlane::finish_turn(Now now) {
+  last_turn_ = now.mono;
+  run_queue(now);
+  std::vector<ParticipantSid> changed;
+  changed.swap(to_negotiate_);
+  std::ranges::sort(changed);
+  const auto repeated = std::ranges::unique(changed);
+  changed.erase(repeated.begin(), repeated.end());
+  for (const ParticipantSid& participant : changed)
+    if (Session* session = find_session(participant)) ask_for_sections(*session);
+  media_.flush();
+  to_store_.flush();
+}
+
+ControlPlane::Session* ControlPlane::find_session(const ParticipantSid& participant) {
+  const auto found = sessions_.find(participant);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+ControlPlane::Life* ControlPlane::life_of(const Session& session) {
+  const auto found = lives_.find(session.peer->options().room_sid);
+  return found == lives_.end() ? nullptr : &found->second;
+}
+
+void ControlPlane::send(const Session& session, signal::Message message) {
+  if (message == nullptr) {
+    ++counters_.signal_refused_outgoing;  // the serialiser found a rule broken: never sent (livekit-protocol 3.5)
+    return;
+  }
+  if (session.connection) http_.send(*session.connection, std::move(message));
+}
+
+void ControlPlane::forget_connection(ConnectionId connection) {
+  const auto known = participant_of_.find(connection);
+  if (known != participant_of_.end()) {
+    if (Session* session = find_session(known->second); session != nullptr && session->connection == connection)
+      session->connection.reset();
+    participant_of_.erase(known);
+  }
+  arrivals_.erase(connection);
+  http_.drop(connection);
+}
+
+void ControlPlane::refresh_tokens(Now now) {
+  next_refresh_ = now.mono + kRefreshEvery;
+  for (auto& [participant, session] : sessions_)
+    if (!session.is_cut) send_refresh(participant, session, now);
+}
+
+void ControlPlane::on_closed(ConnectionId connection, Now now) {
+  arrivals_.erase(connection);
+  std::erase_if(scrapes_, [&](const Scrape& scrape) { return scrape.connection == connection; });
+  if (const auto waiter = waiter_of_.find(connection); waiter != waiter_of_.end()) {
+    waiting_.erase(waiter->second);  // the call goes on; nobody waits for its answer
+    waiter_of_.erase(waiter);
+  }
+  const auto known = participant_of_.find(connection);
+  if (known != participant_of_.end()) {
+    const ParticipantSid participant = known->second;
+    participant_of_.erase(known);
+    if (Session* session = find_session(participant)) session->connection.reset();
+    submit(domain::SignalLost{participant, connection});
+  }
+  finish_turn(now);
+}
+
+void ControlPlane::on_websocket_closed_out(ConnectionId connection, bool written, Now now) {
+  const auto known = closing_.find(connection);
+  if (known == closing_.end()) return;
+  const ParticipantSid participant = known->second;
+  closing_.erase(known);
+  if (written)
+    submit(domain::LeaveWritten{participant});
+  else
+    submit(domain::LeaveNotWritten{participant});
+  if (written) faults_.at_point("mid_notices");
+  finish_turn(now);
+}
+
+}  // namespace atrium::node

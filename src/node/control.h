@@ -1,0 +1,252 @@
+// ControlPlane: the control thread's node.  Takes what the HTTP server, the shards, the store and the clock say, turns it into
+// domain commands, and carries the registry's effects out in their order.  Owner: apps (or sim).  Thread: control.
+// Files: control.cc (the loop), control_effects.cc (effects), control_http.cc (routes), control_join.cc (doors),
+// control_signal.cc (messages of clients), control_media.cc (reports of shards), control_api.cc (management calls).
+// Does not: decide about rooms (domain), packets (media), words on the wire (adapters).
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "adapters/openapi/gateway.h"
+#include "adapters/signal/decode.h"
+#include "adapters/signal/join_request.h"
+#include "adapters/signal/refusal.h"
+#include "adapters/signal/serialiser.h"
+#include "adapters/signal/tokens.h"
+#include "domain/registry.h"
+#include "node/config.h"
+#include "node/media_plane.h"
+#include "node/metrics_page.h"
+#include "node/peer.h"
+#include "node/ports.h"
+#include "node/store_worker.h"
+
+namespace atrium::node {
+
+// Figures of the process that only the real world knows.
+struct ProcessFigures {
+  uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
+};
+
+// What the control plane stands on; all pointees outlive it.
+struct ControlParts {
+  HttpPort& http;
+  std::vector<ShardEnds> shards;
+  Sender<StoreRequest>& to_store;
+  Receiver<StoreReply>& from_store;
+  FaultPort& faults;
+  SecretSource& secrets;
+  std::string fingerprint;  // of the process's DTLS certificate, "AB:CD:…"
+  std::function<ProcessFigures()> figures;
+};
+
+class ControlPlane final : public ControlHandler {
+ public:
+  static Result<std::unique_ptr<ControlPlane>> create(Config config, ControlParts parts);
+  ~ControlPlane() override;
+
+  // Once, before the loop starts: what the store remembered.
+  void restore(std::vector<domain::Tombstone> tombstones, Now now);
+
+  // ControlHandler
+  std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) override;
+  HttpResponse on_fault(const HttpRequest& head, HttpFault fault, Now now) override;
+  void on_request(ConnectionId connection, HttpRequest request, Now now) override;
+  void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary, Now now) override;
+  void on_closed(ConnectionId connection, Now now) override;
+  void on_websocket_closed_out(ConnectionId connection, bool written, Now now) override;
+  void on_wake(Now now) override;
+  void on_deadline(Now now) override;
+  Mono next_deadline() const override;
+
+  const domain::Registry& registry() const { return registry_; }
+
+ private:
+  // A participant's session as long as the registry knows it.
+  struct Session {
+    std::optional<ConnectionId> connection;  // none while its signalling is lost
+    std::unique_ptr<Peer> peer;
+    signal::VerifiedToken token;
+    signal::JoinParameters parameters;  // how it joined; its offer is taken out
+    bool is_cut = false;  // fenced or removed: nothing that it asks for is done any more
+  };
+  struct Life {
+    LifeId id;
+    TrackTable tracks;
+    StreamTable streams;  // as publishers named them
+    std::vector<ParticipantSid> participants;
+    uint32_t leaves_sent = 0;  // counted for Faults::stop_at alone
+  };
+  // An upgrade that the registry has not answered yet.
+  struct Arrival {
+    signal::JoinParameters parameters;
+    signal::VerifiedToken token;
+  };
+  struct Scrape {
+    ConnectionId connection;
+    bool is_readiness = false;
+    Mono deadline{};
+    uint64_t until_snapshots = 0;
+  };
+
+  ControlPlane(Config config, ControlParts parts, openapi::Gateway gateway);
+
+  // --- control.cc
+  void submit(domain::Command command);  // queued; applied by run_queue
+  void run_queue(Now now);
+  void finish_turn(Now now);  // requirements, rings
+  Session* find_session(const ParticipantSid& participant);
+  Life* life_of(const Session& session);
+  void send(const Session& session, signal::Message message);
+  void refresh_tokens(Now now);
+  void forget_connection(ConnectionId connection);  // and drop it
+
+  // --- control_effects.cc: one overload for each effect
+  void carry_out(domain::Effect effect, Now now);
+  void run(domain::PersistDismissal& effect, Now now);
+  void run(domain::PersistTombstones& effect, Now now);
+  void run(domain::CutRoom& effect, Now now);
+  void run(domain::CloseRoom& effect, Now now);
+  void run(domain::CutParticipant& effect, Now now);
+  void run(domain::CloseParticipant& effect, Now now);
+  void run(domain::StartForward& effect, Now now);
+  void run(domain::StopForward& effect, Now now);
+  void run(domain::PauseForward& effect, Now now);
+  void run(domain::PauseTrack& effect, Now now);
+  void run(domain::StopTrack& effect, Now now);
+  void run(domain::SetDataPermission& effect, Now now);
+  void run(domain::JoinAccepted& effect, Now now);
+  void run(domain::JoinRefused& effect, Now now);
+  void run(domain::ResumeAccepted& effect, Now now);
+  void run(domain::ResumeMeetsTombstone& effect, Now now);
+  void run(domain::ResumeUnknown& effect, Now now);
+  void run(domain::ParticipantUpdate& effect, Now now);
+  void run(domain::RoomUpdate& effect, Now now);
+  void run(domain::TrackPublished& effect, Now now);
+  void run(domain::RequestAnswer& effect, Now now);
+  void run(domain::TrackSubscribed& effect, Now now);
+  void run(domain::TrackUnpublished& effect, Now now);
+  void run(domain::SubscriptionFailed& effect, Now now);
+  void run(domain::SubscriptionAllowed& effect, Now now);
+  void run(domain::SendLeave& effect, Now now);
+  void run(domain::SendServerData& effect, Now now);
+  void run(domain::DropConnection& effect, Now now);
+  void run(domain::Event& effect, Now now);
+  void run(domain::DismissReply& effect, Now now);
+  void run(domain::LifeForgotten& effect, Now now);
+  void run(domain::ParticipantForgotten& effect, Now now);
+
+  // --- control_http.cc
+  void on_operator_request(ConnectionId connection, const HttpRequest& request, Now now);
+  void on_signal_request(ConnectionId connection, const HttpRequest& request, const signal::Target& target, Now now);
+  void answer_file(ConnectionId connection, const HttpRequest& request);
+  void answer_scrapes(Now now);
+  std::string metrics() const;
+
+  // --- control_join.cc
+  static signal::TokenContext make_token_context(const Config& config);
+  static signal::Serialiser make_serialiser();
+  signal::TokenOutcome verify(std::string_view token, const std::optional<RoomId>& path_room, Now now) const;
+  void on_join_request(ConnectionId connection, const signal::Target& target, signal::VerifiedToken token);
+  void on_validate_request(ConnectionId connection, const signal::VerifiedToken& token, Now now);
+  void refuse(ConnectionId connection, const signal::Refusal& refusal);
+  void send_refresh(const ParticipantSid& participant, Session& session, Now now);
+  void close_with_leave(ConnectionId connection, signal::Message leave, uint16_t code);
+
+  // --- control_signal.cc
+  struct Speaking {  // who said it
+    const ParticipantSid& participant;
+    Session& session;
+    Now now;
+  };
+  void hear(const Speaking& by, signal::ClientOffer& message);
+  void hear(const Speaking& by, signal::ClientAnswer& message);
+  void hear(const Speaking& by, signal::Trickle& message);
+  void hear(const Speaking& by, signal::AddTrack& message);
+  void hear(const Speaking& by, domain::SetMuted& message);
+  void hear(const Speaking& by, domain::UpdateSubscription& message);
+  void hear(const Speaking& by, domain::UpdateTrackSettings& message);
+  void hear(const Speaking& by, domain::Leave& message);
+  void hear(const Speaking& by, domain::SubscriptionPermission& message);
+  void hear(const Speaking& by, signal::SyncState& message);
+  void hear(const Speaking& by, signal::Simulate& message);
+  void hear(const Speaking& by, signal::Ping& message);
+  void hear(const Speaking& by, signal::PingRequest& message);
+  void hear(const Speaking& by, domain::UpdateMetadata& message);
+  void hear(const Speaking& by, domain::UpdateTrackInfo& message);
+  void hear(const Speaking& by, signal::Refused& message);
+  void hear(const Speaking& by, signal::Unsupported& message);
+  void on_offer(const ParticipantSid& participant, Session& session, std::string_view sdp, uint32_t id);
+  void ask_for_sections(Session& session);
+
+  // --- control_media.cc
+  void take_reports(Now now);
+  void on_report(const media::TransportUp& report, Now now);
+  void on_report(const media::TransportDown& report, Now now);
+  void on_report(const media::ReliableChannel& report, Now now);
+  void on_report(const media::NoticeDone& report, Now now);
+  void on_report(const media::LifeCut& report, Now now);
+  void on_report(const media::TransportClosed& report, Now now);
+  void on_report(const media::LifeClosed& report, Now now);
+  void on_report(const media::UplinkStarted& report, Now now);
+  void on_report(const media::ServerMessage& report, Now now);
+  void on_report(const media::AudioLevel& report, Now now);
+  void on_report(const media::RtpReceived& report, Now now);
+  void on_report(const media::DataReceived& report, Now now);
+
+  // --- control_api.cc
+  void on_api_request(ConnectionId connection, const HttpRequest& request, Now now);
+  void answer_api(WaiterId waiter, openapi::Response response);
+  void take_store_replies();
+  void observe(const domain::DismissalRecord& record);
+
+  // given
+  const Config config_;
+  HttpPort& http_;
+  FaultPort& faults_;
+  SecretSource& secrets_;
+  const std::string fingerprint_;
+  const std::function<ProcessFigures()> figures_;
+  // owned
+  domain::Registry registry_;
+  openapi::Gateway gateway_;
+  signal::TokenContext token_context_;
+  signal::Serialiser serialiser_;
+  MediaPlane media_;
+  OverflowSender<StoreRequest> to_store_;
+  Receiver<StoreReply>& from_store_;
+  std::deque<domain::Command> queue_;
+  std::unordered_map<ParticipantSid, Session> sessions_;
+  std::unordered_map<ConnectionId, ParticipantSid> participant_of_;
+  std::unordered_map<ConnectionId, ParticipantSid> closing_;  // close_websocket was asked for
+  std::unordered_map<RoomSid, Life> lives_;
+  std::unordered_map<ConnectionId, Arrival> arrivals_;
+  struct Waiting {
+    ConnectionId connection;
+    openapi::PendingCall call;
+  };
+  std::unordered_map<WaiterId, Waiting> waiting_;
+  std::unordered_map<ConnectionId, WaiterId> waiter_of_;
+  // A refusal at the upgrade is repeated on the validate path, where browsers read it; kept a few seconds.
+  struct RecentRefusal {
+    signal::Refusal refusal;
+    Mono until{};
+  };
+  std::map<Sha256, RecentRefusal> recent_refusals_;
+  std::vector<ParticipantSid> to_negotiate_;  // wants changed in this turn
+  std::vector<Scrape> scrapes_;
+  ControlCounters counters_;
+  uint64_t next_waiter_ = 1;
+  Mono next_purge_{}, next_refresh_{}, last_turn_{};
+  bool is_draining_ = false;
+  bool store_is_healthy_ = true;
+};
+
+}  // namespace atrium::node

@@ -1,0 +1,100 @@
+// Management calls: from the HTTP server to the gateway, through the registry or the store, and back.
+#include "base/limits.h"
+#include "base/log.h"
+#include "node/control.h"
+#include "node/http_words.h"
+
+namespace atrium::node {
+namespace {
+
+double seconds(int64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
+
+}  // namespace
+
+void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& request, Now now) {
+  ++counters_.api_calls;
+  const openapi::Request call = to_openapi(request);
+  if (waiting_.size() >= static_cast<size_t>(limits::kApiWaitingMax)) {
+    ++counters_.api_refused;
+    http_.respond(connection, to_http(gateway_.fault_response(call, openapi::FaultKind::Overloaded, now)));
+    return;
+  }
+  const WaiterId waiter{next_waiter_++};
+  openapi::Outcome outcome = gateway_.handle(call, waiter, registry_, now);
+  if (auto* response = std::get_if<openapi::Response>(&outcome)) {
+    if (response->error) ++counters_.api_refused;
+    http_.respond(connection, to_http(std::move(*response)));
+  } else if (auto* domain_call = std::get_if<openapi::DomainCall>(&outcome)) {
+    waiting_.emplace(waiter, Waiting{connection, std::move(domain_call->call)});
+    waiter_of_[connection] = waiter;
+    submit(std::move(domain_call->command));
+  } else {
+    auto& store_call = std::get<openapi::StoreCall>(outcome);
+    waiting_.emplace(waiter, Waiting{connection, std::move(store_call.call)});
+    waiter_of_[connection] = waiter;
+    if (!to_store_.send(FindDismissal{waiter, store_call.operation}))
+      answer_api(waiter, gateway_.on_abandoned(waiting_.at(waiter).call));
+  }
+}
+
+void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
+  const auto found = waiting_.find(waiter);
+  if (found == waiting_.end()) return;  // the caller hung up
+  if (response.error) ++counters_.api_refused;
+  http_.respond(found->second.connection, to_http(std::move(response)));
+  waiter_of_.erase(found->second.connection);
+  waiting_.erase(found);
+}
+
+void ControlPlane::run(domain::DismissReply& effect, Now) {
+  switch (effect.outcome) {
+    case domain::DismissOutcome::Done: ++counters_.dismissals_done; break;
+    case domain::DismissOutcome::NoSuchRoom: ++counters_.dismissals_unknown_room; break;
+    case domain::DismissOutcome::MediaCutUnconfirmed:
+    case domain::DismissOutcome::RecordFailed: ++counters_.dismissals_failed; break;
+  }
+  if (effect.outcome == domain::DismissOutcome::MediaCutUnconfirmed ||
+      effect.outcome == domain::DismissOutcome::RecordFailed) {
+    log_line(LogLevel::Error, "dismissal failed",
+             {{"operation", effect.record ? effect.record->operation.value : ""},
+              {"room_sid", effect.record ? effect.record->room_sid.value : ""},
+              {"why", effect.record ? effect.record->failure : ""}});
+  }
+  const auto found = waiting_.find(effect.waiter);
+  if (found == waiting_.end()) return;
+  answer_api(effect.waiter, gateway_.on_dismiss_reply(found->second.call, effect));
+}
+
+// Once for each operation, when its last record goes to the store.
+void ControlPlane::observe(const domain::DismissalRecord& record) {
+  counters_.dismissed_users += record.users_at_fence;
+  counters_.dismissed_users_not_notified += record.not_notified.value_or(0);
+  if (record.fenced_us) counters_.accept_to_fence.observe(seconds(*record.fenced_us));
+  if (record.fenced_us && record.media_cut_us)
+    counters_.fence_to_media_cut.observe(seconds(*record.media_cut_us - *record.fenced_us));
+  if (record.fenced_us && record.notified_us)
+    counters_.fence_to_last_notice.observe(seconds(*record.notified_us - *record.fenced_us));
+  if (record.packets_after_cut.value_or(0) != 0) {
+    log_line(LogLevel::Error, "packets left after the media cut",
+             {{"operation", record.operation.value}, {"packets", std::to_string(*record.packets_after_cut)}});
+  }
+}
+
+void ControlPlane::take_store_replies() {
+  StoreReply reply;
+  while (from_store_.try_receive(reply)) {
+    if (const auto* written = std::get_if<DismissalWritten>(&reply)) {
+      store_is_healthy_ = written->ok;
+      submit(domain::RecordStored{written->operation, written->ok});
+    } else if (auto* found = std::get_if<DismissalFound>(&reply)) {
+      const auto waiting = waiting_.find(found->waiter);
+      if (waiting == waiting_.end()) continue;
+      answer_api(found->waiter, gateway_.on_store_answer(waiting->second.call, {found->ok, std::move(found->record)}));
+    } else {
+      store_is_healthy_ = false;
+      log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});
+    }
+  }
+}
+
+}  // namespace atrium::node

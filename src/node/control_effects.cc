@@ -1,0 +1,236 @@
+// The registry's effects, one function each, carried out in the order in which they came.
+#include <algorithm>
+
+#include "adapters/signal/notice.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "node/control.h"
+
+namespace atrium::node {
+namespace {
+
+constexpr uint8_t layer_of(domain::VideoQuality quality) {
+  switch (quality) {
+    case domain::VideoQuality::Low: return 0;
+    case domain::VideoQuality::Medium: return 1;
+    case domain::VideoQuality::High:
+    case domain::VideoQuality::Off: return 2;
+  }
+  return 2;
+}
+
+}  // namespace
+
+void ControlPlane::carry_out(domain::Effect effect, Now now) {
+  std::visit([&](auto& one) { run(one, now); }, effect);
+}
+
+// --- persist ---------------------------------------------------------------------------------------------------------
+
+void ControlPlane::run(domain::PersistDismissal& effect, Now) {
+  const OperationId operation = effect.record.operation;
+  if (effect.record.state != domain::DismissalState::Running) observe(effect.record);
+  if (to_store_.send(store::WriteRequest(store::PutDismissal{std::move(effect.record), std::move(effect.tombstones)})))
+    return;
+  log_line(LogLevel::Error, "the store is too far behind to take a record", {{"operation", operation.value}});
+  submit(domain::RecordStored{operation, false});
+}
+
+void ControlPlane::run(domain::PersistTombstones& effect, Now) {
+  if (!to_store_.send(store::WriteRequest(store::PutTombstones{std::move(effect.tombstones)})))
+    log_line(LogLevel::Error, "the store is too far behind to take tombstones");
+}
+
+// --- media -----------------------------------------------------------------------------------------------------------
+
+void ControlPlane::run(domain::CutRoom& effect, Now) {
+  const auto life = lives_.find(effect.room_sid);
+  if (life == lives_.end()) {
+    submit(domain::RoomCut{effect.room_sid, {}, {}, 0});
+    return;
+  }
+  for (const ParticipantSid& participant : life->second.participants)
+    if (Session* session = find_session(participant)) session->is_cut = true;
+  media_.send(life->second.id, media::CutLife{life->second.id, signal::notice_packet(effect.notice)});
+}
+
+void ControlPlane::run(domain::CloseRoom& effect, Now) {
+  const auto life = lives_.find(effect.room_sid);
+  if (life == lives_.end()) {
+    submit(domain::RoomClosed{effect.room_sid, 0, 0});
+    return;
+  }
+  media_.send(life->second.id, media::CloseLife{life->second.id});
+}
+
+void ControlPlane::run(domain::CutParticipant& effect, Now) {
+  Session* session = find_session(effect.participant);
+  if (session == nullptr) return;
+  session->is_cut = true;
+  if (session->peer->has_transport())
+    session->peer->cut(signal::notice_packet(effect.notice));
+  else
+    submit(domain::NoticeAcked{effect.participant});
+}
+
+void ControlPlane::run(domain::CloseParticipant& effect, Now) {
+  Session* session = find_session(effect.participant);
+  if (session == nullptr || !session->peer->close_transport()) submit(domain::TransportClosed{effect.participant});
+}
+
+void ControlPlane::run(domain::StartForward& effect, Now) {
+  Session* session = find_session(effect.subscriber);
+  if (session == nullptr) return;
+  Life* life = life_of(*session);
+  const auto track = life == nullptr ? TrackTable::iterator{} : life->tracks.find(effect.track);
+  if (life == nullptr || track == life->tracks.end()) return;
+  session->peer->want_send({.sid = effect.track,
+                            .publisher_sid = effect.publisher.value,
+                            .stream = track->second.stream,
+                            .kind = effect.kind == domain::TrackKind::Audio ? negotiation::Kind::Audio
+                                                                            : negotiation::Kind::Video,
+                            .codec = track->second.codec});
+  to_negotiate_.push_back(effect.subscriber);
+}
+
+void ControlPlane::run(domain::StopForward& effect, Now) {
+  Session* session = find_session(effect.subscriber);
+  if (session == nullptr) return;
+  session->peer->stop_send(effect.track);
+  to_negotiate_.push_back(effect.subscriber);
+}
+
+void ControlPlane::run(domain::PauseForward& effect, Now) {
+  if (Session* session = find_session(effect.subscriber))
+    session->peer->pause_forward(effect.track, effect.paused, layer_of(effect.quality));
+}
+
+void ControlPlane::run(domain::PauseTrack& effect, Now) {
+  Session* session = find_session(effect.publisher);
+  Life* life = session == nullptr ? nullptr : life_of(*session);
+  if (life == nullptr) return;
+  const auto track = life->tracks.find(effect.track);
+  if (track != life->tracks.end()) media_.send(life->id, media::SetUplinkMuted{track->second.id, effect.muted});
+}
+
+void ControlPlane::run(domain::StopTrack& effect, Now) {
+  Session* session = find_session(effect.publisher);
+  Life* life = session == nullptr ? nullptr : life_of(*session);
+  if (life == nullptr) return;
+  life->streams.erase(effect.track);
+  session->peer->stop_track(effect.track, life->tracks);
+}
+
+void ControlPlane::run(domain::SetDataPermission& effect, Now) {
+  if (Session* session = find_session(effect.participant)) session->peer->set_can_publish_data(effect.can_publish_data);
+}
+
+// --- signal ----------------------------------------------------------------------------------------------------------
+
+void ControlPlane::run(domain::ParticipantUpdate& effect, Now) {
+  const signal::Message message = serialiser_.participant_update(effect.participants);
+  for (const ParticipantSid& recipient : effect.recipients)
+    if (Session* session = find_session(recipient)) send(*session, message);
+}
+
+void ControlPlane::run(domain::RoomUpdate& effect, Now) {
+  const signal::Message message = serialiser_.room_update(effect.room);
+  for (const ParticipantSid& recipient : effect.recipients)
+    if (Session* session = find_session(recipient)) send(*session, message);
+}
+
+void ControlPlane::run(domain::TrackPublished& effect, Now) {
+  Session* session = find_session(effect.participant);
+  if (session == nullptr) return;
+  negotiation::PendingTrack pending{
+      .sid = effect.track.sid,
+      .kind = effect.track.kind == domain::TrackKind::Audio ? negotiation::Kind::Audio : negotiation::Kind::Video,
+      .cid = effect.track.cid,
+      .preferred_codec = "",
+      .stereo = effect.track.stereo,
+      .disable_dtx = effect.track.disable_dtx,
+      .disable_red = effect.track.disable_red,
+      .layer_rids = {}};
+  for (const domain::VideoLayer& layer : effect.track.layers)
+    if (!layer.rid.empty()) pending.layer_rids.push_back(layer.rid);
+  session->peer->add_pending_track(std::move(pending));
+  if (Life* life = life_of(*session)) life->streams[effect.track.sid] = effect.track.stream;
+  send(*session, serialiser_.track_published(effect.track));
+}
+
+void ControlPlane::run(domain::RequestAnswer& effect, Now) {
+  if (Session* session = find_session(effect.participant)) send(*session, serialiser_.request_response(effect));
+}
+
+void ControlPlane::run(domain::TrackSubscribed& effect, Now) {
+  if (Session* session = find_session(effect.publisher)) send(*session, serialiser_.track_subscribed(effect.track));
+}
+
+void ControlPlane::run(domain::TrackUnpublished& effect, Now) {
+  if (Session* session = find_session(effect.participant)) send(*session, serialiser_.track_unpublished(effect.track));
+}
+
+void ControlPlane::run(domain::SubscriptionFailed& effect, Now) {
+  if (Session* session = find_session(effect.participant)) send(*session, serialiser_.subscription_response(effect.track));
+}
+
+void ControlPlane::run(domain::SubscriptionAllowed& effect, Now) {
+  if (Session* session = find_session(effect.participant))
+    send(*session, serialiser_.subscription_permission_update(effect.publisher, effect.track, effect.allowed));
+}
+
+void ControlPlane::run(domain::SendLeave& effect, Now) {
+  Session* session = find_session(effect.participant);
+  if (session == nullptr || !session->connection) {
+    submit(domain::LeaveNotWritten{effect.participant});
+    return;
+  }
+  // A test stops the process between the first notice and the others (Faults::stop_at).
+  Life* life = life_of(*session);
+  if (config_.faults.stop_at == "mid_notices" && life != nullptr && life->leaves_sent++ > 0) return;
+  const ConnectionId connection = *session->connection;
+  session->connection.reset();
+  participant_of_.erase(connection);
+  closing_.emplace(connection, effect.participant);
+  http_.close_websocket(connection, serialiser_.leave(effect.reason, effect.action), effect.close_code);
+}
+
+void ControlPlane::run(domain::SendServerData& effect, Now) {
+  if (Session* session = find_session(effect.participant))
+    session->peer->send_reliable(signal::server_data_packet(effect.topic, effect.json));
+}
+
+void ControlPlane::run(domain::DropConnection& effect, Now) { forget_connection(effect.connection); }
+
+// --- event -----------------------------------------------------------------------------------------------------------
+
+void ControlPlane::run(domain::Event& effect, Now) {
+  static constexpr const char* kNames[] = {"room started", "room ended",      "user joined",
+                                           "user left",    "track published", "track unpublished"};
+  log_line(LogLevel::Info, kNames[static_cast<size_t>(effect.kind)],
+           {{"app", effect.app.value},
+            {"room", effect.room.value},
+            {"room_sid", effect.room_sid.value},
+            {"user", effect.user.value},
+            {"participant", effect.participant.value},
+            {"track", effect.track.value}});
+}
+
+// --- the ends --------------------------------------------------------------------------------------------------------
+
+void ControlPlane::run(domain::LifeForgotten& effect, Now) {
+  lives_.erase(effect.room_sid);
+  media_.forget_life(effect.room_sid);
+}
+
+void ControlPlane::run(domain::ParticipantForgotten& effect, Now) {
+  const auto found = sessions_.find(effect.participant);
+  if (found == sessions_.end()) return;
+  Session& session = found->second;
+  if (session.connection) forget_connection(*session.connection);
+  if (session.peer->has_transport()) media_.forget_transport(session.peer->transport());
+  if (Life* life = life_of(session)) std::erase(life->participants, effect.participant);
+  sessions_.erase(found);
+}
+
+}  // namespace atrium::node

@@ -1,0 +1,105 @@
+#include "node/shard.h"
+
+#include "base/limits.h"
+
+namespace atrium::node {
+namespace {
+// Commands taken in one turn, so that a burst of joins does not hold up packets.
+constexpr int kCommandsPerTurn = 256;
+
+bool may_be_dropped(const media::SctpCommand& command) {
+  if (std::holds_alternative<media::SctpPacketIn>(command)) return true;  // SCTP sends it again
+  const auto* send = std::get_if<media::SctpSend>(&command);
+  return send != nullptr && send->label == media::DataLabel::Lossy;
+}
+}  // namespace
+
+Shard::Shard(SecretSource& secrets, media::EngineOptions options, ShardLinks links)
+    : index_(options.shard),
+      links_(links),
+      engine_(secrets, std::move(options)),
+      reports_(links.reports, limits::kRingOverflowMax),
+      to_sctp_(links.to_sctp, limits::kRingOverflowMax) {
+  batch_.reserve(limits::kDatagramsPerTurnMax);
+  runs_.reserve(limits::kEncryptedPerTurnMax);
+}
+
+void Shard::on_datagrams(std::span<ShardDatagram> batch, Now now) {
+  take_commands(now);
+  batch_.clear();
+  for (ShardDatagram& datagram : batch) batch_.push_back({datagram.path, datagram.bytes});
+  engine_.on_datagrams(batch_, now);
+  forward_outputs();
+}
+
+void Shard::on_wake(Now now) {
+  take_commands(now);
+  take_sctp_events(now);
+  forward_outputs();
+}
+
+void Shard::on_deadline(Now now) {
+  take_commands(now);
+  take_sctp_events(now);
+  if (engine_.next_deadline() <= now.mono) engine_.on_deadline(now);
+  forward_outputs();
+}
+
+Mono Shard::next_deadline() const {
+  if (commands_waiting_ || !reports_.is_empty() || !to_sctp_.is_empty()) return Mono::min();
+  return engine_.next_deadline();
+}
+
+std::span<const ShardSendRun> Shard::drain(Now now) {
+  runs_.clear();
+  for (const media::SendRun& run : engine_.drain(now)) runs_.push_back({run.path, run.datagrams});
+  return runs_;
+}
+
+bool Shard::has_more_to_send() const { return engine_.has_more_to_send(); }
+
+void Shard::take_commands(Now now) {
+  ShardCommand command;
+  while (links_.urgent.try_receive(command)) {
+    // The cut overtakes what is queued for other lives, but not the commands that opened its own transports:
+    // those are taken first, so that nothing of this life starts after its cut.
+    ShardCommand earlier;
+    for (int i = 0; i < limits::kRingCommands && links_.commands.try_receive(earlier); ++i) {
+      if (auto* media_command = std::get_if<media::Command>(&earlier))
+        engine_.on_command(std::move(*media_command), now);
+      else
+        reports_.send(ShardSnapshot{index_, engine_.counters()});
+    }
+    if (auto* media_command = std::get_if<media::Command>(&command))
+      engine_.on_command(std::move(*media_command), now);
+  }
+  commands_waiting_ = false;
+  for (int i = 0; links_.commands.try_receive(command); ++i) {
+    if (auto* media_command = std::get_if<media::Command>(&command))
+      engine_.on_command(std::move(*media_command), now);
+    else
+      reports_.send(ShardSnapshot{index_, engine_.counters()});
+    if (i + 1 >= kCommandsPerTurn) {
+      commands_waiting_ = true;
+      return;
+    }
+  }
+}
+
+void Shard::take_sctp_events(Now now) {
+  media::SctpEvent event;
+  for (int i = 0; i < limits::kRingSctp && links_.from_sctp.try_receive(event); ++i)
+    engine_.on_sctp(std::move(event), now);
+}
+
+void Shard::forward_outputs() {
+  for (media::Report& report : engine_.take_reports()) reports_.send(std::move(report));
+  for (media::SctpCommand& command : engine_.take_sctp()) {
+    if (!to_sctp_.is_empty() && may_be_dropped(command)) continue;
+    to_sctp_.send(std::move(command));
+  }
+  reports_.flush();
+  to_sctp_.flush();
+}
+
+}  // namespace atrium::node

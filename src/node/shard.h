@@ -1,0 +1,52 @@
+// Shard: one media engine between its udp loop and its rings.  Owner: apps (or sim).  Thread: its shard.
+// Does not: decide anything about packets (media::Engine does) or about rooms (the control plane does).
+#pragma once
+
+#include <vector>
+
+#include "media/engine.h"
+#include "node/overflow_sender.h"
+#include "node/ports.h"
+#include "node/shard_link.h"
+
+namespace atrium::node {
+
+// The ring ends that a shard holds; the pointees outlive it.
+struct ShardLinks {
+  Receiver<ShardCommand>& commands;
+  Receiver<ShardCommand>& urgent;  // CutLife alone: the reserved lane
+  Sender<ShardReport>& reports;
+  Sender<media::SctpCommand>& to_sctp;
+  Receiver<media::SctpEvent>& from_sctp;
+};
+
+class Shard final : public ShardHandler {
+ public:
+  Shard(SecretSource& secrets, media::EngineOptions options, ShardLinks links);
+
+  void on_datagrams(std::span<ShardDatagram> batch, Now now) override;
+  void on_wake(Now now) override;
+  void on_deadline(Now now) override;
+  Mono next_deadline() const override;
+  std::span<const ShardSendRun> drain(Now now) override;
+  bool has_more_to_send() const override;
+
+ private:
+  void take_commands(Now now);
+  void take_sctp_events(Now now);
+  void forward_outputs();  // reports and SCTP packets to their rings
+
+  // given
+  const uint32_t index_;
+  ShardLinks links_;
+  // owned
+  media::Engine engine_;
+  OverflowSender<ShardReport> reports_;
+  OverflowSender<media::SctpCommand> to_sctp_;
+  // derived: scratch kept between turns so that the packet path does not allocate
+  std::vector<media::Datagram> batch_;
+  std::vector<ShardSendRun> runs_;
+  bool commands_waiting_ = false;
+};
+
+}  // namespace atrium::node
