@@ -1,0 +1,93 @@
+#include "domain/core.h"
+
+#include "base/check.h"
+#include "base/limits.h"
+
+namespace atrium::domain {
+
+Room* Core::find_life(const RoomSid& room_sid) {
+  auto found = lives.find(room_sid);
+  return found == lives.end() ? nullptr : &found->second;
+}
+
+Room* Core::find_current(const RoomName& name) {
+  auto found = current.find(name);
+  return found == current.end() ? nullptr : find_life(found->second);
+}
+
+Room* Core::find_home(const ParticipantSid& participant) {
+  auto found = homes.find(participant);
+  return found == homes.end() ? nullptr : find_life(found->second);
+}
+
+Dismissal* Core::find_dismissal(const Room& room) {
+  auto found = operations.find(room.operation);
+  return found == operations.end() ? nullptr : &found->second;
+}
+
+Core::Present Core::find_present(const ParticipantSid& participant) {
+  Room* room = find_home(participant);
+  if (room == nullptr || room->phase != LifePhase::Active) return {};
+  Participant* found = room->find(participant);
+  if (found == nullptr) return {};
+  return {room, found};
+}
+
+Mono deadline_of(Wall expiry, Now now) {
+  if (expiry <= now.wall) return now.mono;
+  const Duration left = expiry - now.wall;
+  return left >= kNever - now.mono ? kNever : now.mono + left;
+}
+
+namespace {
+
+void check_indexes(const Core& core) {
+  size_t people = 0;
+  for (const auto& [sid, room] : core.lives) {
+    CHECK(sid == room.sid());
+    room.check_invariants();
+    people += room.participants.size() + room.departures.size();
+    for (const auto& [participant, unused] : room.participants) CHECK(core.homes.at(participant) == sid);
+    for (const auto& [participant, unused] : room.departures) CHECK(core.homes.at(participant) == sid);
+    auto current = core.current.find(room.name());
+    const bool is_current = current != core.current.end() && current->second == sid;
+    CHECK(is_current == (room.phase == LifePhase::Active));
+    if (room.phase == LifePhase::Dismissing) CHECK(core.operations.contains(room.operation));
+    if (room.phase == LifePhase::Active && room.participants.empty())
+      CHECK(core.timers.is_armed(TimerKind::RoomEmpty, sid.value));
+  }
+  CHECK(people == core.homes.size());
+  CHECK(core.lives.size() <= static_cast<size_t>(limits::kRoomsMax));
+  for (const auto& [name, sid] : core.current) CHECK(core.lives.at(sid).name() == name);
+}
+
+void check_operations(const Core& core) {
+  for (const auto& [id, operation] : core.operations) {
+    CHECK(id == operation.record.operation);
+    CHECK(operation.is_closed == !core.lives.contains(operation.record.room_sid));
+    CHECK(operation.waiters.empty() || !operation.answered);
+    CHECK(operation.waiters.size() <= static_cast<size_t>(limits::kDismissWaitersMax));
+    CHECK(operation.not_notified_names.size() <= static_cast<size_t>(limits::kReceiptNamesMax));
+    CHECK(!operation.is_closed || operation.is_storing);  // else it would be over
+    size_t unsettled = 0;
+    for (const auto& [sid, session] : operation.sessions)
+      unsettled += session.step != Dismissal::SessionStep::Settled ? 1 : 0;
+    CHECK(unsettled == operation.unsettled);
+    CHECK(!operation.is_close_requested || unsettled == 0);
+  }
+  for (const auto& [name, id] : core.latest_dismissal) CHECK(core.operations.at(id).name == name);
+  CHECK(core.finished_operations.size() == core.finished_order.size());
+  CHECK(core.finished_order.size() <= static_cast<size_t>(limits::kOperationsInMemoryMax));
+}
+
+}  // namespace
+
+void Core::check_invariants() const {
+  CHECK(touched.empty());
+  check_indexes(*this);
+  check_operations(*this);
+  timers.check_invariants();
+  tombstones.check_invariants();
+}
+
+}  // namespace atrium::domain

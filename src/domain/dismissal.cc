@@ -1,0 +1,384 @@
+#include "domain/dismissal.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "domain/core.h"
+#include "domain/notices.h"
+
+namespace atrium::domain {
+namespace {
+
+using Session = Dismissal::Session;
+using SessionStep = Dismissal::SessionStep;
+
+// When the leaves go out even though no cut was confirmed: early enough to be written before the transports go.
+constexpr Duration kLeaveAtLatest = limit_ms(limits::kDismissCloseMs - limits::kNoticeAckMs);
+
+int64_t microseconds_since_accept(const Dismissal& operation, Mono at) {
+  return std::max<int64_t>(0, (at - operation.accepted).count());
+}
+
+// --- records ------------------------------------------------------------------------------------------------------------
+
+void put_record(Core& core, Dismissal& operation, std::vector<Tombstone> tombstones) {
+  operation.is_storing = true;
+  operation.is_stale_in_store = false;
+  core.out.put(PersistDismissal{operation.record, std::move(tombstones), true});
+}
+
+void put_record_when_idle(Core& core, Dismissal& operation) {
+  operation.is_stale_in_store = true;
+  if (!operation.is_storing) put_record(core, operation, {});
+}
+
+void answer_waiters(Core& core, Dismissal& operation, DismissOutcome outcome) {
+  if (operation.answered) return;
+  operation.answered = outcome;
+  for (WaiterId waiter : std::exchange(operation.waiters, {}))
+    core.out.put(DismissReply{waiter, outcome, operation.record});
+}
+
+void mark_failed(Dismissal& operation, const char* failure) {
+  operation.record.state = DismissalState::Failed;
+  operation.record.failure = failure;
+}
+
+void remember_finished(Core& core, DismissalRecord record) {
+  if (core.finished_order.size() >= static_cast<size_t>(limits::kOperationsInMemoryMax)) {
+    core.finished_operations.erase(core.finished_order.front());
+    core.finished_order.pop_front();
+  }
+  core.finished_order.push_back(record.operation);
+  core.finished_operations[record.operation] = std::move(record);
+}
+
+// Everything is closed and the last write was answered: events and replies go out.  Ends the operation.
+void finish(Core& core, Dismissal& operation) {
+  for (Event& event : operation.held_events) core.out.put(std::move(event));
+  if (operation.has_store_failed) {
+    answer_waiters(core, operation, DismissOutcome::RecordFailed);
+  } else if (!operation.is_cut) {
+    answer_waiters(core, operation, DismissOutcome::MediaCutUnconfirmed);
+  } else {
+    answer_waiters(core, operation, DismissOutcome::Done);
+  }
+  auto latest = core.latest_dismissal.find(operation.name);
+  if (latest != core.latest_dismissal.end() && latest->second == operation.record.operation)
+    core.latest_dismissal.erase(latest);
+  const OperationId id = operation.record.operation;
+  remember_finished(core, std::move(operation.record));
+  core.operations.erase(id);
+}
+
+void put_final_record(Core& core, Dismissal& operation) {
+  if (operation.has_store_failed) {
+    operation.record.state = DismissalState::Failed;
+  } else if (operation.is_cut) {
+    operation.record.state = DismissalState::Done;  // also where the cut came late: `failure` keeps saying so
+  } else {
+    mark_failed(operation, "the media cut was not confirmed");
+  }
+  operation.is_final_stored = true;
+  put_record(core, operation, {});
+}
+
+// --- sessions -----------------------------------------------------------------------------------------------------------
+
+Tombstone tombstone_of(const Core& core, const Room& room, const Participant& participant) {
+  return {.app = room.name().app,
+          .room = room.name().room,
+          .room_sid = room.sid(),
+          .participant = participant.sid(),
+          .user = participant.user(),
+          .token_hash = participant.joiner.token_hash,
+          .operation = room.operation,
+          .code = ClientCode::RoomDismiss,
+          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
+}
+
+void count_not_notified(Dismissal& operation, const Participant& participant, NotNotifiedReason reason) {
+  ++operation.not_notified;
+  if (operation.not_notified_names.size() < static_cast<size_t>(limits::kReceiptNamesMax))
+    operation.not_notified_names.push_back({participant.user(), participant.sid(), reason});
+}
+
+void settle(Dismissal& operation, Session& session) {
+  session.step = SessionStep::Settled;
+  --operation.unsettled;
+}
+
+// The session cannot be told any more, except by a tombstone or because the notice was acknowledged before.
+void settle_untold(Dismissal& operation, Session& session, const Participant& participant, NotNotifiedReason reason) {
+  const bool has_heard = session.is_acked && participant.is_notice_channel_open;
+  if (has_heard) {
+    ++operation.notified;
+  } else {
+    count_not_notified(operation, participant, reason);
+  }
+  settle(operation, session);
+}
+
+void put_late_tombstones(Core& core, std::vector<Tombstone> tombstones) {
+  std::erase_if(tombstones, [&core](const Tombstone& one) { return !add_tombstone(core, one); });
+  if (!tombstones.empty()) core.out.put(PersistTombstones{std::move(tombstones)});
+}
+
+void send_leave(Core& core, Session& session, const ParticipantSid& participant) {
+  session.step = SessionStep::AwaitLeave;
+  core.out.put(SendLeave{participant, LeaveReason::RoomDismissed, LeaveAction::Disconnect,
+                         close_code(ClientCode::RoomDismiss)});
+}
+
+// Classifies everybody present at the fence.  Yields the tombstones of those who cannot be told now.
+std::vector<Tombstone> fence_sessions(Core& core, Room& room, Dismissal& operation) {
+  std::vector<Tombstone> tombstones;
+  for (auto& [sid, participant] : room.participants) {
+    cancel_participant_timers(core, sid);
+    Session& session = operation.sessions[sid];
+    ++operation.unsettled;
+    Event left = make_event(core, room, EventKind::UserLeft, participant);
+    left.reason = LeaveReason::RoomDismissed;
+    operation.held_events.push_back(std::move(left));
+    if (participant.can_be_told()) continue;
+    Tombstone tombstone = tombstone_of(core, room, participant);
+    if (add_tombstone(core, tombstone)) tombstones.push_back(std::move(tombstone));
+    settle_untold(operation, session, participant,
+                  participant.is_join_sent ? NotNotifiedReason::Reconnecting : NotNotifiedReason::Connecting);
+    if (participant.connection) core.out.put(DropConnection{*participant.connection});
+  }
+  return tombstones;
+}
+
+Session* find_session(Core& core, const Room& room, const ParticipantSid& participant, SessionStep step) {
+  Dismissal* operation = core.find_dismissal(room);
+  if (operation == nullptr) return nullptr;
+  auto found = operation->sessions.find(participant);
+  return found != operation->sessions.end() && found->second.step == step ? &found->second : nullptr;
+}
+
+// --- phases -------------------------------------------------------------------------------------------------------------
+
+void request_close(Core& core, Dismissal& operation) {
+  operation.is_close_requested = true;
+  operation.record.notified_at = core.now.wall;
+  operation.record.notified_us = microseconds_since_accept(operation, core.now.mono);
+  operation.record.notified = operation.notified;
+  operation.record.not_notified = operation.not_notified;
+  operation.record.not_notified_names = operation.not_notified_names;
+  core.timers.cancel(TimerKind::DismissNotice, operation.record.operation.value);
+  core.timers.cancel(TimerKind::DismissClose, operation.record.operation.value);
+  core.out.put(CloseRoom{operation.record.room_sid});
+}
+
+Dismissal make_operation(Core& core, const Room& room, const DismissRoom& command) {
+  Dismissal operation;
+  operation.name = room.name();
+  operation.accepted = core.now.mono;
+  operation.waiters = {command.waiter};
+  DismissalRecord& record = operation.record;
+  record.operation = OperationId(core.secrets.sid("OP_"));
+  record.app = room.name().app;
+  record.room = room.name().room;
+  record.room_sid = room.sid();
+  record.epoch = room.epoch();
+  record.operator_id = command.operator_id;
+  record.request_id = command.request_id;
+  record.reason = command.reason;
+  record.accepted_at = core.now.wall;
+  record.fenced_at = core.now.wall;  // the fence is this very command
+  record.fenced_us = 0;
+  record.users_at_fence = static_cast<uint32_t>(room.participants.size());
+  return operation;
+}
+
+Dismissal* find_operation(Core& core, const std::string& id) {
+  auto found = core.operations.find(OperationId(id));
+  return found == core.operations.end() ? nullptr : &found->second;
+}
+
+}  // namespace
+
+void start_dismissal(Core& core, Room& room, const DismissRoom& command) {
+  Dismissal made = make_operation(core, room, command);
+  const OperationId id = made.record.operation;
+  Dismissal& operation = core.operations.emplace(id, std::move(made)).first->second;
+  room.phase = LifePhase::Dismissing;
+  room.operation = id;
+  core.current.erase(room.name());
+  core.latest_dismissal[room.name()] = id;
+  // From here on nobody is told that the others leave.
+  room.updates.take();
+  core.timers.cancel(TimerKind::RoomEmpty, room.sid().value);
+  core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
+
+  std::vector<Tombstone> tombstones = fence_sessions(core, room, operation);
+  put_record(core, operation, std::move(tombstones));
+  core.out.put(CutRoom{room.sid(), make_notice(ClientCode::RoomDismiss, id)});
+  core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
+  core.timers.arm(TimerKind::DismissClose, id.value, core.now.mono + limit_ms(limits::kDismissCloseMs));
+  core.timers.arm(TimerKind::DismissCut, id.value, core.now.mono + limit_ms(limits::kMediaCutConfirmMs));
+}
+
+void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter) {
+  const bool is_full = operation.waiters.size() >= static_cast<size_t>(limits::kDismissWaitersMax);
+  if (operation.answered) {
+    core.out.put(DismissReply{waiter, *operation.answered, operation.record});
+  } else if (is_full) {
+    // An error with the operation's id; the operation goes on.
+    core.out.put(DismissReply{waiter, DismissOutcome::MediaCutUnconfirmed, operation.record});
+  } else {
+    operation.waiters.push_back(waiter);
+  }
+}
+
+void on(Core& core, const DismissRoom& command) {
+  const RoomName name{command.app, command.room};
+  if (Room* room = core.find_current(name)) return start_dismissal(core, *room, command);
+  auto latest = core.latest_dismissal.find(name);
+  if (latest != core.latest_dismissal.end())
+    return join_dismissal(core, core.operations.at(latest->second), command.waiter);
+  core.out.put(DismissReply{command.waiter, DismissOutcome::NoSuchRoom, std::nullopt});
+}
+
+void on(Core& core, const RoomCut& command) {
+  Room* room = core.find_life(command.room_sid);
+  Dismissal* operation = room == nullptr ? nullptr : core.find_dismissal(*room);
+  if (operation == nullptr || operation->is_cut) return;
+  operation->is_cut = true;
+  operation->record.media_cut_at = command.wall_at;
+  operation->record.media_cut_us = microseconds_since_accept(*operation, command.at);
+  operation->record.transports_at_fence = command.transports;
+  const std::string& id = operation->record.operation.value;
+  core.timers.cancel(TimerKind::DismissCut, id);
+  if (const std::optional<Mono> latest = core.timers.deadline(TimerKind::DismissNotice, id)) {
+    const Mono due = core.now.mono + limit_ms(limits::kNoticeAckMs);
+    core.timers.arm(TimerKind::DismissNotice, id, std::min(*latest, due));
+  }
+  for (auto& [sid, session] : operation->sessions)
+    if (session.step == SessionStep::AwaitAck && session.is_acked) send_leave(core, session, sid);
+  advance_dismissal(core, *room);
+}
+
+void on_dismissed_notice_acked(Core& core, Room& room, Participant& participant) {
+  Session* session = find_session(core, room, participant.sid(), SessionStep::AwaitAck);
+  if (session == nullptr) return;
+  session->is_acked = true;
+  if (core.find_dismissal(room)->is_cut) send_leave(core, *session, participant.sid());
+}
+
+void on_dismissed_leave_result(Core& core, Room& room, Participant& participant, bool is_written) {
+  Session* session = find_session(core, room, participant.sid(), SessionStep::AwaitLeave);
+  if (session == nullptr) return;
+  Dismissal& operation = *core.find_dismissal(room);
+  if (!is_written) {
+    put_late_tombstones(core, {tombstone_of(core, room, participant)});
+    settle_untold(operation, *session, participant, NotNotifiedReason::NotWritable);
+  } else if (session->is_overdue) {
+    count_not_notified(operation, participant, NotNotifiedReason::Unacknowledged);
+    settle(operation, *session);
+  } else {
+    ++operation.notified;
+    settle(operation, *session);
+  }
+  advance_dismissal(core, room);
+}
+
+void on_dismissed_signal_lost(Core& core, Room& room, Participant& participant, ConnectionId connection) {
+  if (participant.connection != connection) return;
+  participant.connection.reset();
+  if (find_session(core, room, participant.sid(), SessionStep::AwaitLeave) != nullptr)
+    return on_dismissed_leave_result(core, room, participant, false);
+  Session* session = find_session(core, room, participant.sid(), SessionStep::AwaitAck);
+  if (session == nullptr) return;
+  put_late_tombstones(core, {tombstone_of(core, room, participant)});
+  settle_untold(*core.find_dismissal(room), *session, participant, NotNotifiedReason::Reconnecting);
+  advance_dismissal(core, room);
+}
+
+void advance_dismissal(Core& core, Room& room) {
+  Dismissal* operation = core.find_dismissal(room);
+  if (operation == nullptr || operation->is_close_requested) return;
+  const bool is_over = operation->is_cut && operation->unsettled == 0 && !room.has_untold_departure();
+  if (is_over) request_close(core, *operation);
+}
+
+void on_dismiss_notice_due(Core& core, const std::string& id) {
+  Dismissal* operation = find_operation(core, id);
+  Room* room = operation == nullptr ? nullptr : core.find_life(operation->record.room_sid);
+  if (room == nullptr) return;
+  std::vector<Tombstone> tombstones;
+  for (auto& [sid, session] : operation->sessions) {
+    if (session.step != SessionStep::AwaitAck) continue;
+    const Participant& participant = room->participants.at(sid);
+    // Where no channel is open there was nothing to acknowledge: the leave alone tells.
+    session.is_overdue = !session.is_acked && participant.is_notice_channel_open;
+    if (session.is_overdue) tombstones.push_back(tombstone_of(core, *room, participant));
+    send_leave(core, session, sid);
+  }
+  put_late_tombstones(core, std::move(tombstones));
+}
+
+void on_dismiss_close_due(Core& core, const std::string& id) {
+  Dismissal* operation = find_operation(core, id);
+  Room* room = operation == nullptr ? nullptr : core.find_life(operation->record.room_sid);
+  if (room == nullptr || operation->is_close_requested) return;
+  std::vector<Tombstone> tombstones;
+  for (auto& [sid, session] : operation->sessions) {
+    if (session.step == SessionStep::Settled) continue;
+    const Participant& participant = room->participants.at(sid);
+    tombstones.push_back(tombstone_of(core, *room, participant));
+    settle_untold(*operation, session, participant, NotNotifiedReason::NotWritable);
+  }
+  put_late_tombstones(core, std::move(tombstones));
+  request_close(core, *operation);
+}
+
+void on_dismiss_cut_due(Core& core, const std::string& id) {
+  Dismissal* operation = find_operation(core, id);
+  if (operation == nullptr || operation->is_cut || operation->is_closed) return;
+  mark_failed(*operation, "the media cut was not confirmed in time");
+  put_record_when_idle(core, *operation);
+  answer_waiters(core, *operation, DismissOutcome::MediaCutUnconfirmed);
+}
+
+void on(Core& core, const RoomClosed& command) {
+  Room* room = core.find_life(command.room_sid);
+  if (room == nullptr || room->phase == LifePhase::Active) return;
+  Dismissal* operation = core.find_dismissal(*room);
+  if (operation == nullptr) return forget_life(core, command.room_sid);
+  if (!operation->is_close_requested) return;
+  operation->is_closed = true;
+  operation->sessions.clear();
+  DismissalRecord& record = operation->record;
+  record.closed_at = core.now.wall;
+  record.closed_us = microseconds_since_accept(*operation, core.now.mono);
+  record.transports_closed = command.transports_closed;
+  record.packets_after_cut = command.packets_after_cut;
+  Event ended = make_event(core, *room, EventKind::RoomEnded);
+  ended.reason = LeaveReason::RoomDismissed;
+  operation->held_events.push_back(std::move(ended));
+  core.timers.cancel(TimerKind::DismissCut, record.operation.value);
+  forget_life(core, command.room_sid);
+  if (!operation->is_storing) put_final_record(core, *operation);
+}
+
+void on(Core& core, const RecordStored& command) {
+  Dismissal* operation = find_operation(core, command.operation.value);
+  if (operation == nullptr || !operation->is_storing) return;
+  operation->is_storing = false;
+  if (!command.ok) {
+    operation->has_store_failed = true;
+    mark_failed(*operation, "the record could not be written");
+  }
+  if (operation->is_final_stored) return finish(core, *operation);
+  if (!command.ok) answer_waiters(core, *operation, DismissOutcome::RecordFailed);
+  if (operation->is_closed) {
+    put_final_record(core, *operation);
+  } else if (operation->is_stale_in_store) {
+    put_record(core, *operation, {});
+  }
+}
+
+}  // namespace atrium::domain

@@ -1,0 +1,101 @@
+#include "domain/registry.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/check.h"
+#include "domain/core.h"
+
+namespace atrium::domain {
+
+struct Registry::State {
+  Core core;
+};
+
+namespace {
+
+using TimerHandler = void (*)(Core&, const std::string& id);
+
+// By TimerKind, in its order.
+constexpr std::array<TimerHandler, kTimerKinds> kTimerHandlers = {
+    on_dismiss_notice_due, on_dismiss_close_due,    on_dismiss_cut_due, on_departure_notice_due,
+    on_departure_leave_due, on_join_to_active_due,  on_resume_grace_over, on_token_expired,
+    on_token_warning_due,  on_publish_expired,      on_subscribe_expired, on_room_empty_due,
+    on_room_updates_due,   on_tombstone_expired};
+static_assert(static_cast<size_t>(TimerKind::TombstoneExpiry) + 1 == kTimerKinds);
+
+// What is due by now happens before the command: a resume one moment after the grace meets a session that is gone.
+void fire_due_timers(Core& core) {
+  while (std::optional<Timers::Key> due = core.timers.pop_due(core.now.mono))
+    kTimerHandlers[static_cast<size_t>(due->kind)](core, due->id);
+}
+
+}  // namespace
+
+Registry::Registry(SecretSource& secrets, RegistryOptions options)
+    : state_(std::make_unique<State>(State{Core(secrets, options)})) {}
+
+Registry::~Registry() = default;
+
+Effects Registry::apply(Command command, Now now) {
+  Core& core = state_->core;
+  core.now = {std::max(core.now.mono, now.mono), now.wall};
+  fire_due_timers(core);
+  std::visit([&core](auto& one) { on(core, one); }, command);
+  flush_touched_rooms(core);
+  return core.out.take();
+}
+
+Mono Registry::next_deadline() const { return state_->core.timers.next(); }
+
+std::optional<RoomView> Registry::find_room(const AppId& app, const RoomId& room) const {
+  const Room* found = state_->core.find_current({app, room});
+  if (found == nullptr) return std::nullopt;
+  return found->view();
+}
+
+std::vector<RoomView> Registry::list_rooms(const AppId& app) const {
+  std::vector<RoomView> out;
+  const Core& core = state_->core;
+  for (auto at = core.current.lower_bound({app, RoomId()}); at != core.current.end() && at->first.app == app; ++at)
+    out.push_back(core.lives.at(at->second).view());
+  return out;
+}
+
+std::vector<ParticipantView> Registry::participants(const RoomSid& room_sid) const {
+  std::vector<ParticipantView> out;
+  const Room* room = state_->core.find_life(room_sid);
+  if (room == nullptr) return out;
+  for (const auto& [sid, participant] : room->participants) out.push_back(participant.view());
+  return out;
+}
+
+std::optional<DismissalRecord> Registry::find_operation(const OperationId& operation) const {
+  const Core& core = state_->core;
+  if (auto running = core.operations.find(operation); running != core.operations.end())
+    return running->second.record;
+  if (auto finished = core.finished_operations.find(operation); finished != core.finished_operations.end())
+    return finished->second;
+  return std::nullopt;
+}
+
+Registry::Counts Registry::counts() const {
+  const Core& core = state_->core;
+  Counts out;
+  for (const auto& [sid, room] : core.lives) {
+    out.rooms += room.phase == LifePhase::Active ? 1 : 0;
+    out.dismissing += room.phase == LifePhase::Dismissing ? 1 : 0;
+    if (room.phase != LifePhase::Active) continue;
+    out.participants += room.participants.size();
+    out.tracks += room.tally.live_tracks;
+    out.subscriptions += room.subscription_count;
+  }
+  out.tombstones = core.tombstones.size();
+  out.operations = core.operations.size();
+  return out;
+}
+
+void Registry::check_invariants() const { state_->core.check_invariants(); }
+
+}  // namespace atrium::domain

@@ -1,0 +1,185 @@
+// Ways out of a life for one participant: told in the order of DESIGN's notice, torn down only after the leave.
+//
+//   Notice:    CutParticipant ─NoticeAcked or 200 ms→ SendLeave ─LeaveWritten…→ CloseParticipant ─TransportClosed→ forgotten
+//   LeaveOnly:                                        SendLeave ─LeaveWritten…→ CloseParticipant ─TransportClosed→ forgotten
+//   Silent:    DropConnection                                                   CloseParticipant ─TransportClosed→ forgotten
+#include <utility>
+
+#include "base/limits.h"
+#include "domain/core.h"
+#include "domain/notices.h"
+
+namespace atrium::domain {
+namespace {
+
+constexpr uint16_t kNormalClose = 1000;
+
+void end_publications(Core& core, Room& room, Participant& participant) {
+  while (!participant.publications.empty()) {
+    const TrackSid track = participant.publications.begin()->first;
+    unpublish(core, room, participant, track, UnpublishedBy::Departure);
+  }
+}
+
+// What others hear.  Yields the view of a departure that they do not hear of.
+std::shared_ptr<const ParticipantView> announce_departure(Core& core, Room& room, Participant& participant,
+                                                          const Removal& removal) {
+  const bool goes_on = removal.seen_as == DepartureSeenAs::Continuation;
+  core.touched.insert(room.sid());
+  if (participant.is_announced()) {
+    std::shared_ptr<const ParticipantView> last = participant.departed_view(removal.reason);
+    room.updates.departed(last, goes_on ? Audience::LegacyProtocol : Audience::Others);
+    if (goes_on) return last;
+    room.remember_departure(std::move(last), core.now);
+  } else if (participant.continues) {
+    // The others still believe in this session's predecessor.
+    if (goes_on) return participant.continues;
+    room.updates.departed(participant.continues, Audience::Others);
+    room.remember_departure(participant.continues, core.now);
+  }
+  return nullptr;
+}
+
+// A removed user's sid must not resume: who tries is told the code again.
+void leave_farewell(Core& core, const Room& room, const Participant& participant, ClientCode code) {
+  add_tombstone(core, {.app = room.name().app,
+                       .room = room.name().room,
+                       .room_sid = room.sid(),
+                       .participant = participant.sid(),
+                       .user = participant.user(),
+                       .token_hash = participant.joiner.token_hash,
+                       .operation = {},
+                       .code = code,
+                       .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)});
+}
+
+void close_transport(Core& core, const ParticipantSid& participant, Departure& departure) {
+  departure.step = DepartureStep::AwaitTransportClosed;
+  core.timers.cancel(TimerKind::DepartureNotice, participant.value);
+  core.timers.cancel(TimerKind::DepartureLeave, participant.value);
+  core.out.put(CloseParticipant{participant});
+}
+
+void send_leave(Core& core, const ParticipantSid& participant, Departure& departure) {
+  departure.step = DepartureStep::AwaitLeave;
+  core.timers.cancel(TimerKind::DepartureNotice, participant.value);
+  core.timers.arm(TimerKind::DepartureLeave, participant.value,
+                  core.now.mono + limit_ms(limits::kDismissCloseMs));
+  core.out.put(departure.leave);
+}
+
+void start_departure(Core& core, const ParticipantSid& participant, Departure& departure, Farewell farewell,
+                     std::optional<ClientCode> code) {
+  if (farewell == Farewell::Notice && code) {
+    departure.step = DepartureStep::AwaitNoticeAck;
+    core.timers.arm(TimerKind::DepartureNotice, participant.value,
+                    core.now.mono + limit_ms(limits::kNoticeAckMs));
+    core.out.put(CutParticipant{participant, make_notice(*code)});
+  } else if (farewell == Farewell::Silent) {
+    if (departure.connection) core.out.put(DropConnection{*departure.connection});
+    close_transport(core, participant, departure);
+  } else {
+    send_leave(core, participant, departure);
+  }
+}
+
+// The departure of this participant when it is at `step`; nullptr otherwise.
+Departure* find_departure(Room* room, const ParticipantSid& participant, DepartureStep step) {
+  if (room == nullptr) return nullptr;
+  auto found = room->departures.find(participant);
+  return found != room->departures.end() && found->second.step == step ? &found->second : nullptr;
+}
+
+void on_leave_result(Core& core, const ParticipantSid& sid, bool is_written) {
+  Room* room = core.find_home(sid);
+  if (room == nullptr) return;
+  if (Departure* departure = find_departure(room, sid, DepartureStep::AwaitLeave)) {
+    close_transport(core, sid, *departure);
+    advance_dismissal(core, *room);
+  } else if (Participant* participant = room->find(sid); room->phase == LifePhase::Dismissing && participant) {
+    on_dismissed_leave_result(core, *room, *participant, is_written);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room, ParticipantSid sid,
+                                                          const Removal& removal) {
+  Participant& participant = room.participants.at(sid);
+  cancel_participant_timers(core, sid);
+  end_publications(core, room, participant);
+  drop_subscriptions_of(room, participant);
+  --(participant.is_hidden() ? room.tally.hidden : room.tally.visible);
+  std::shared_ptr<const ParticipantView> withheld = announce_departure(core, room, participant, removal);
+  if (removal.code && participant.is_join_sent) leave_farewell(core, room, participant, *removal.code);
+  Event left = make_event(core, room, EventKind::UserLeft, participant);
+  left.reason = removal.reason;
+  core.out.put(std::move(left));
+
+  const Farewell farewell = participant.can_be_told() ? removal.farewell : Farewell::Silent;
+  const uint16_t code = removal.code ? close_code(*removal.code) : kNormalClose;
+  Departure& departure = room.departures[sid];
+  departure.connection = participant.connection;
+  departure.leave = {sid, removal.reason, removal.action, code};
+  room.users.erase(participant.user());
+  room.participants.erase(sid);
+  start_departure(core, sid, departure, farewell, removal.code);
+  arm_empty_timer_if_empty(core, room);
+  return withheld;
+}
+
+void cancel_participant_timers(Core& core, const ParticipantSid& participant) {
+  for (TimerKind kind : {TimerKind::DepartureNotice, TimerKind::DepartureLeave, TimerKind::JoinToActive,
+                         TimerKind::ResumeGrace, TimerKind::TokenExpiry, TimerKind::TokenWarning,
+                         TimerKind::PublishExpiry, TimerKind::SubscribeExpiry})
+    core.timers.cancel(kind, participant.value);
+}
+
+void on(Core& core, const NoticeAcked& command) {
+  Room* room = core.find_home(command.participant);
+  if (room == nullptr) return;
+  if (Departure* departure = find_departure(room, command.participant, DepartureStep::AwaitNoticeAck)) {
+    send_leave(core, command.participant, *departure);
+  } else if (Participant* participant = room->find(command.participant);
+             room->phase == LifePhase::Dismissing && participant) {
+    on_dismissed_notice_acked(core, *room, *participant);
+  }
+}
+
+void on(Core& core, const LeaveWritten& command) { on_leave_result(core, command.participant, true); }
+void on(Core& core, const LeaveNotWritten& command) { on_leave_result(core, command.participant, false); }
+
+void on(Core& core, const TransportClosed& command) {
+  Room* room = core.find_home(command.participant);
+  if (room == nullptr) return;
+  if (room->participants.contains(command.participant)) return on(core, TransportDown{command.participant});
+  if (!find_departure(room, command.participant, DepartureStep::AwaitTransportClosed)) return;
+  room->departures.erase(command.participant);
+  core.homes.erase(command.participant);
+  core.out.put(ParticipantForgotten{command.participant});
+}
+
+void on_departure_notice_due(Core& core, const std::string& participant) {
+  const ParticipantSid sid(participant);
+  Departure* departure = find_departure(core.find_home(sid), sid, DepartureStep::AwaitNoticeAck);
+  if (departure != nullptr) send_leave(core, sid, *departure);
+}
+
+void on_departure_leave_due(Core& core, const std::string& participant) {
+  const ParticipantSid sid(participant);
+  Room* room = core.find_home(sid);
+  Departure* departure = find_departure(room, sid, DepartureStep::AwaitLeave);
+  if (departure == nullptr) return;
+  close_transport(core, sid, *departure);
+  advance_dismissal(core, *room);
+}
+
+void on_departure_signal_lost(Core& core, Room& room, const ParticipantSid& participant, ConnectionId connection) {
+  auto found = room.departures.find(participant);
+  if (found == room.departures.end() || found->second.connection != connection) return;
+  if (found->second.step == DepartureStep::AwaitTransportClosed) return;
+  close_transport(core, participant, found->second);
+  advance_dismissal(core, room);
+}
+
+}  // namespace atrium::domain
