@@ -105,10 +105,10 @@ const std::vector<SettingKey>& setting_keys() {
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
       {"operator.listen", "ADDRESS:PORT,…", "/metrics, /livez, /readyz, drain (default 127.0.0.1:7889)",
        [](S& s, T t) { return set_addresses(s.operator_listen, t); }},
-      {"media.port", "PORT", "UDP port of the first shard; the others follow (default 7882)",
+      {"media.port", "PORT", "UDP port of the first shard; the others follow (default 7882; 0: the kernel chooses each)",
        [](S& s, T t) -> Problem {
-         const auto port = number<uint16_t>(t, 1, 65535);
-         if (!port) return "must be a port from 1 to 65535";
+         const auto port = number<uint16_t>(t, 0, 65535);
+         if (!port) return "must be a port from 0 to 65535";
          s.media_port = *port;
          return std::nullopt;
        }},

@@ -112,7 +112,7 @@ node::ProcessFigures process_figures() {
 
 std::expected<void, std::string> make_shards(World::Parts& parts, const Settings& settings) {
   for (uint32_t i = 0; i < settings.media_shards; ++i) {
-    const auto port = static_cast<uint16_t>(settings.media_port + i);
+    const auto port = static_cast<uint16_t>(settings.media_port == 0 ? 0 : settings.media_port + i);
     auto udp = runtime::UdpShard::create({.index = i, .port = port, .bind = settings.media_bind});
     if (!udp) return Problem(with("cannot bind UDP port " + std::to_string(port), udp.error()));
     parts.shards.push_back(make_shard(std::move(*udp), parts.http->waker(), parts.sctp_thread.waker()));
