@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,18 +32,19 @@ struct AnsweredSection {
   Kind kind = Kind::Audio;
   bool sending = false;    // we offered a track and the server receives it
   bool receiving = false;  // the server sends a track
-  std::string codec;       // "opus", "VP8"
+  std::string codec{};     // "opus", "VP8"
   uint8_t payload_type = 0, rtx_payload_type = 0;
   uint32_t clock_rate = 0;
   bool nack = false, pli = false, transport_cc = false;
-  Extensions extensions;
+  Extensions extensions{};
   // sending:
-  std::string cid;                  // as given to add_send
-  uint32_t ssrc = 0, rtx_ssrc = 0;  // ours; rtx 0 without rtx; for simulcast the first layer's
-  std::vector<std::string> rids;    // accepted layers, lowest first; empty = one stream
+  std::string cid{};                // as given to add_send
+  uint32_t ssrc = 0, rtx_ssrc = 0;  // ours; rtx 0 where not agreed; of simulcast the lowest layer's
+  std::vector<std::string> rids{};  // accepted layers, lowest first; empty = one stream
+  std::vector<uint32_t> layer_ssrcs{}, layer_rtx_ssrcs{};  // beside `rids`
   // receiving:
   uint32_t remote_ssrc = 0, remote_rtx_ssrc = 0;
-  std::string remote_cname, remote_stream, remote_track;  // stream "PA_…|…", track "TR_…"
+  std::string remote_cname{}, remote_stream{}, remote_track{};  // stream "PA_…|…", track "TR_…"
   friend bool operator==(const AnsweredSection&, const AnsweredSection&) = default;
 };
 
@@ -70,7 +70,7 @@ class OfferingSession {
   // A new sendonly section whose msid track id is `cid`; `rids` (lowest first) makes it simulcast.  Yields its mid.
   // LimitExceeded: no room for a further section.
   Result<std::string> add_send(Kind kind, std::string cid, std::vector<std::string> rids = {});
-  // The section of `cid` becomes inactive.  false: no such send.
+  // The section of `cid` becomes inactive for good; a republication takes a new one.  false: no such send.
   bool stop_send(std::string_view cid);
 
   // The description to send; local.candidates are written when given.  New credentials in `local` restart ICE.

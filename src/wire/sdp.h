@@ -31,7 +31,7 @@ struct SdpFingerprint {
 // One payload type of the m= line with its rtpmap, fmtp and rtcp-fb lines.
 struct SdpCodec {
   uint8_t payload_type = 0;           // 0 to 127
-  std::string name{};                 // as written; empty when there is no rtpmap
+  std::string name{};                   // as written; empty when there is no rtpmap
   uint32_t clock_rate = 0;            // Hz; 0 without rtpmap
   uint8_t channels = 1;               // as given by the third part of rtpmap
   std::string fmtp{};                 // "minptime=10;useinbandfec=1"; several lines are joined by ';'
@@ -101,8 +101,8 @@ struct SdpCandidate {
 // What may stand at session level and then holds for each m-section without its own: the reader has copied it down.
 struct SdpTransport {
   std::string ice_ufrag, ice_pwd;  // RFC 8839 lengths (4…256, 22…256) when present
-  std::string ice_options;
-  std::vector<SdpFingerprint> fingerprints;
+  std::string ice_options{};
+  std::vector<SdpFingerprint> fingerprints{};
   SdpSetup setup = SdpSetup::Unset;
   friend bool operator==(const SdpTransport&, const SdpTransport&) = default;
 };
