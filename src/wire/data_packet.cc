@@ -9,7 +9,8 @@ namespace {
 enum class WireType : uint8_t { Varint = 0, Fixed64 = 1, Bytes = 2, Fixed32 = 5 };
 
 // DataPacket.
-constexpr uint32_t kKind = 1, kUser = 2, kSenderIdentity = 4, kDestinationIdentities = 5, kSenderSid = 17;
+constexpr uint32_t kKind = 1, kUser = 2, kSenderIdentity = 4, kDestinationIdentities = 5,
+                   kSenderSid = 17;
 // UserPacket.
 constexpr uint32_t kUserSenderSid = 1, kUserPayload = 2, kUserDestinationSids = 3, kUserTopic = 4,
                    kUserSenderIdentity = 5, kUserDestinationIdentities = 6;
@@ -91,7 +92,9 @@ void write_varint(ByteWriter& out, uint64_t value) {
   out.u8(static_cast<uint8_t>(value));
 }
 
-uint64_t bytes_tag(uint32_t number) { return uint64_t{number} << 3 | static_cast<uint8_t>(WireType::Bytes); }
+uint64_t bytes_tag(uint32_t number) {
+  return uint64_t{number} << 3 | static_cast<uint8_t>(WireType::Bytes);
+}
 
 size_t bytes_field_size(uint32_t number, size_t length) {
   return varint_bytes(bytes_tag(number)) + varint_bytes(length) + length;
@@ -113,7 +116,9 @@ void write_text_field(ByteWriter& out, uint32_t number, std::string_view text) {
 bool is_user_sender(const Field& field) {
   return field.number == kUserSenderSid || field.number == kUserSenderIdentity;
 }
-bool is_sender(const Field& field) { return field.number == kSenderIdentity || field.number == kSenderSid; }
+bool is_sender(const Field& field) {
+  return field.number == kSenderIdentity || field.number == kSenderSid;
+}
 
 struct Sender {
   std::string_view identity, sid;
@@ -172,7 +177,7 @@ bool topic_begins_with(const DataPacketView& packet, std::string_view prefix) {
   return false;
 }
 
-// --- addressees --------------------------------------------------------------------------------------------------------
+// --- addressees ----------------------------------------------------------------------------------
 
 DestinationReader::DestinationReader(const DataPacketView& packet)
     : identities_(packet.bytes), users_(packet.bytes), user_({}) {}
@@ -182,7 +187,8 @@ std::optional<DestinationReader::Destination> DestinationReader::next() {
     if (field->is_bytes(kDestinationIdentities)) return Destination{false, as_text(field->value)};
   while (true) {
     while (const auto field = next_field(user_)) {
-      if (field->is_bytes(kUserDestinationIdentities)) return Destination{false, as_text(field->value)};
+      if (field->is_bytes(kUserDestinationIdentities))
+        return Destination{false, as_text(field->value)};
       if (field->is_bytes(kUserDestinationSids)) return Destination{true, as_text(field->value)};
     }
     const auto field = next_field(users_);
@@ -191,13 +197,14 @@ std::optional<DestinationReader::Destination> DestinationReader::next() {
   }
 }
 
-// --- writing -----------------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 size_t rewritten_bytes_max(const DataPacketView& packet, std::string_view identity,
                            std::string_view participant_sid) {
   // Each stamp may also lengthen the user packet's length prefix, by less than a varint.
   constexpr size_t kVarintBytesMax = 10;
-  const size_t stamp = text_field_size(kSenderIdentity, identity) + text_field_size(kSenderSid, participant_sid);
+  const size_t stamp =
+      text_field_size(kSenderIdentity, identity) + text_field_size(kSenderSid, participant_sid);
   return packet.bytes.size() + stamp + user_packets(packet) * (stamp + kVarintBytesMax);
 }
 
@@ -222,7 +229,8 @@ Result<ByteView> rewrite_sender(const DataPacketView& packet, std::string_view i
 
 Bytes build_user_packet(DataKind kind, std::string_view topic, ByteView payload,
                         std::initializer_list<std::string_view> destinations) {
-  const size_t user_size = bytes_field_size(kUserPayload, payload.size()) + text_field_size(kUserTopic, topic);
+  const size_t user_size =
+      bytes_field_size(kUserPayload, payload.size()) + text_field_size(kUserTopic, topic);
   constexpr size_t kKindBytes = 2;
   size_t size = kKindBytes + bytes_field_size(kUser, user_size);
   for (std::string_view identity : destinations)

@@ -1,6 +1,6 @@
-// DataPacket: the envelope of LiveKit data channels, read and rewritten at the protobuf wire level.  Only the addressees,
-// the topic and the sender are understood; every other field, known or not, is kept byte for byte and in order.
-// Does not: understand payloads, streams or RPC; check that strings are UTF-8.
+// DataPacket: the envelope of LiveKit data channels, read and rewritten at the protobuf wire level.  Only the
+// addressees, the topic and the sender are understood; every other field, known or not, is kept byte for byte and
+// in order. Does not: understand payloads, streams or RPC; check that strings are UTF-8.
 #pragma once
 
 #include <cstdint>
@@ -20,18 +20,20 @@ struct DataPacketView {
   DataKind kind = DataKind::Reliable;  // the deprecated field 1; the channel decides in fact
   bool has_user = false;
   bool has_destinations = false;  // any addressee list, even of an empty name: not for everybody
-  std::string_view topic;         // of the user packet; when given several times, the last (protobuf merges)
-  ByteView payload;               // of the user packet; the last
+  std::string_view
+      topic;         // of the user packet; when given several times, the last (protobuf merges)
+  ByteView payload;  // of the user packet; the last
 };
 
 // Malformed: truncation, varints beyond 64 bits, tags beyond 32 bits, field number 0, groups, unknown wire types.
 Result<DataPacketView> parse_data_packet(ByteView bytes);
 
-// Whether any topic in the packet begins with `prefix`: all occurrences are looked at, since decoders differ on which counts.
+// Whether any topic in the packet begins with `prefix`: all occurrences are looked at, since decoders differ on
+// which counts.
 bool topic_begins_with(const DataPacketView& packet, std::string_view prefix);
 
-// Addressees in order: outer destination_identities, then of each user packet its identities and sids.  A sender may name
-// somebody many times: the caller delivers once to each.
+// Addressees in order: outer destination_identities, then of each user packet its identities and sids.  A sender
+// may name somebody many times: the caller delivers once to each.
 class DestinationReader {
  public:
   struct Destination {
@@ -47,9 +49,9 @@ class DestinationReader {
   ByteReader user_;        // the user packet being read
 };
 
-// Copies the packet with the sender's fields replaced, in the envelope and in each user packet.  Whatever the client wrote
-// there is gone; an empty identity or sid is written as absent.  `out` may not overlap the packet and needs
-// rewritten_bytes_max() bytes, else LimitExceeded.
+// Copies the packet with the sender's fields replaced, in the envelope and in each user packet.  Whatever the
+// client wrote there is gone; an empty identity or sid is written as absent.  `out` may not overlap the packet
+// and needs rewritten_bytes_max() bytes, else LimitExceeded.
 Result<ByteView> rewrite_sender(const DataPacketView& packet, std::string_view identity,
                                 std::string_view participant_sid, ByteSpan out);
 // An upper bound that a caller may size its buffer by.

@@ -13,7 +13,8 @@ constexpr size_t kOneByteValueMax = 16;
 }  // namespace
 
 ExtensionReader::ExtensionReader(const RtpHeaderView& header)
-    : ExtensionReader(header.has_extension ? header.extension_profile : uint16_t{0}, header.extension) {}
+    : ExtensionReader(header.has_extension ? header.extension_profile : uint16_t{0},
+                      header.extension) {}
 
 ExtensionReader::ExtensionReader(uint16_t profile, ByteView block) : reader_(block) {
   if (profile == kOneByteProfile) form_ = Form::OneByte;

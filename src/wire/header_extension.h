@@ -19,8 +19,8 @@ struct ExtensionElement {
   ByteView data;
 };
 
-// Elements in order.  Unknown profiles have none.  A length beyond the block, id 15 (one-byte) and an id 0 with a length
-// end the iteration; what came before stays valid, as RFC 8285 §4.2 asks.
+// Elements in order.  Unknown profiles have none.  A length beyond the block, id 15 (one-byte) and an id 0 with a
+// length end the iteration; what came before stays valid, as RFC 8285 §4.2 asks.
 class ExtensionReader {
  public:
   explicit ExtensionReader(const RtpHeaderView& header);
@@ -53,8 +53,9 @@ constexpr uint32_t abs_send_time_from_us(int64_t us) {
   return static_cast<uint32_t>(((static_cast<uint64_t>(us) << 18) / 1'000'000u) & 0xff'ffffu);
 }
 
-// Writes one block: construct, elements, finish.  Ids outside 1 to 14 (0 = not negotiated) write nothing, so that a caller
-// may pass ids as negotiated; texts of 0 or more than 16 bytes write nothing.  Room is checked by the ByteWriter.
+// Writes one block: construct, elements, finish.  Ids outside 1 to 14 (0 = not negotiated) write nothing, so that
+// a caller may pass ids as negotiated; texts of 0 or more than 16 bytes write nothing.  Room is checked by the
+// ByteWriter.
 class OneByteExtensionWriter {
  public:
   explicit OneByteExtensionWriter(ByteWriter& out);

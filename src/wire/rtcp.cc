@@ -31,7 +31,9 @@ Result<void> expect(bool is_of_type) {
   return {};
 }
 
-uint32_t u32_at(ByteView bytes, size_t at) { return MUST(ByteReader(bytes.subspan(at)).u32()); }
+uint32_t u32_at(ByteView bytes, size_t at) {
+  return MUST(ByteReader(bytes.subspan(at)).u32());
+}
 
 }  // namespace
 
@@ -49,7 +51,7 @@ std::optional<RtcpPacketView> RtcpReader::next() {
   return *packet;
 }
 
-// --- reports -----------------------------------------------------------------------------------------------------------
+// --- reports -------------------------------------------------------------------------------------
 
 ReportBlock ReportBlocks::operator[](size_t index) const {
   CHECK(index < size());
@@ -96,7 +98,7 @@ uint64_t ntp_from_unix_us(int64_t unix_us) {
   return (seconds << 32) | fraction;
 }
 
-// --- SDES, BYE ---------------------------------------------------------------------------------------------------------
+// --- SDES, BYE -----------------------------------------------------------------------------------
 
 Result<SdesReader> SdesReader::create(const RtcpPacketView& packet) {
   TRY(expect(packet.type == RtcpType::SourceDescription));
@@ -146,7 +148,7 @@ Result<ByeView> parse_bye(const RtcpPacketView& packet) {
   return view;
 }
 
-// --- feedback ----------------------------------------------------------------------------------------------------------
+// --- feedback ------------------------------------------------------------------------------------
 
 Result<NackView> NackView::create(const RtcpPacketView& packet) {
   TRY(expect(packet.is_transport_feedback(kFormatNack)));
@@ -237,7 +239,7 @@ Result<RembView> parse_remb(const RtcpPacketView& packet) {
   return view;
 }
 
-// --- writers -----------------------------------------------------------------------------------------------------------
+// --- writers -------------------------------------------------------------------------------------
 namespace {
 
 size_t begin_packet(ByteWriter& out, RtcpType type, size_t count) {
@@ -259,7 +261,8 @@ void write_block(ByteWriter& out, const ReportBlock& block) {
   constexpr int32_t kLostMax = 0x7f'ffff;
   out.u32(block.ssrc);
   out.u8(block.fraction_lost);
-  out.u24(static_cast<uint32_t>(std::clamp(block.cumulative_lost, -kLostMax - 1, kLostMax)) & 0xff'ffff);
+  out.u24(static_cast<uint32_t>(std::clamp(block.cumulative_lost, -kLostMax - 1, kLostMax)) &
+          0xff'ffff);
   out.u32(block.highest_ext_seq);
   out.u32(block.jitter);
   out.u32(block.last_sr);
@@ -272,7 +275,8 @@ std::span<const ReportBlock> at_most_31(std::span<const ReportBlock> blocks) {
 
 }  // namespace
 
-void write_sender_report(ByteWriter& out, const SenderInfo& sender, std::span<const ReportBlock> blocks) {
+void write_sender_report(ByteWriter& out, const SenderInfo& sender,
+                         std::span<const ReportBlock> blocks) {
   blocks = at_most_31(blocks);
   const size_t begin = begin_packet(out, RtcpType::SenderReport, blocks.size());
   out.u32(sender.ssrc);
@@ -310,7 +314,8 @@ void write_bye(ByteWriter& out, uint32_t ssrc) {
   end_packet(out, begin);
 }
 
-size_t write_nack(ByteWriter& out, uint32_t sender_ssrc, uint32_t media_ssrc, std::span<const uint16_t> seqs) {
+size_t write_nack(ByteWriter& out, uint32_t sender_ssrc, uint32_t media_ssrc,
+                  std::span<const uint16_t> seqs) {
   constexpr size_t kFixedBytes = 12, kItemBytes = 4;
   if (seqs.empty() || out.remaining() < kFixedBytes + kItemBytes) return 0;
   const size_t begin = begin_packet(out, RtcpType::TransportFeedback, kFormatNack);
@@ -350,7 +355,8 @@ void write_fir(ByteWriter& out, uint32_t sender_ssrc, FirEntry entry) {
   end_packet(out, begin);
 }
 
-void write_remb(ByteWriter& out, uint32_t sender_ssrc, uint64_t bitrate_bps, std::span<const uint32_t> ssrcs) {
+void write_remb(ByteWriter& out, uint32_t sender_ssrc, uint64_t bitrate_bps,
+                std::span<const uint32_t> ssrcs) {
   ssrcs = ssrcs.first(std::min<size_t>(ssrcs.size(), 255));
   uint32_t exponent = 0;
   while (bitrate_bps >> exponent > 0x3'ffff) ++exponent;

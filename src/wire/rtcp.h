@@ -1,6 +1,7 @@
-// RTCP: compound iteration, parsers and writers.  RFC 3550 §6 (SR, RR, SDES, BYE), RFC 4585 (NACK, PLI), RFC 5104 (FIR),
-// REMB (draft-alvestrand-rmcat-remb) and transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
-// Views into the caller's bytes, no heap, work bounded by the bytes given.  Reduced-size packets (RFC 5506) are sound.
+// RTCP: compound iteration, parsers and writers.  RFC 3550 §6 (SR, RR, SDES, BYE), RFC 4585 (NACK, PLI), RFC 5104
+// (FIR), REMB (draft-alvestrand-rmcat-remb) and transport-wide feedback
+// (draft-holmer-rmcat-transport-wide-cc-extensions-01). Views into the caller's bytes, no heap, work bounded by
+// the bytes given.  Reduced-size packets (RFC 5506) are sound.
 #pragma once
 
 #include <cstdint>
@@ -53,15 +54,15 @@ class RtcpReader {
   ByteReader reader_;
 };
 
-// --- reports -----------------------------------------------------------------------------------------------------------------
+// --- reports -------------------------------------------------------------------------------------
 struct ReportBlock {
   uint32_t ssrc = 0;
-  uint8_t fraction_lost = 0;        // of 256, since the previous report
-  int32_t cumulative_lost = 0;      // 24 bits signed on the wire, clamped when written
-  uint32_t highest_ext_seq = 0;     // cycles and sequence number
-  uint32_t jitter = 0;              // in timestamp units
-  uint32_t last_sr = 0;             // middle 32 bits of the SR's NTP time; 0 = none
-  uint32_t delay_since_last_sr = 0; // 1/65536 s
+  uint8_t fraction_lost = 0;         // of 256, since the previous report
+  int32_t cumulative_lost = 0;       // 24 bits signed on the wire, clamped when written
+  uint32_t highest_ext_seq = 0;      // cycles and sequence number
+  uint32_t jitter = 0;               // in timestamp units
+  uint32_t last_sr = 0;              // middle 32 bits of the SR's NTP time; 0 = none
+  uint32_t delay_since_last_sr = 0;  // 1/65536 s
 };
 
 // Blocks of a report, without copying.
@@ -83,8 +84,14 @@ struct SenderInfo {
   uint32_t packet_count = 0;
   uint32_t octet_count = 0;
 };
-struct SenderReportView { SenderInfo sender; ReportBlocks blocks; };
-struct ReceiverReportView { uint32_t ssrc = 0; ReportBlocks blocks; };
+struct SenderReportView {
+  SenderInfo sender;
+  ReportBlocks blocks;
+};
+struct ReceiverReportView {
+  uint32_t ssrc = 0;
+  ReportBlocks blocks;
+};
 
 // Each takes a packet of its own type; a packet of another is Unsupported.
 Result<SenderReportView> parse_sender_report(const RtcpPacketView& packet);
@@ -92,10 +99,15 @@ Result<ReceiverReportView> parse_receiver_report(const RtcpPacketView& packet);
 
 // RFC 3550 §4 from microseconds since 1970; and the middle 32 bits that LSR carries.
 uint64_t ntp_from_unix_us(int64_t unix_us);
-constexpr uint32_t middle_ntp(uint64_t ntp_time) { return static_cast<uint32_t>(ntp_time >> 16); }
+constexpr uint32_t middle_ntp(uint64_t ntp_time) {
+  return static_cast<uint32_t>(ntp_time >> 16);
+}
 
-// --- SDES, BYE -----------------------------------------------------------------------------------------------------------
-struct SdesCname { uint32_t ssrc = 0; std::string_view cname; };
+// --- SDES, BYE -----------------------------------------------------------------------------------
+struct SdesCname {
+  uint32_t ssrc = 0;
+  std::string_view cname;
+};
 // The CNAME items of all chunks, in order.
 class SdesReader {
  public:
@@ -118,7 +130,7 @@ struct ByeView {
 };
 Result<ByeView> parse_bye(const RtcpPacketView& packet);
 
-// --- feedback ----------------------------------------------------------------------------------------------------------------
+// --- feedback ------------------------------------------------------------------------------------
 // Generic NACK.  Sequence numbers in the order of the packet; a sender may name one twice.
 class NackView {
  public:
@@ -135,10 +147,15 @@ class NackView {
 // Fills `out`, yields how many; what does not fit is left.
 size_t expand_nack(NackView nack, std::span<uint16_t> out);
 
-struct PliView { uint32_t sender_ssrc = 0, media_ssrc = 0; };
+struct PliView {
+  uint32_t sender_ssrc = 0, media_ssrc = 0;
+};
 Result<PliView> parse_pli(const RtcpPacketView& packet);
 
-struct FirEntry { uint32_t ssrc = 0; uint8_t command_seq = 0; };
+struct FirEntry {
+  uint32_t ssrc = 0;
+  uint8_t command_seq = 0;
+};
 struct FirView {
   uint32_t sender_ssrc = 0;
   ByteView entries;
@@ -157,16 +174,18 @@ struct RembView {
 // Unsupported for application feedback that is not REMB.
 Result<RembView> parse_remb(const RtcpPacketView& packet);
 
-// --- transport-wide feedback ------------------------------------------------------------------------------------------------
+// --- transport-wide feedback ---------------------------------------------------------------------
 inline constexpr int64_t kTwccTickUs = 250;
 inline constexpr int64_t kTwccReferenceUs = 64'000;
+inline constexpr size_t kTwccFeedbackBytesMin =
+    48;  // five runs of lost packets, then seven large deltas
 
 struct TwccPacket {
   uint16_t transport_seq = 0;
   int64_t arrival_us = 0;  // in the receiver's clock: reference time and deltas added up
 };
-// Yields the packets that arrived, in order of sequence; those between base_seq and base_seq + status_count - 1 that are
-// not yielded were not received.  Chunks of lost packets cost nothing to pass over.
+// Yields the packets that arrived, in order of sequence; those between base_seq and base_seq + status_count - 1
+// that are not yielded were not received.  Chunks of lost packets cost nothing to pass over.
 class TwccView {
  public:
   // Checks that chunks cover status_count and that every delta is there.
@@ -185,8 +204,8 @@ class TwccView {
 
   ByteReader chunks_, deltas_;
   uint16_t chunk_ = 0;
-  uint16_t chunk_left_ = 0;   // symbols of chunk_ not yet taken
-  uint32_t position_ = 0;     // statuses passed since base_seq
+  uint16_t chunk_left_ = 0;  // symbols of chunk_ not yet taken
+  uint32_t position_ = 0;    // statuses passed since base_seq
   int64_t arrival_us_ = 0;
 };
 
@@ -196,23 +215,32 @@ struct TwccArrival {
 };
 struct TwccFeedback {
   uint32_t sender_ssrc = 0, media_ssrc = 0;
-  uint64_t base_ext_seq = 0;  // at most arrivals.front().ext_seq; packets in between are reported lost
+  uint64_t base_ext_seq =
+      0;  // at most arrivals.front().ext_seq; packets in between are reported lost
   uint8_t feedback_count = 0;
 };
 
-// --- writers -----------------------------------------------------------------------------------------------------------------
+// --- writers -------------------------------------------------------------------------------------
 // Each appends one packet; room is checked by the ByteWriter (`ok()` turns false).
-void write_sender_report(ByteWriter& out, const SenderInfo& sender, std::span<const ReportBlock> blocks);  // ≤ 31
-void write_receiver_report(ByteWriter& out, uint32_t ssrc, std::span<const ReportBlock> blocks);           // ≤ 31
-void write_sdes_cname(ByteWriter& out, uint32_t ssrc, std::string_view cname);  // ≤ 255 bytes, cut beyond
+void write_sender_report(ByteWriter& out, const SenderInfo& sender,
+                         std::span<const ReportBlock> blocks);  // ≤ 31
+void write_receiver_report(ByteWriter& out, uint32_t ssrc,
+                           std::span<const ReportBlock> blocks);  // ≤ 31
+void write_sdes_cname(ByteWriter& out, uint32_t ssrc,
+                      std::string_view cname);  // ≤ 255 bytes, cut beyond
 void write_bye(ByteWriter& out, uint32_t ssrc);
 // `seqs` in ascending order modulo 2^16.  Yields how many of them were written: fewer where the room did not suffice.
-size_t write_nack(ByteWriter& out, uint32_t sender_ssrc, uint32_t media_ssrc, std::span<const uint16_t> seqs);
+size_t write_nack(ByteWriter& out, uint32_t sender_ssrc, uint32_t media_ssrc,
+                  std::span<const uint16_t> seqs);
 void write_pli(ByteWriter& out, uint32_t sender_ssrc, uint32_t media_ssrc);
 void write_fir(ByteWriter& out, uint32_t sender_ssrc, FirEntry entry);
-void write_remb(ByteWriter& out, uint32_t sender_ssrc, uint64_t bitrate_bps, std::span<const uint32_t> ssrcs);  // ≤ 255
-// Yields how many arrivals the packet covers: it ends early before a delta beyond ±8.19 s, before status 65535 and where the
-// room ends; the caller sends the rest in a further packet whose base is the next arrival.  0 = nothing was written.
-size_t write_twcc_feedback(ByteWriter& out, const TwccFeedback& feedback, std::span<const TwccArrival> arrivals);
+void write_remb(ByteWriter& out, uint32_t sender_ssrc, uint64_t bitrate_bps,
+                std::span<const uint32_t> ssrcs);  // ≤ 255
+// `base_ext_seq` is moved up to at most 32,767 before the first arrival.  Yields how many arrivals the packet
+// covers: at least one where kTwccFeedbackBytesMin are free.  It ends early before a delta beyond ±8.19 s, before
+// status 65,535 and where the room ends; the caller sends the rest in a further packet whose base is the next
+// arrival.  0 = nothing written.
+size_t write_twcc_feedback(ByteWriter& out, const TwccFeedback& feedback,
+                           std::span<const TwccArrival> arrivals);
 
 }  // namespace atrium::wire

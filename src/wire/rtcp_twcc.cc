@@ -23,8 +23,12 @@ constexpr int64_t kTicksPerReference = kTwccReferenceUs / kTwccTickUs;
 constexpr uint64_t kStatusesMax = 65'535;
 constexpr size_t kFixedBytes = 4 + 16;
 
-bool is_run(uint16_t chunk) { return (chunk & 0x8000) == 0; }
-uint8_t run_symbol(uint16_t chunk) { return chunk >> 13 & 3; }
+bool is_run(uint16_t chunk) {
+  return (chunk & 0x8000) == 0;
+}
+uint8_t run_symbol(uint16_t chunk) {
+  return chunk >> 13 & 3;
+}
 
 uint16_t symbols_in(uint16_t chunk) {
   if (is_run(chunk)) return chunk & 0x1fff;
@@ -38,7 +42,9 @@ uint8_t symbol_at(uint16_t chunk, uint16_t index) {
   return chunk >> (2 * (kTwoBitSymbols - 1 - index)) & 3;
 }
 
-size_t delta_bytes(uint8_t symbol) { return symbol; }  // 0, 1, 2: the numbers were chosen so
+size_t delta_bytes(uint8_t symbol) {
+  return symbol;
+}  // 0, 1, 2: the numbers were chosen so
 
 // Bytes of delta that the first `statuses` symbols of a chunk ask for; refuses the reserved symbol.
 Result<size_t> chunk_delta_bytes(uint16_t chunk, uint16_t statuses) {
@@ -79,7 +85,8 @@ Result<void> TwccView::check_coverage(ByteView rest) {
   size_t deltas = 0;
   for (uint32_t covered = 0; covered < status_count;) {
     const uint16_t chunk = TRY(walk.u16());
-    const auto statuses = static_cast<uint16_t>(std::min<uint32_t>(symbols_in(chunk), status_count - covered));
+    const auto statuses =
+        static_cast<uint16_t>(std::min<uint32_t>(symbols_in(chunk), status_count - covered));
     deltas += TRY(chunk_delta_bytes(chunk, statuses));
     covered += statuses;
   }
@@ -101,23 +108,28 @@ std::optional<TwccPacket> TwccView::next_received() {
       chunk_left_ = 0;
       continue;
     }
-    const uint8_t symbol = symbol_at(chunk_, static_cast<uint16_t>(symbols_in(chunk_) - chunk_left_));
+    const uint8_t symbol =
+        symbol_at(chunk_, static_cast<uint16_t>(symbols_in(chunk_) - chunk_left_));
     --chunk_left_;
     const auto transport_seq = static_cast<uint16_t>(base_seq + position_++);
     if (symbol == kLost) continue;
-    const int64_t ticks =
-        symbol == kSmall ? int64_t{MUST(deltas_.u8())} : int64_t{static_cast<int16_t>(MUST(deltas_.u16()))};
+    const int64_t ticks = symbol == kSmall ? int64_t{MUST(deltas_.u8())}
+                                           : int64_t{static_cast<int16_t>(MUST(deltas_.u16()))};
     arrival_us_ += ticks * kTwccTickUs;
     return TwccPacket{transport_seq, arrival_us_};
   }
   return std::nullopt;
 }
 
-// --- writing -----------------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 namespace {
 
-int64_t floor_divide(int64_t value, int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
-int64_t tick_of(const TwccArrival& arrival) { return floor_divide(arrival.arrival_us, kTwccTickUs); }
+int64_t floor_divide(int64_t value, int64_t by) {
+  return value / by - (value % by < 0 ? 1 : 0);
+}
+int64_t tick_of(const TwccArrival& arrival) {
+  return floor_divide(arrival.arrival_us, kTwccTickUs);
+}
 
 struct Status {
   uint8_t symbol = kLost;
@@ -245,7 +257,8 @@ void write_deltas(ByteWriter& out, StatusCursor cursor) {
 
 }  // namespace
 
-size_t write_twcc_feedback(ByteWriter& out, const TwccFeedback& feedback, std::span<const TwccArrival> arrivals) {
+size_t write_twcc_feedback(ByteWriter& out, const TwccFeedback& feedback,
+                           std::span<const TwccArrival> arrivals) {
   if (arrivals.empty()) return 0;
   const uint64_t first = arrivals.front().ext_seq;
   constexpr uint64_t kLostBeforeFirstMax = kStatusesMax / 2;

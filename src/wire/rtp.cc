@@ -2,8 +2,8 @@
 
 namespace atrium::wire {
 
-// RFC 9443 §3, first byte: 0-3 STUN, 20-63 DTLS, 128-191 RTP or RTCP.  TURN channels (64-79), ZRTP (16-19) and QUIC are
-// nothing that we speak.
+// RFC 9443 §3, first byte: 0-3 STUN, 20-63 DTLS, 128-191 RTP or RTCP.  TURN channels (64-79), ZRTP (16-19) and
+// QUIC are nothing that we speak.
 DatagramKind classify_datagram(ByteView datagram) {
   if (datagram.empty()) return DatagramKind::Unknown;
   const uint8_t first = datagram[0];
@@ -13,7 +13,9 @@ DatagramKind classify_datagram(ByteView datagram) {
   return is_rtcp(datagram) ? DatagramKind::Rtcp : DatagramKind::Rtp;
 }
 
-bool is_rtcp(ByteView packet) { return packet.size() >= 2 && packet[1] >= 192 && packet[1] <= 223; }
+bool is_rtcp(ByteView packet) {
+  return packet.size() >= 2 && packet[1] >= 192 && packet[1] <= 223;
+}
 
 //  0                   1                   2                   3
 // |V=2|P|X|  CC   |M|     PT      |       sequence number         |
@@ -60,7 +62,8 @@ Result<RtpHeaderView> parse_rtp(ByteView packet) {
 }
 
 void write_rtp_header(ByteWriter& out, const RtpHeader& header) {
-  out.u8(static_cast<uint8_t>(0x80 | (header.has_padding ? 0x20 : 0) | (header.has_extension ? 0x10 : 0)));
+  out.u8(static_cast<uint8_t>(0x80 | (header.has_padding ? 0x20 : 0) |
+                              (header.has_extension ? 0x10 : 0)));
   out.u8(static_cast<uint8_t>((header.marker ? 0x80 : 0) | (header.payload_type & 0x7f)));
   out.u16(header.seq);
   out.u32(header.timestamp);

@@ -1,5 +1,6 @@
-// RTP fixed header, and what a datagram is by its first bytes.  RFC 3550 §5.1, RFC 5761, RFC 7983 updated by RFC 9443.
-// Views into the caller's bytes, no heap.  Does not: decrypt, or look into extension elements (header_extension.h).
+// RTP fixed header, and what a datagram is by its first bytes.  RFC 3550 §5.1, RFC 5761, RFC 7983 updated by RFC
+// 9443. Views into the caller's bytes, no heap.  Does not: decrypt, or look into extension elements
+// (header_extension.h).
 #pragma once
 
 #include <cstdint>
@@ -28,9 +29,9 @@ struct RtpHeaderView {
   uint32_t ssrc = 0;
   uint16_t extension_profile = 0;  // 0xBEDE, 0x100x (RFC 8285); meaningless without has_extension
   ByteView extension;              // the block behind profile and length
-  size_t header_bytes = 0;         // fixed header, CSRCs and extension block: where the payload begins
-  ByteView payload;                // parse_rtp: without padding
-  size_t padding_bytes = 0;        // parse_rtp only
+  size_t header_bytes = 0;   // fixed header, CSRCs and extension block: where the payload begins
+  ByteView payload;          // parse_rtp: without padding
+  size_t padding_bytes = 0;  // parse_rtp only
 };
 
 // Header alone: for protected packets, whose padding is still encrypted.  `payload` is everything behind the header.

@@ -1,5 +1,6 @@
-// Unwrapping of numbers that wrap on the wire: RTP and transport sequence numbers (16 bit) and RTP timestamps (32 bit).
-// Pure functions and two tiny values; the low bits of an unwrapped number are always the number on the wire.
+// Unwrapping of numbers that wrap on the wire: RTP and transport sequence numbers (16 bit) and RTP timestamps (32
+// bit). Pure functions and two tiny values; the low bits of an unwrapped number are always the number on the
+// wire.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,14 @@ namespace atrium::wire {
 constexpr bool is_seq_newer(uint16_t a, uint16_t b) {
   return a != b && static_cast<uint16_t>(a - b) < 0x8000;
 }
-constexpr bool is_timestamp_newer(uint32_t a, uint32_t b) { return a != b && a - b < 0x8000'0000u; }
+constexpr bool is_timestamp_newer(uint32_t a, uint32_t b) {
+  return a != b && a - b < 0x8000'0000u;
+}
 
 // The ext_seq nearest to `reference` whose low 16 bits are `seq`; never below zero.
 constexpr uint64_t ext_seq_near(uint64_t reference, uint16_t seq) {
-  const auto step = static_cast<int16_t>(static_cast<uint16_t>(seq - static_cast<uint16_t>(reference)));
+  const auto step =
+      static_cast<int16_t>(static_cast<uint16_t>(seq - static_cast<uint16_t>(reference)));
   if (step < 0 && reference < static_cast<uint64_t>(-int64_t{step})) return seq;
   return reference + static_cast<uint64_t>(int64_t{step});
 }

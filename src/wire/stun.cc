@@ -60,8 +60,8 @@ uint32_t crc32(ByteView data) {
 // Class bits stand between the method's: M11-M7 C1 M6-M4 C0 M3-M0.
 constexpr uint16_t message_type(uint16_t method, StunClass message_class) {
   const auto cls = static_cast<uint16_t>(message_class);
-  return static_cast<uint16_t>((method & 0x000f) | ((method & 0x0070) << 1) | ((method & 0x0f80) << 2) |
-                               ((cls & 1) << 4) | ((cls & 2) << 7));
+  return static_cast<uint16_t>((method & 0x000f) | ((method & 0x0070) << 1) |
+                               ((method & 0x0f80) << 2) | ((cls & 1) << 4) | ((cls & 2) << 7));
 }
 constexpr uint16_t method_of(uint16_t type) {
   return static_cast<uint16_t>((type & 0x000f) | ((type & 0x00e0) >> 1) | ((type & 0x3e00) >> 2));
@@ -70,7 +70,9 @@ constexpr StunClass class_of(uint16_t type) {
   return static_cast<StunClass>(((type >> 4) & 1) | ((type >> 7) & 2));
 }
 
-constexpr size_t padded(size_t bytes) { return (bytes + 3) & ~size_t{3}; }
+constexpr size_t padded(size_t bytes) {
+  return (bytes + 3) & ~size_t{3};
+}
 
 // The mask of XOR-MAPPED-ADDRESS: cookie, then transaction id (RFC 8489 §14.2).
 std::array<uint8_t, 16> address_mask(const StunTransactionId& transaction) {
@@ -142,7 +144,7 @@ Result<void> read_attribute(StunMessage& message, uint16_t type, ByteView value)
       keep_first(message.xor_mapped_address, TRY(read_xor_address(value, message.transaction)));
       break;
     case kErrorCode: keep_first(message.error, TRY(read_error_code(value))); break;
-    case kMappedAddress:           // understood and not needed
+    case kMappedAddress:  // understood and not needed
     case kUnknownAttributes:
     case kRealm:
     case kNonce:
@@ -155,8 +157,10 @@ Result<void> read_attribute(StunMessage& message, uint16_t type, ByteView value)
 
 Result<void> check_fingerprint(ByteView datagram, size_t attribute_at, ByteView value) {
   const uint32_t given = TRY(exactly_u32(value));
-  if (attribute_at + kFingerprintBytes != datagram.size()) return malformed("fingerprint is not last");
-  if ((crc32(datagram.first(attribute_at)) ^ kFingerprintMask) != given) return malformed("fingerprint");
+  if (attribute_at + kFingerprintBytes != datagram.size())
+    return malformed("fingerprint is not last");
+  if ((crc32(datagram.first(attribute_at)) ^ kFingerprintMask) != given)
+    return malformed("fingerprint");
   return {};
 }
 
@@ -220,7 +224,7 @@ std::optional<StunUsernameParts> split_username(std::string_view username) {
   return StunUsernameParts{username.substr(0, colon), username.substr(colon + 1)};
 }
 
-// --- writing ---------------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 StunWriter::StunWriter(ByteSpan out, StunClass message_class, const StunTransactionId& transaction)
     : writer_(out), transaction_(transaction) {
@@ -238,7 +242,9 @@ void StunWriter::attribute(uint16_t type, ByteView value) {
   writer_.fill(0, padded(value.size()) - value.size());
 }
 
-void StunWriter::username(std::string_view value) { attribute(kUsername, as_bytes(value)); }
+void StunWriter::username(std::string_view value) {
+  attribute(kUsername, as_bytes(value));
+}
 
 void StunWriter::priority(uint32_t value) {
   std::array<uint8_t, 4> bytes;
@@ -246,7 +252,9 @@ void StunWriter::priority(uint32_t value) {
   attribute(kPriority, bytes);
 }
 
-void StunWriter::use_candidate() { attribute(kUseCandidate, {}); }
+void StunWriter::use_candidate() {
+  attribute(kUseCandidate, {});
+}
 
 void StunWriter::ice_controlling(uint64_t tie_breaker) {
   std::array<uint8_t, 8> bytes;
@@ -334,8 +342,9 @@ Result<ByteView> write_binding_success(ByteSpan out, const StunTransactionId& tr
   return writer.finish(password);
 }
 
-Result<ByteView> write_binding_error(ByteSpan out, const StunTransactionId& transaction, uint16_t code,
-                                     std::string_view reason, std::optional<std::string_view> password,
+Result<ByteView> write_binding_error(ByteSpan out, const StunTransactionId& transaction,
+                                     uint16_t code, std::string_view reason,
+                                     std::optional<std::string_view> password,
                                      std::span<const uint16_t> unknown_attributes) {
   if (code < 300 || code > 699) return fail(ErrorKind::Internal, "not a stun error code");
   StunWriter writer(out, StunClass::ErrorResponse, transaction);

@@ -1,5 +1,6 @@
-// STUN for ICE: parse, verify and write binding messages of both sides.  RFC 8489 (short-term credentials), RFC 8445 §7.
-// Views into the caller's bytes; nothing is kept.  Does not: MESSAGE-INTEGRITY-SHA256, long-term credentials, TURN.
+// STUN for ICE: parse, verify and write binding messages of both sides.  RFC 8489 (short-term credentials), RFC
+// 8445 §7. Views into the caller's bytes; nothing is kept.  Does not: MESSAGE-INTEGRITY-SHA256, long-term
+// credentials, TURN.
 #pragma once
 
 #include <array>
@@ -15,7 +16,12 @@ namespace atrium::wire {
 
 using StunTransactionId = std::array<uint8_t, 12>;
 
-enum class StunClass : uint8_t { Request = 0, Indication = 1, SuccessResponse = 2, ErrorResponse = 3 };
+enum class StunClass : uint8_t {
+  Request = 0,
+  Indication = 1,
+  SuccessResponse = 2,
+  ErrorResponse = 3
+};
 
 // RFC 8489 §14.8 and RFC 8445 §7.3.1.1: the codes that we send.
 inline constexpr uint16_t kStunBadRequest = 400;
@@ -32,8 +38,9 @@ struct StunErrorCode {
   std::string_view reason;
 };
 
-// A message whose structure is sound: cookie, lengths, padding, and FINGERPRINT where there is one.  Where an attribute is
-// repeated the first one counts (RFC 8489 §14); what stands behind MESSAGE-INTEGRITY is ignored, FINGERPRINT apart.
+// A message whose structure is sound: cookie, lengths, padding, and FINGERPRINT where there is one.  Where an
+// attribute is repeated the first one counts (RFC 8489 §14); what stands behind MESSAGE-INTEGRITY is ignored,
+// FINGERPRINT apart.
 struct StunMessage {
   StunClass message_class = StunClass::Request;
   uint16_t method = 0;  // 1 = Binding
@@ -44,9 +51,10 @@ struct StunMessage {
   std::optional<uint64_t> ice_controlling, ice_controlled;  // tie-breakers
   std::optional<SocketAddress> xor_mapped_address;
   std::optional<StunErrorCode> error;
-  std::optional<uint32_t> nomination;  // renomination draft; comprehension-optional, nobody needs to honour it
-  bool has_integrity = false;          // present; verified only by has_valid_integrity
-  bool has_fingerprint = false;        // present and right
+  std::optional<uint32_t>
+      nomination;  // renomination draft; comprehension-optional, nobody needs to honour it
+  bool has_integrity = false;    // present; verified only by has_valid_integrity
+  bool has_fingerprint = false;  // present and right
   // Comprehension-required attributes that we do not know: a request with any is answered by 420.
   std::array<uint16_t, 8> unknown_required{};
   uint8_t unknown_required_count = 0;
@@ -70,10 +78,12 @@ inline bool has_valid_integrity(const StunMessage& message, std::string_view pas
 }
 
 // "theirs:ours" or "ours:theirs" cut at its first colon; nullopt without one.
-struct StunUsernameParts { std::string_view receiver_ufrag, sender_ufrag; };
+struct StunUsernameParts {
+  std::string_view receiver_ufrag, sender_ufrag;
+};
 std::optional<StunUsernameParts> split_username(std::string_view username);
 
-// --- writing ---------------------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 // Writes a message attribute by attribute into the caller's bytes; finish_* closes it once.
 class StunWriter {
  public:
@@ -115,8 +125,9 @@ Result<ByteView> write_binding_request(ByteSpan out, const StunBindingRequest& r
 Result<ByteView> write_binding_success(ByteSpan out, const StunTransactionId& transaction,
                                        const SocketAddress& mapped, std::string_view password);
 // Without a password there is no MESSAGE-INTEGRITY (RFC 8489 §9.1.3: 400 and 401).
-Result<ByteView> write_binding_error(ByteSpan out, const StunTransactionId& transaction, uint16_t code,
-                                     std::string_view reason, std::optional<std::string_view> password,
+Result<ByteView> write_binding_error(ByteSpan out, const StunTransactionId& transaction,
+                                     uint16_t code, std::string_view reason,
+                                     std::optional<std::string_view> password,
                                      std::span<const uint16_t> unknown_attributes = {});
 
 }  // namespace atrium::wire

@@ -11,7 +11,8 @@ void read_key_frame_size(Vp8Descriptor& descriptor, ByteReader reader) {
   constexpr std::array<uint8_t, 3> kStartCode = {0x9d, 0x01, 0x2a};
   if (!reader.skip(3)) return;
   const auto code = reader.take(kStartCode.size());
-  if (!code || (*code)[0] != kStartCode[0] || (*code)[1] != kStartCode[1] || (*code)[2] != kStartCode[2])
+  if (!code || (*code)[0] != kStartCode[0] || (*code)[1] != kStartCode[1] ||
+      (*code)[2] != kStartCode[2])
     return;
   const auto width = reader.u16_le();
   const auto height = reader.u16_le();
@@ -28,7 +29,8 @@ Result<void> read_extension(Vp8Descriptor& descriptor, ByteReader& reader) {
   if (has_picture_id) {
     descriptor.picture_id_at = static_cast<uint8_t>(reader.position());
     const uint8_t high = TRY(reader.u8());
-    descriptor.picture_id_width = (high & 0x80) != 0 ? PictureIdWidth::Bits15 : PictureIdWidth::Bits7;
+    descriptor.picture_id_width =
+        (high & 0x80) != 0 ? PictureIdWidth::Bits15 : PictureIdWidth::Bits7;
     descriptor.picture_id = high & 0x7f;
     if (descriptor.picture_id_width == PictureIdWidth::Bits15)
       descriptor.picture_id = static_cast<uint16_t>(descriptor.picture_id << 8 | TRY(reader.u8()));
