@@ -1,0 +1,42 @@
+// PublisherClock: how a publisher's NTP clock lies against ours.  One per publishing transport and shared by all its streams,
+// so that whatever error it has is the same for audio and video and their distance stays what the publisher said.
+// RFC 3550 section 6.4.1.  All times are 32.32 fixed point seconds.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+
+namespace atrium::media {
+
+class PublisherClock {
+ public:
+  // `ours` is our NTP time at the arrival of a sender report that says `theirs`.
+  void on_sender_report(uint64_t theirs, uint64_t ours) {
+    const auto sample = static_cast<int64_t>(ours - theirs);
+    if (!offset_ || std::abs(sample - *offset_) > kStep) {
+      offset_ = sample;  // the first, or the publisher's clock was set
+      return;
+    }
+    *offset_ += (sample - *offset_) / kSmoothing;
+  }
+  // What the publisher's clock shows when ours shows `ours`.
+  std::optional<uint64_t> theirs(uint64_t ours) const {
+    if (!offset_) return std::nullopt;
+    return ours - static_cast<uint64_t>(*offset_);
+  }
+
+ private:
+  static constexpr int64_t kStep = int64_t{1} << 32;  // one second
+  static constexpr int64_t kSmoothing = 32;           // network jitter is followed slowly: two reports a second, 16 s
+  std::optional<int64_t> offset_;
+};
+
+// RTP ticks of `clock_rate` in a span of NTP time.
+constexpr int64_t rtp_ticks(int64_t ntp_span, uint32_t clock_rate) {
+  const int64_t seconds = ntp_span >> 32;
+  const auto fraction = static_cast<uint64_t>(ntp_span) & 0xffff'ffffu;
+  return seconds * clock_rate + static_cast<int64_t>((fraction * clock_rate) >> 32);
+}
+
+}  // namespace atrium::media
