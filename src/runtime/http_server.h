@@ -9,16 +9,33 @@
 #include <memory>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/socket_address.h"
+#include "base/time.h"
 #include "node/ports.h"
 
 namespace atrium::runtime {
+
+// How long the server has patience; shorter in tests alone.
+struct HttpTimes {
+  static constexpr Duration of(int64_t ms) { return std::chrono::milliseconds(ms); }
+  Duration head = of(limits::kHttpHeadMs);
+  Duration body = of(limits::kHttpBodyMs);
+  Duration idle = of(limits::kHttpIdleMs);
+  Duration write = of(limits::kHttpWriteMs);
+  Duration linger = of(limits::kHttpLingerMs);
+  Duration ping = of(limits::kWebSocketPingMs);
+  Duration silence = of(limits::kWebSocketSilenceMs);
+  Duration close_write = of(limits::kCloseWriteMs);
+  Duration close_drain = of(limits::kCloseDrainMs);
+};
 
 struct HttpServerOptions {
   std::vector<SocketAddress> public_addresses;    // port 0: the kernel chooses
   std::vector<SocketAddress> operator_addresses;
   size_t connections_max = 0;  // 0: kHttpConnectionsMax.  The last kHttpOperatorReserve are the operator's
+  HttpTimes times;
 };
 
 struct HttpServerCounters {

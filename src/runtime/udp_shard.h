@@ -20,7 +20,7 @@ namespace atrium::runtime {
 struct UdpShardOptions {
   uint32_t index = 0;             // names the thread
   uint16_t port = 0;              // 0: the kernel chooses
-  std::optional<IpAddress> bind;  // none: the wildcard, IPv6 and IPv4 where the machine has both
+  std::optional<IpAddress> bind{};  // none: the wildcard, IPv6 and IPv4 where the machine has both
 };
 
 // A snapshot.  Every datagram that is thrown away is in exactly one of the dropped counters.

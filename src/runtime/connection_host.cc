@@ -1,0 +1,134 @@
+#include "runtime/connection_host.h"
+
+#include <boost/asio/post.hpp>
+#include <algorithm>
+#include <ctime>
+
+#include "runtime/clock.h"
+#include "runtime/http_connection.h"
+
+namespace atrium::runtime {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr int kRoundsPerTurn = 16;
+
+}  // namespace
+
+ConnectionHost::ConnectionHost() = default;
+ConnectionHost::~ConnectionHost() {
+  for (auto& [id, connection] : connections_) connection->reset();
+}
+
+HttpConnection* ConnectionHost::find(ConnectionId id) {
+  const auto at = connections_.find(id);
+  return at == connections_.end() ? nullptr : at->second.get();
+}
+
+HttpConnection& ConnectionHost::add(std::unique_ptr<HttpConnection> connection) {
+  const ConnectionId id = connection->id();
+  return *connections_.emplace(id, std::move(connection)).first->second;
+}
+
+void ConnectionHost::remove(HttpConnection& connection) {
+  auto node = connections_.extract(connection.id());
+  if (node) graveyard_.push_back(std::move(node.mapped()));
+}
+
+void ConnectionHost::set_deadline(HttpConnection& connection, Mono at) {
+  if (connection.deadline_ != kNever) deadlines_.erase({connection.deadline_, connection.id()});
+  connection.deadline_ = at;
+  if (at != kNever) deadlines_.insert({at, connection.id()});
+}
+
+void ConnectionHost::wait(HttpConnection& connection, tcp::socket::wait_type type) {
+  connection.socket().async_wait(type, [this, type, id = connection.id()](error_code ec) {
+    if (ec == asio::error::operation_aborted) return;
+    const Now now = read_clock();
+    if (HttpConnection* found = find(id)) {
+      if (type == tcp::socket::wait_read) {
+        found->on_readable(now);
+      } else {
+        found->on_writable();
+        found->flush(now);
+      }
+    }
+    settle();
+  });
+}
+
+std::string_view ConnectionHost::date(Wall wall) {
+  const int64_t second = unix_s(wall);
+  if (second != date_second_) {
+    date_second_ = second;
+    const time_t time = static_cast<time_t>(second);
+    tm broken_down{};
+    ::gmtime_r(&time, &broken_down);
+    char text[40];
+    // The process keeps the "C" locale, whose names of days and months are those of RFC 9110.
+    date_.assign(text, std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &broken_down));
+  }
+  return date_;
+}
+
+void ConnectionHost::arm_timer() {
+  Mono next = handler->next_deadline();
+  if (!deadlines_.empty()) next = std::min(next, deadlines_.begin()->first);
+  if (next == armed_) return;
+  armed_ = next;
+  if (next == kNever) {
+    timer_.cancel();
+    return;
+  }
+  const Mono now = read_clock().mono;
+  timer_.expires_after(next > now ? next - now : Duration::zero());
+  timer_.async_wait([this](error_code ec) {
+    if (!ec) on_timer();
+  });
+}
+
+void ConnectionHost::on_timer() {
+  armed_ = kNever;
+  const Now now = read_clock();
+  if (handler->next_deadline() <= now.mono) handler->on_deadline(now);
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now.mono) {
+    HttpConnection* connection = find(deadlines_.begin()->second);
+    deadlines_.erase(deadlines_.begin());
+    if (connection == nullptr) continue;
+    connection->deadline_ = kNever;
+    connection->on_deadline(now);
+  }
+  settle();
+}
+
+void ConnectionHost::turn_into_closed_out(ConnectionId id) {
+  for (Report& report : reports_)
+    if (report.connection == id) report.is_closed_out = true;
+}
+
+void ConnectionHost::settle() {
+  for (int round = 0; round < kRoundsPerTurn && !(dirty_.empty() && reports_.empty()); ++round) {
+    const Now now = read_clock();
+    for (ConnectionId id : std::exchange(dirty_, {}))
+      if (HttpConnection* connection = find(id)) connection->flush(now);
+    // In place: what is still to be told can change its kind (turn_into_closed_out) or grow meanwhile.
+    for (size_t i = 0; i < reports_.size(); ++i) deliver(reports_[i]);
+    reports_.clear();
+  }
+  graveyard_.clear();
+  if (!dirty_.empty() || !reports_.empty()) asio::post(context, [this] { settle(); });
+  arm_timer();
+}
+
+void ConnectionHost::deliver(Report report) {
+  const Now now = read_clock();
+  if (report.is_closed_out)
+    handler->on_websocket_closed_out(report.connection, report.written, now);
+  else
+    handler->on_closed(report.connection, now);
+}
+
+}  // namespace atrium::runtime

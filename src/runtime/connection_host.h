@@ -1,0 +1,83 @@
+// ConnectionHost: what all connections of the HTTP server share, and the end of each turn of its loop.
+// Owner: HttpServer.  Thread: control.
+// Does not: accept, or know HTTP.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "node/ports.h"
+#include "runtime/http_server.h"
+#include "runtime/websocket_codec.h"
+
+namespace atrium::runtime {
+
+class HttpConnection;
+
+class ConnectionHost {
+ public:
+  ConnectionHost();
+  ~ConnectionHost();  // resets every connection; nobody is told
+  ConnectionHost(const ConnectionHost&) = delete;
+  ConnectionHost& operator=(const ConnectionHost&) = delete;
+
+  // on_closed, or on_websocket_closed_out; told at the end of the turn.
+  struct Report {
+    ConnectionId connection;
+    bool is_closed_out = false;
+    bool written = false;
+  };
+
+  HttpConnection* find(ConnectionId id);
+  HttpConnection& add(std::unique_ptr<HttpConnection> connection);
+  void remove(HttpConnection& connection);  // its memory lives until the turn's end
+  size_t size() const { return connections_.size(); }
+
+  void set_deadline(HttpConnection& connection, Mono at);
+  void wait(HttpConnection& connection, boost::asio::ip::tcp::socket::wait_type type);
+  void mark_dirty(ConnectionId id) { dirty_.push_back(id); }
+  void report(Report report) { reports_.push_back(report); }
+  // The handler wants on_websocket_closed_out for what it would have been told as on_closed.
+  void turn_into_closed_out(ConnectionId id);
+  // IMF-fixdate of this second; valid until the next call.
+  std::string_view date(Wall wall);
+
+  // The end of every turn: what was asked for is written, what happened is told, the timer is set.
+  void settle();
+
+  // shared
+  boost::asio::io_context context{1};
+  node::ControlHandler* handler = nullptr;  // set by run()
+  HttpTimes times;
+  HttpServerCounters counters;
+  WebSocketLoop websocket_loop;
+  std::array<char, 65'536> scratch;  // every read lands here first: idle connections hold no buffer
+
+ private:
+  void deliver(Report report);
+  void arm_timer();
+  void on_timer();
+
+  // owned
+  boost::asio::steady_timer timer_{context};
+  std::unordered_map<ConnectionId, std::unique_ptr<HttpConnection>> connections_;
+  std::vector<std::unique_ptr<HttpConnection>> graveyard_;
+  std::set<std::pair<Mono, ConnectionId>> deadlines_;
+  std::vector<ConnectionId> dirty_;  // have something to write
+  std::vector<Report> reports_;
+  // derived
+  Mono armed_ = kNever;
+  int64_t date_second_ = -1;
+  std::string date_;
+};
+
+}  // namespace atrium::runtime

@@ -1,0 +1,385 @@
+#include "runtime/http_connection.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/limits.h"
+#include "runtime/clock.h"
+
+namespace atrium::runtime {
+namespace {
+
+using boost::asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr size_t kPartsPerWrite = 64;
+constexpr size_t kJoinedBytes = 16'384;
+constexpr size_t kKeptInputBytes = 4'096;  // a larger input buffer is given back between requests
+
+}  // namespace
+
+HttpConnection::HttpConnection(ConnectionHost& host, ConnectionId id, tcp::socket socket,
+                               node::Listener listener, SocketAddress peer)
+    : host_(host), id_(id), socket_(std::move(socket)), reader_(listener, peer) {}
+
+void HttpConnection::start(Now now) {
+  host_.set_deadline(*this, now.mono + host_.times.idle);
+  await_read();
+}
+
+void HttpConnection::await_read() {
+  if (is_read_awaited_) return;
+  is_read_awaited_ = true;
+  host_.wait(*this, tcp::socket::wait_read);
+}
+
+// --- reading -------------------------------------------------------------------------------------
+
+void HttpConnection::on_readable(Now now) {
+  is_read_awaited_ = false;
+  // Not while an answer is due: a client that pipelines waits in its own kernel.
+  if (phase_ == Phase::Pending || phase_ == Phase::Answering || phase_ == Phase::Gone) return;
+  error_code ec;
+  const size_t count = socket_.read_some(boost::asio::buffer(host_.scratch), ec);
+  if (ec == boost::asio::error::would_block || ec == boost::asio::error::try_again)
+    return await_read();
+  if (ec == boost::asio::error::eof) return on_end_of_input();
+  if (ec) return end(Farewell::Reset);
+
+  const std::string_view bytes(host_.scratch.data(), count);
+  switch (phase_) {
+    case Phase::Head:
+    case Phase::Body:
+      in_.append(bytes);
+      advance(now);
+      break;
+    case Phase::WebSocket:
+      on_websocket_bytes(bytes, now);
+      break;
+    case Phase::Draining:
+      drained_bytes_ += count;
+      if (drained_bytes_ > static_cast<size_t>(limits::kHttpLingerBytesMax))
+        return end(Farewell::Reset);
+      break;
+    default:
+      break;  // ClosingOut: thrown away
+  }
+  const bool wants_more = phase_ != Phase::Pending && phase_ != Phase::Answering && phase_ != Phase::Gone;
+  if (wants_more) await_read();
+}
+
+void HttpConnection::on_end_of_input() {
+  has_fin_ = true;
+  // The last frames still have their chance to be written; everything else is over.
+  if (phase_ != Phase::ClosingOut) end(Farewell::Close);
+}
+
+void HttpConnection::advance(Now now) {
+  while (phase_ == Phase::Head || phase_ == Phase::Body) {
+    switch (reader_.read(in_)) {
+      case HttpRequestReader::Step::NeedMore:
+        if (phase_ == Phase::Head && !in_.empty() && !is_head_begun_) {
+          is_head_begun_ = true;
+          host_.set_deadline(*this, now.mono + host_.times.head);
+        }
+        return;
+      case HttpRequestReader::Step::Head:
+        on_head(now);
+        break;
+      case HttpRequestReader::Step::Complete:
+        hand_over(now);
+        break;
+      case HttpRequestReader::Step::Fault:
+        answer_fault(reader_.fault(), now);
+        break;
+    }
+  }
+}
+
+void HttpConnection::on_head(Now now) {
+  is_answer_to_head_ = reader_.request().method == "HEAD";
+  if (auto early = host_.handler->on_head(reader_.request(), now)) {
+    // A body that is here already is skipped, so that the connection can go on; one that is still on its way is not
+    // worth waiting for.
+    const bool is_consumed = reader_.read(in_) == HttpRequestReader::Step::Complete;
+    return answer(*early, is_consumed && reader_.wants_keep_alive(), now);
+  }
+  if (reader_.is_body_too_long()) return answer_fault(node::HttpFault::BodyTooLong, now);
+  phase_ = Phase::Body;
+  host_.set_deadline(*this, now.mono + host_.times.body);
+  if (reader_.has_body() && reader_.expects_continue() && in_.empty())
+    enqueue({"HTTP/1.1 100 Continue\r\n\r\n", nullptr});
+}
+
+void HttpConnection::hand_over(Now now) {
+  keep_alive_ = reader_.wants_keep_alive();
+  if (reader_.request().is_websocket_upgrade) {
+    codec_ = std::make_unique<WebSocketCodec>(host_.websocket_loop);
+    if (!codec_->accept(reader_.request())) {
+      codec_.reset();
+      return answer_fault(node::HttpFault::Malformed, now);
+    }
+  }
+  phase_ = Phase::Pending;
+  is_named_ = true;
+  ++host_.counters.requests;
+  host_.set_deadline(*this, kNever);
+  host_.handler->on_request(id_, reader_.take_request(), now);
+}
+
+void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
+  last_heard_ = now.mono;
+  auto messages = codec_->feed(bytes);
+  if (std::string output = codec_->take_output(); !output.empty())
+    enqueue({std::move(output), nullptr});
+  const auto how = codec_->end();
+  for (const WebSocketMessage& message : messages) {
+    // A message's handler may have closed this connection: what came behind it is not looked at.
+    if (phase_ != Phase::WebSocket) return;
+    host_.handler->on_websocket_message(id_, message.data, message.is_binary, now);
+  }
+  if (phase_ != Phase::WebSocket || how == WebSocketCodec::End::None) return;
+  if (how != WebSocketCodec::End::ClosedByPeer) ++host_.counters.websocket_protocol_errors;
+  // Beast has queued the close frame that answers; when it is written, on_all_written() drains.
+  codec_.reset();
+  report_closed();
+  phase_ = Phase::ClosingOut;
+  host_.set_deadline(*this, now.mono + host_.times.close_write);
+  enqueue({});
+}
+
+// --- time ----------------------------------------------------------------------------------------
+
+void HttpConnection::on_deadline(Now now) {
+  switch (phase_) {
+    case Phase::Head:
+      return is_head_begun_ ? answer_fault(node::HttpFault::HeadTimeout, now) : end(Farewell::Close);
+    case Phase::Body:
+      return answer_fault(node::HttpFault::BodyTimeout, now);
+    case Phase::WebSocket:
+      return on_websocket_deadline(now);
+    case Phase::ClosingOut:
+      report_closed_out(false);
+      return end(Farewell::Reset);
+    case Phase::Draining:
+      return end(is_reset_after_drain_ ? Farewell::Reset : Farewell::Close);
+    default:
+      return end(Farewell::Reset);
+  }
+}
+
+void HttpConnection::on_websocket_deadline(Now now) {
+  if (now.mono - last_heard_ >= host_.times.silence) {
+    ++host_.counters.websocket_silence_cuts;
+    return end(Farewell::Reset);
+  }
+  enqueue({ping_frame(), nullptr});
+  host_.set_deadline(*this, now.mono + host_.times.ping);
+}
+
+// --- verbs of the port -----------------------------------------------------------------------------
+
+void HttpConnection::respond(node::HttpResponse response, Now now) {
+  if (phase_ != Phase::Pending) return;
+  codec_.reset();
+  answer(response, keep_alive_, now);
+}
+
+void HttpConnection::accept_websocket(Now now) {
+  if (phase_ != Phase::Pending || !codec_) return;
+  phase_ = Phase::WebSocket;
+  last_heard_ = now.mono;
+  ++host_.counters.websockets;
+  enqueue({codec_->take_output(), nullptr});
+  host_.set_deadline(*this, now.mono + host_.times.ping);
+  await_read();
+}
+
+void HttpConnection::send(std::shared_ptr<const std::string> message) {
+  if (phase_ != Phase::WebSocket || !message) return;
+  const size_t size = message->size();
+  if (queued_bytes_ + size > static_cast<size_t>(limits::kSignalQueueBytesMax)) {
+    ++host_.counters.websocket_queue_cuts;
+    return end(Farewell::Reset);
+  }
+  enqueue({frame_header(FrameKind::Binary, size), std::move(message)});
+}
+
+void HttpConnection::close_websocket(const std::shared_ptr<const std::string>& last, uint16_t code,
+                                     Now now) {
+  if (phase_ != Phase::WebSocket) {
+    report_closed_out(false);
+    return end(Farewell::Reset);
+  }
+  // One piece, so that one write carries both: a client that sees the close has seen the message.
+  std::string farewell;
+  if (last) farewell = frame_header(FrameKind::Binary, last->size()) + *last;
+  farewell += close_frame(code);
+  codec_.reset();
+  phase_ = Phase::ClosingOut;
+  host_.set_deadline(*this, now.mono + host_.times.close_write);
+  enqueue({std::move(farewell), nullptr});
+}
+
+// --- writing ---------------------------------------------------------------------------------------
+
+void HttpConnection::answer_fault(node::HttpFault fault, Now now) {
+  ++host_.counters.faults;
+  in_.clear();
+  answer(host_.handler->on_fault(reader_.request(), fault, now), false, now);
+}
+
+void HttpConnection::answer(const node::HttpResponse& response, bool keep_alive, Now now) {
+  keep_alive_ = keep_alive && !response.close;
+  phase_ = Phase::Answering;
+  host_.set_deadline(*this, now.mono + host_.times.write);
+  std::string bytes = response_head(response, {.date = host_.date(now.wall),
+                                               .keep_alive = keep_alive_});
+  if (!is_answer_to_head_ && response.status != 204 && response.status != 304)
+    bytes += response.body;
+  enqueue({std::move(bytes), nullptr});
+}
+
+void HttpConnection::enqueue(Outgoing outgoing) {
+  queued_bytes_ += outgoing.size();
+  // Small pieces of ours are joined: a client's flood of pings must not become a flood of entries.
+  const bool is_joined = !outgoing.shared && out_first_ < out_.size() && !out_.back().shared &&
+                         out_.back().own.size() < kJoinedBytes;
+  if (is_joined) out_.back().own += outgoing.own;
+  else out_.push_back(std::move(outgoing));
+  if (is_dirty_) return;
+  is_dirty_ = true;
+  host_.mark_dirty(id_);
+}
+
+void HttpConnection::flush(Now now) {
+  is_dirty_ = false;
+  // Frames that came right behind the upgrade, before it was accepted.
+  if (phase_ == Phase::WebSocket && !in_.empty()) on_websocket_bytes(std::exchange(in_, {}), now);
+  if (phase_ == Phase::Gone || is_write_awaited_) return;
+  if (!write_some()) {
+    if (phase_ == Phase::ClosingOut) report_closed_out(false);
+    return end(Farewell::Reset);
+  }
+  if (out_first_ == out_.size()) {
+    out_.clear();
+    out_first_ = 0;
+    return on_all_written(now);
+  }
+  if (queued_bytes_ > static_cast<size_t>(limits::kSignalQueueBytesMax) && phase_ == Phase::WebSocket) {
+    ++host_.counters.websocket_queue_cuts;
+    return end(Farewell::Reset);
+  }
+  is_write_awaited_ = true;
+  host_.wait(*this, tcp::socket::wait_write);
+}
+
+bool HttpConnection::write_some() {
+  while (out_first_ < out_.size()) {
+    std::array<iovec, kPartsPerWrite> parts;
+    size_t count = 0, offset = out_offset_;
+    const auto add = [&](const std::string& text) {
+      const size_t skip = std::min(offset, text.size());
+      offset -= skip;
+      if (skip == text.size()) return;
+      parts[count++] = {const_cast<char*>(text.data() + skip), text.size() - skip};
+    };
+    for (size_t i = out_first_; i < out_.size() && count + 2 <= kPartsPerWrite; ++i) {
+      add(out_[i].own);
+      if (out_[i].shared) add(*out_[i].shared);
+    }
+    msghdr header{};
+    header.msg_iov = parts.data();
+    header.msg_iovlen = count;
+    const ssize_t written =
+        count == 0 ? 0 : ::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    queued_bytes_ -= static_cast<size_t>(written);
+    out_offset_ += static_cast<size_t>(written);
+    while (out_first_ < out_.size() && out_offset_ >= out_[out_first_].size()) {
+      out_offset_ -= out_[out_first_].size();
+      out_[out_first_++] = {};
+    }
+    if (out_first_ > kPartsPerWrite && out_first_ * 2 > out_.size()) {
+      out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_first_));
+      out_first_ = 0;
+    }
+  }
+  return true;
+}
+
+void HttpConnection::on_all_written(Now now) {
+  switch (phase_) {
+    case Phase::Answering:
+      if (!keep_alive_) return begin_drain(now, host_.times.linger);
+      phase_ = Phase::Head;
+      is_head_begun_ = is_answer_to_head_ = false;
+      reader_.next_request();
+      if (in_.empty() && in_.capacity() > kKeptInputBytes) in_ = {};
+      host_.set_deadline(*this, now.mono + host_.times.idle);
+      advance(now);
+      if (phase_ == Phase::Head || phase_ == Phase::Body) await_read();
+      return;
+    case Phase::ClosingOut:
+      is_reset_after_drain_ = true;
+      report_closed_out(true);
+      return begin_drain(now, host_.times.close_drain);
+    default:
+      return;
+  }
+}
+
+// --- the end -----------------------------------------------------------------------------------------
+
+// Our side is shut; what the client still sends is thrown away, since closing a socket with unread bytes would reset the
+// connection and could take the last answer out of the client's hands.
+void HttpConnection::begin_drain(Now now, Duration longest) {
+  if (has_fin_) return end(Farewell::Close);
+  in_ = {};
+  phase_ = Phase::Draining;
+  error_code ec;
+  socket_.shutdown(tcp::socket::shutdown_send, ec);
+  if (ec) return end(Farewell::Reset);
+  host_.set_deadline(*this, now.mono + longest);
+  await_read();
+}
+
+void HttpConnection::report_closed() {
+  if (is_reported_ || !is_named_) return;
+  is_reported_ = true;
+  host_.report({.connection = id_});
+}
+
+void HttpConnection::report_closed_out(bool written) {
+  if (is_reported_ || !is_named_) return;
+  is_reported_ = true;
+  host_.report({.connection = id_, .is_closed_out = true, .written = written});
+}
+
+void HttpConnection::end(Farewell farewell) {
+  if (phase_ == Phase::Gone) return;
+  phase_ = Phase::Gone;
+  report_closed();
+  if (farewell == Farewell::Reset) {
+    reset();
+  } else {
+    error_code ec;
+    socket_.close(ec);
+  }
+  host_.set_deadline(*this, kNever);
+  host_.remove(*this);
+}
+
+void HttpConnection::reset() {
+  error_code ec;
+  socket_.set_option(tcp::socket::linger(true, 0), ec);
+  socket_.close(ec);
+}
+
+}  // namespace atrium::runtime

@@ -1,0 +1,100 @@
+// HttpConnection: one accepted socket, from its first byte to its last.
+// Owner: ConnectionHost.  Thread: control.  RFC 9112, RFC 6455.
+// Does not: call the handler while the handler runs: what has to be told waits in the host until the turn's end.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "node/ports.h"
+#include "runtime/connection_host.h"
+#include "runtime/http_codec.h"
+#include "runtime/websocket_codec.h"
+
+namespace atrium::runtime {
+
+class HttpConnection {
+ public:
+  HttpConnection(ConnectionHost& host, ConnectionId id, boost::asio::ip::tcp::socket socket,
+                 node::Listener listener, SocketAddress peer);
+
+  // The host's calls.
+  void start(Now now);
+  void on_readable(Now now);
+  void on_writable() { is_write_awaited_ = false; }
+  void on_deadline(Now now);
+  void flush(Now now);
+  void reset();  // RST at once; nobody is told
+
+  // The port's verbs.
+  void respond(node::HttpResponse response, Now now);
+  void accept_websocket(Now now);
+  void send(std::shared_ptr<const std::string> message);
+  void close_websocket(const std::shared_ptr<const std::string>& last, uint16_t code, Now now);
+  void drop() { end(Farewell::Reset); }
+
+  ConnectionId id() const { return id_; }
+  boost::asio::ip::tcp::socket& socket() { return socket_; }
+
+ private:
+  friend class ConnectionHost;  // deadline_ and the awaited flags are its bookkeeping
+
+  // Head → Body → Pending → Answering → Head …, or Pending → WebSocket → ClosingOut → Draining.
+  enum class Phase : uint8_t { Head, Body, Pending, Answering, WebSocket, ClosingOut, Draining, Gone };
+  enum class Farewell : uint8_t { Close, Reset };
+  // Bytes that are ours, then bytes shared with other connections (may be null).
+  struct Outgoing {
+    std::string own;
+    std::shared_ptr<const std::string> shared;
+    size_t size() const { return own.size() + (shared ? shared->size() : 0); }
+  };
+
+  void await_read();
+  void advance(Now now);
+  void on_head(Now now);
+  void hand_over(Now now);
+  void answer(const node::HttpResponse& response, bool keep_alive, Now now);
+  void answer_fault(node::HttpFault fault, Now now);
+  void on_websocket_bytes(std::string_view bytes, Now now);
+  void on_websocket_deadline(Now now);
+  void on_end_of_input();
+  void enqueue(Outgoing outgoing);
+  bool write_some();  // false: broken
+  void on_all_written(Now now);
+  void begin_drain(Now now, Duration longest);
+  void report_closed();
+  void report_closed_out(bool written);
+  void end(Farewell farewell);
+
+  // given
+  ConnectionHost& host_;
+  const ConnectionId id_;
+  // owned
+  boost::asio::ip::tcp::socket socket_;
+  HttpRequestReader reader_;
+  std::unique_ptr<WebSocketCodec> codec_;
+  std::string in_;                 // read and not yet understood; at most a head and one read
+  std::vector<Outgoing> out_;      // from out_first_ on
+  // derived
+  size_t out_first_ = 0;
+  size_t out_offset_ = 0;          // bytes of out_[out_first_] already written
+  size_t queued_bytes_ = 0;
+  size_t drained_bytes_ = 0;
+  Mono deadline_ = kNever;
+  Mono last_heard_{};
+  Phase phase_ = Phase::Head;
+  bool is_read_awaited_ = false;
+  bool is_write_awaited_ = false;
+  bool is_dirty_ = false;
+  bool is_head_begun_ = false;
+  bool is_named_ = false;          // on_request has told the handler of it
+  bool is_reported_ = false;       // on_closed or on_websocket_closed_out is on its way
+  bool has_fin_ = false;
+  bool keep_alive_ = false;
+  bool is_answer_to_head_ = false;
+  bool is_reset_after_drain_ = false;
+};
+
+}  // namespace atrium::runtime

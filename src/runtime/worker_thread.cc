@@ -1,0 +1,49 @@
+#include "runtime/worker_thread.h"
+
+#include <poll.h>
+#include <pthread.h>
+
+#include <utility>
+
+#include "base/check.h"
+#include "runtime/clock.h"
+#include "runtime/loop_wait.h"
+
+namespace atrium::runtime {
+
+WorkerThread::WorkerThread(std::string name) : name_(std::move(name)) {}
+
+WorkerThread::~WorkerThread() { stop(); }
+
+void WorkerThread::start(node::WorkerHandler& handler) {
+  CHECK(!thread_.joinable());
+  thread_ = std::thread([this, &handler] { loop(handler); });
+}
+
+void WorkerThread::stop() {
+  if (!thread_.joinable()) return;
+  is_stopping_.store(true, std::memory_order_release);
+  waker_.wake();
+  thread_.join();
+}
+
+void WorkerThread::loop(node::WorkerHandler& handler) {
+  ::pthread_setname_np(::pthread_self(), name_.substr(0, 15).c_str());
+  handler.on_wake(read_clock());
+  while (true) {
+    pollfd waiting{waker_.descriptor(), POLLIN, 0};
+    const auto timeout = time_until(handler.next_deadline(), read_clock().mono);
+    ::ppoll(&waiting, 1, timeout ? &*timeout : nullptr, nullptr);
+    // Read before the rings are looked at, so that the last look comes after the decision to stop.
+    const bool is_last_turn = is_stopping_.load(std::memory_order_acquire);
+    if ((waiting.revents & POLLIN) != 0 || is_last_turn) {
+      waker_.acknowledge();
+      handler.on_wake(read_clock());
+    }
+    if (is_last_turn) return;
+    const Now now = read_clock();
+    if (handler.next_deadline() <= now.mono) handler.on_deadline(now);
+  }
+}
+
+}  // namespace atrium::runtime
