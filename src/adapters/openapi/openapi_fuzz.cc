@@ -1,0 +1,86 @@
+// Any request through the whole gateway.  The input is a request as text: method, target, headers, an empty line, the
+// body; a first line "sign" has it signed with a good key, so that what lies behind the signature is searched too.
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "adapters/openapi/gateway.h"
+#include "adapters/openapi/signer.h"
+#include "base/check.h"
+#include "base/seeded_secret_source.h"
+
+namespace atrium::openapi {
+namespace {
+
+std::string_view take_line(std::string_view& text) {
+  const size_t end = text.find('\n');
+  const std::string_view line = text.substr(0, end);
+  text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
+  return line;
+}
+
+Request read_request(std::string_view text) {
+  Request request;
+  request.method = take_line(text);
+  request.target = take_line(text);
+  for (std::string_view line = take_line(text); !line.empty(); line = take_line(text)) {
+    const size_t colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    request.headers.emplace_back(line.substr(0, colon), line.substr(colon + 1));
+  }
+  request.body = text;
+  return request;
+}
+
+GatewayOptions options() {
+  GatewayOptions out;
+  out.keys = {{"AKLTfuzz", "secret", "account-1", KeyScope::Manage}};
+  out.apps = {{AppId("a7e100000000000000000001"), "account-1", IdRule::Any},
+              {AppId("b7e100000000000000000001"), "account-2", IdRule::Vendor}};
+  out.public_hosts = {"rtc.example.com"};
+  return out;
+}
+
+// An answer is an envelope, and an error exactly when its status says so; or it is the plain probe's.
+void check_answer(const Response& response) {
+  CHECK(response.status >= 200 && response.status < 600);
+  CHECK((response.status >= 400) == response.error.has_value());
+  if (response.body.empty() || response.body == "OK") return;
+  const auto json = parse_json(response.body);
+  CHECK(json.has_value());
+  const Json* metadata = json->find("ResponseMetadata");
+  CHECK(metadata != nullptr && metadata->find("RequestId") != nullptr);
+  CHECK((metadata->find("Error") != nullptr) == response.error.has_value());
+  CHECK((json->find("Result") != nullptr) != response.error.has_value());
+}
+
+void run(std::string_view text) {
+  constexpr std::string_view kSign = "sign\n";
+  const bool is_signed = text.starts_with(kSign);
+  if (is_signed) text.remove_prefix(kSign.size());
+  const Now now{.mono = {}, .wall = wall_from_unix_s(1'704'164'645)};
+  Request request = read_request(text);
+  if (is_signed && parse_target(request.target)) sign_request(request, {"AKLTfuzz", "secret"}, now.wall);
+
+  SeededSecretSource secrets(1);
+  domain::Registry registry(secrets, {});
+  Gateway gateway = MUST(Gateway::create(options(), secrets));
+  if (const auto early = gateway.check_head(request, now)) check_answer(*early);
+  check_answer(gateway.fault_response(request, FaultKind::HeadersTooLong, now));
+  const Outcome outcome = gateway.handle(request, WaiterId{1}, registry, now);
+  if (const auto* response = std::get_if<Response>(&outcome)) return check_answer(*response);
+  CHECK(is_signed);  // nobody gets this far without the secret
+  if (const auto* call = std::get_if<DomainCall>(&outcome))
+    return check_answer(gateway.on_dismiss_reply(
+        call->call, {.waiter = WaiterId{1}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}}));
+  check_answer(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
+}
+
+}  // namespace
+}  // namespace atrium::openapi
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  atrium::openapi::run({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
