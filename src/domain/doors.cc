@@ -108,7 +108,7 @@ void accept_resume(Core& core, Room& room, Participant& participant, Resume& com
                           .former = former,
                           .self = participant.view(),
                           .room = room.view(),
-                          .others = room.announced(participant.sid()),
+                          .others = room.announced_views(participant.sid()),
                           .departed = {}};
   if (participant.joiner.protocol >= kProtocolWithDepartureReplay) accepted.departed = room.departed_since(since);
   core.out.put(std::move(accepted));
@@ -126,7 +126,7 @@ void on(Core& core, Join& command) {
   participant.continues = std::move(withheld);
   ParticipantView self = participant.view();
   self.state = ParticipantState::Joined;  // which it is by the time the client reads this
-  core.out.put(JoinAccepted{command.connection, std::move(self), room.view(), room.announced(participant.sid())});
+  core.out.put(JoinAccepted{command.connection, std::move(self), room.view(), room.announced_views(participant.sid())});
   core.out.put(make_event(core, room, EventKind::UserJoined, participant));
 }
 
@@ -154,6 +154,7 @@ void on(Core& core, const JoinSent& command) {
   if (participant == nullptr || participant->is_join_sent) return;
   participant->is_join_sent = true;
   participant->continues.reset();
+  if (participant->is_announced()) room->announced.insert(participant->sid());
   if (participant->state == ParticipantState::Joining) participant->state = ParticipantState::Joined;
   announce_change(core, *room, *participant, Audience::Others);
   settle_subscriber(core, *room, *participant);

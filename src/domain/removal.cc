@@ -122,6 +122,7 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
   departure.connection = participant.connection;
   departure.leave = {sid, removal.reason, removal.action, code};
   room.users.erase(participant.user());
+  room.announced.erase(sid);
   room.participants.erase(sid);
   start_departure(core, sid, departure, farewell, removal.code);
   arm_empty_timer_if_empty(core, room);

@@ -58,11 +58,11 @@ RoomView Room::view() const {
           .dismissing = phase == LifePhase::Dismissing};
 }
 
-std::vector<std::shared_ptr<const ParticipantView>> Room::announced(const ParticipantSid& except) const {
+std::vector<std::shared_ptr<const ParticipantView>> Room::announced_views(const ParticipantSid& except) const {
   std::vector<std::shared_ptr<const ParticipantView>> out;
-  out.reserve(tally.visible);
-  for (const auto& [sid, participant] : participants)
-    if (participant.is_announced() && sid != except) out.push_back(participant.shared_view());
+  out.reserve(announced.size());
+  for (const ParticipantSid& sid : announced)
+    if (sid != except) out.push_back(participants.at(sid).shared_view());
   return out;
 }
 
@@ -70,10 +70,13 @@ void Room::check_invariants() const {
   Tally counted;
   uint64_t forwards = 0;
   size_t publications = 0;
+  size_t known = 0;
   for (const auto& [sid, participant] : participants) {
     CHECK(sid == participant.sid());
     CHECK(users.at(participant.user()) == sid);
     CHECK(!departures.contains(sid));
+    CHECK(participant.is_announced() == announced.contains(sid));
+    known += participant.is_announced() ? 1 : 0;
     ++(participant.is_hidden() ? counted.hidden : counted.visible);
     counted.publishers += participant.has_live_track() ? 1 : 0;
     for (const auto& [track, publication] : participant.publications) {
@@ -93,6 +96,7 @@ void Room::check_invariants() const {
   }
   CHECK(users.size() == participants.size());
   CHECK(tracks.size() == publications);
+  CHECK(known == announced.size());
   CHECK(counted == tally);
   CHECK(forwards == subscription_count);
   CHECK(participants.size() <= static_cast<size_t>(limits::kParticipantsPerRoomMax));

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "domain/effect.h"
 #include "domain/participant.h"
@@ -44,6 +45,7 @@ class Room {
   OperationId operation;  // when Dismissing
   std::map<ParticipantSid, Participant> participants;
   std::map<UserId, ParticipantSid> users;
+  std::set<ParticipantSid> announced;  // visible and known to others: few, even among ten thousand invisible users
   std::map<TrackSid, ParticipantSid> tracks;  // publications, live or asked for → their publisher
   std::map<ParticipantSid, Departure> departures;
   UpdateCoalescer updates;
@@ -78,8 +80,8 @@ class Room {
   const RoomSid& sid() const { return sid_; }
   uint64_t epoch() const { return epoch_; }
   RoomView view() const;
-  // Visible participants that others know of, without `except`.
-  std::vector<std::shared_ptr<const ParticipantView>> announced(const ParticipantSid& except) const;
+  // How the announced participants look now, without `except`.
+  std::vector<std::shared_ptr<const ParticipantView>> announced_views(const ParticipantSid& except) const;
   void check_invariants() const;
 
  private:
