@@ -1,5 +1,7 @@
 // SCTP over usrsctp.  usrsctp is C, global, and calls back while it works.  So the callbacks below only put down what
-// they were given (packets into the events, data into an inbox); it is looked at once usrsctp has returned.
+// happened (a packet among the events, an association that can be read); it is looked at once usrsctp has returned.
+// Data is read from sockets, not taken by usrsctp's receive callback: with that one (0.9.5) nobody says that the peer gave
+// a message up after its delivery had begun (RFC 3758).
 // An association's AF_CONN address is its transport's number, never a pointer: a late packet or timer finds nothing
 // rather than freed memory.
 #include "media/sctp.h"
@@ -9,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -41,10 +42,9 @@ sockaddr_conn socket_address(TransportId transport) {
   return out;
 }
 
-// One call of usrsctp's receive callback: a piece of a message, or a notification.
+// One read: a piece of a message, or a notification.
 struct Piece {
-  TransportId transport;
-  Bytes bytes;
+  ByteView bytes;
   uint16_t stream = 0;
   uint32_t ppid = 0;
   bool is_notification = false;
@@ -118,6 +118,8 @@ bool set_options(struct socket* socket) {
   no_linger.l_onoff = 1;  // close frees at once; its ABORT is not let out (SctpClose)
   const int on = 1;
   const int buffer = static_cast<int>(limits::kSctpSocketBufferBytes);
+  // A message within the limit comes in one piece; a larger one comes in several, none of which is kept.
+  const auto whole_message = static_cast<uint32_t>(limits::kDataMessageBytesMax) + 1;
   sctp_initmsg init{};
   init.sinit_num_ostreams = static_cast<uint16_t>(limits::kSctpStreamsMax);
   init.sinit_max_instreams = static_cast<uint16_t>(limits::kSctpStreamsMax);
@@ -128,7 +130,9 @@ bool set_options(struct socket* socket) {
          set_option(socket, SOL_SOCKET, SO_LINGER, no_linger) &&
          set_option(socket, SOL_SOCKET, SO_SNDBUF, buffer) &&
          set_option(socket, SOL_SOCKET, SO_RCVBUF, buffer) &&
+         set_option(socket, IPPROTO_SCTP, SCTP_PARTIAL_DELIVERY_POINT, whole_message) &&
          set_option(socket, IPPROTO_SCTP, SCTP_NODELAY, on) &&
+         set_option(socket, IPPROTO_SCTP, SCTP_RECVRCVINFO, on) &&
          set_option(socket, IPPROTO_SCTP, SCTP_INITMSG, init) &&
          set_option(socket, IPPROTO_SCTP, SCTP_ENABLE_STREAM_RESET, resets) && set_events(socket);
 }
@@ -197,15 +201,15 @@ struct SctpWorld::State {
 
   std::unordered_map<uint64_t, Association> associations;
   std::set<uint64_t> blocked;  // associations that have something to try again
+  std::set<uint64_t> readable;
   std::vector<SctpEvent> events;
-  std::vector<Piece> inbox;
+  Bytes read_buffer = Bytes(kMessageBytesMax + 1);
   SctpCounters counters;
   Mono last_tick{};
 
   // callbacks of usrsctp
   static int on_output(void* address, void* data, size_t size, uint8_t tos, uint8_t set_df);
-  static int on_receive(struct socket* socket, union sctp_sockstore address, void* data, size_t size,
-                        struct sctp_rcvinfo info, int flags, void* user);
+  static void on_readable(struct socket* socket, void* user, int);
 
   // commands
   void on(SctpOpen& open, Now now);
@@ -217,9 +221,10 @@ struct SctpWorld::State {
   bool connect(Association& association);
 
   // what usrsctp said
-  void settle();  // the inbox, until it stays empty
+  void settle();  // until nothing is readable
+  void read_all(Association& association);
   void retry(uint64_t transport);
-  void on_piece(Association& association, Piece piece);
+  void on_piece(Association& association, const Piece& piece);
   void on_message(Association& association, uint16_t stream, uint32_t ppid, Bytes message);
   void on_dcep(Association& association, uint16_t stream, ByteView message);
   void on_notification(Association& association, ByteView bytes);
@@ -251,20 +256,8 @@ int SctpWorld::State::on_output(void* address, void* data, size_t size, uint8_t,
   return 0;
 }
 
-int SctpWorld::State::on_receive(struct socket*, union sctp_sockstore, void* data, size_t size,
-                                 struct sctp_rcvinfo info, int flags, void* user) {
-  if (data == nullptr) return 1;
-  if (current != nullptr) {
-    const auto* bytes = static_cast<const uint8_t*>(data);
-    current->inbox.push_back({.transport = transport_of(user),
-                                .bytes = Bytes(bytes, bytes + size),
-                                .stream = info.rcv_sid,
-                                .ppid = ntohl(info.rcv_ppid),
-                                .is_notification = (flags & MSG_NOTIFICATION) != 0,
-                                .is_last = (flags & MSG_EOR) != 0});
-  }
-  std::free(data);  // usrsctp's malloc
-  return 1;
+void SctpWorld::State::on_readable(struct socket*, void* user, int) {
+  if (current != nullptr) current->readable.insert(transport_of(user).value);
 }
 
 // --- commands ------------------------------------------------------------------------------------------------------------
@@ -278,9 +271,9 @@ Association* SctpWorld::State::find(TransportId transport) {
 
 bool SctpWorld::State::connect(Association& association) {
   const sockaddr_conn both = socket_address(association.transport);
-  association.socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, on_receive, nullptr, 0,
-                                      address_of(association.transport));
+  association.socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, nullptr, nullptr, 0, nullptr);
   if (association.socket == nullptr || !set_options(association.socket)) return false;
+  if (usrsctp_set_upcall(association.socket, on_readable, address_of(association.transport)) != 0) return false;
   sockaddr_conn local = both, remote = both;
   if (usrsctp_bind(association.socket, reinterpret_cast<sockaddr*>(&local), sizeof(local)) != 0) return false;
   const int result = usrsctp_connect(association.socket, reinterpret_cast<sockaddr*>(&remote), sizeof(remote));
@@ -305,6 +298,7 @@ void SctpWorld::State::on(SctpPacketIn& in, Now) {
   if (find(in.transport) == nullptr) return;
   ++counters.packets_in;
   usrsctp_conninput(address_of(in.transport), in.packet.data(), in.packet.size(), 0);
+  readable.insert(in.transport.value);  // not left to the upcall alone
 }
 
 void SctpWorld::State::on(SctpSend& send, Now) {
@@ -349,13 +343,34 @@ void SctpWorld::State::on(SctpOpenChannel& open, Now) {
 
 // --- what usrsctp said ---------------------------------------------------------------------------------------------------
 
-// Handling a piece may send, and sending may bring further pieces; each round uses up what one packet brought.
+// What is read may be answered, and answering may make further things readable; each round uses up what one packet or
+// timer brought.
 void SctpWorld::State::settle() {
-  while (!inbox.empty()) {
-    for (Piece& piece : std::exchange(inbox, {})) {
-      const auto at = associations.find(piece.transport.value);
-      if (at != associations.end()) on_piece(at->second, std::move(piece));
+  while (!readable.empty()) {
+    for (const uint64_t transport : std::exchange(readable, {})) {
+      const auto at = associations.find(transport);
+      if (at != associations.end()) read_all(at->second);
     }
+  }
+}
+
+void SctpWorld::State::read_all(Association& association) {
+  while (true) {
+    sctp_rcvinfo info{};
+    socklen_t address_size = 0;
+    auto info_size = static_cast<socklen_t>(sizeof(info));
+    unsigned int info_type = 0;
+    int flags = 0;
+    const ssize_t size = usrsctp_recvv(association.socket, read_buffer.data(), read_buffer.size(), nullptr,
+                                       &address_size, &info, &info_size, &info_type, &flags);
+    if (size <= 0) return;
+    const bool is_notification = (flags & MSG_NOTIFICATION) != 0;
+    if (!is_notification && info_type != SCTP_RECVV_RCVINFO) continue;
+    on_piece(association, {.bytes = ByteView(read_buffer).first(static_cast<size_t>(size)),
+                           .stream = info.rcv_sid,
+                           .ppid = ntohl(info.rcv_ppid),
+                           .is_notification = is_notification,
+                           .is_last = (flags & MSG_EOR) != 0});
   }
 }
 
@@ -367,7 +382,7 @@ void SctpWorld::State::retry(uint64_t transport) {
   settle();
 }
 
-void SctpWorld::State::on_piece(Association& association, Piece piece) {
+void SctpWorld::State::on_piece(Association& association, const Piece& piece) {
   if (piece.is_notification) return on_notification(association, piece.bytes);
   Partial& partial = association.partials[piece.stream];
   if (!partial.is_discarding) {
