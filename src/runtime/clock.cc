@@ -16,6 +16,8 @@ Duration read(clockid_t which) {
 
 }  // namespace
 
-Now read_clock() { return {Mono(read(CLOCK_BOOTTIME)), Wall(read(CLOCK_REALTIME))}; }
+Now read_clock() {
+  return {Mono(read(CLOCK_BOOTTIME)), Wall(read(CLOCK_REALTIME))};
+}
 
 }  // namespace atrium::runtime

@@ -1,7 +1,7 @@
 #include "runtime/connection_host.h"
 
-#include <boost/asio/post.hpp>
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <ctime>
 
 #include "runtime/clock.h"

@@ -11,7 +11,9 @@ EventWaker::EventWaker() : descriptor_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC))
   CHECK(descriptor_ >= 0);
 }
 
-EventWaker::~EventWaker() { ::close(descriptor_); }
+EventWaker::~EventWaker() {
+  ::close(descriptor_);
+}
 
 void EventWaker::wake() {
   // Only the first of several wakes pays for a system call.

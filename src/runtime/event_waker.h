@@ -20,7 +20,8 @@ class EventWaker final : public node::Waker {
 
   // Readable while a wake waits.  Stays owned by this object.
   int descriptor() const { return descriptor_; }
-  // Takes the wakes that wait.  Look at rings after this call, never before: a later wake is then seen by the next poll.
+  // Takes the wakes that wait.  Look at rings after this call, never before: a later wake is then
+  // seen by the next poll.
   void acknowledge();
 
  private:

@@ -14,7 +14,9 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using boost::beast::string_view;
 
-std::string text(string_view view) { return std::string(view.data(), view.size()); }
+std::string text(string_view view) {
+  return std::string(view.data(), view.size());
+}
 
 // Fills a node::HttpRequest straight from Beast's events, so that no second container of fields is made.
 class EventParser final : public http::basic_parser<true> {
@@ -179,8 +181,7 @@ HttpRequestReader::Step HttpRequestReader::State::read_head(std::string& buffer)
       ec = http::error::header_limit;
     }
     if (!ec) continue;
-    if (parser->is_framing_refused())
-      return stop(node::HttpFault::UnsupportedTransferEncoding);
+    if (parser->is_framing_refused()) return stop(node::HttpFault::UnsupportedTransferEncoding);
     if (ec == http::error::header_limit || parser->has_too_many_headers())
       return stop(node::HttpFault::HeadersTooLong);
     return stop(node::HttpFault::Malformed);
@@ -219,8 +220,10 @@ HttpRequestReader::Step HttpRequestReader::State::read_body(std::string& buffer)
         step = stop(node::HttpFault::HeadersTooLong);
       break;
     }
-    if (ec == http::error::body_limit) step = stop(node::HttpFault::BodyTooLong);
-    else if (ec) step = stop(node::HttpFault::Malformed);
+    if (ec == http::error::body_limit)
+      step = stop(node::HttpFault::BodyTooLong);
+    else if (ec)
+      step = stop(node::HttpFault::Malformed);
   }
   buffer.erase(0, used);
   return step;
@@ -235,11 +238,21 @@ HttpRequestReader::Step HttpRequestReader::read(std::string& buffer) {
   return buffer.empty() ? Step::NeedMore : state_->read_head(buffer);
 }
 
-void HttpRequestReader::next_request() { state_->reset(); }
-const node::HttpRequest& HttpRequestReader::request() const { return state_->request; }
-node::HttpRequest HttpRequestReader::take_request() { return std::move(state_->request); }
-node::HttpFault HttpRequestReader::fault() const { return state_->fault; }
-bool HttpRequestReader::has_body() const { return !state_->parser->is_done(); }
+void HttpRequestReader::next_request() {
+  state_->reset();
+}
+const node::HttpRequest& HttpRequestReader::request() const {
+  return state_->request;
+}
+node::HttpRequest HttpRequestReader::take_request() {
+  return std::move(state_->request);
+}
+node::HttpFault HttpRequestReader::fault() const {
+  return state_->fault;
+}
+bool HttpRequestReader::has_body() const {
+  return !state_->parser->is_done();
+}
 bool HttpRequestReader::is_body_too_long() const {
   const auto length = state_->parser->content_length();
   return length && *length > static_cast<uint64_t>(limits::kHttpBodyBytesMax);
@@ -253,7 +266,8 @@ bool HttpRequestReader::expects_continue() const {
 
 std::string response_head(const node::HttpResponse& response, const ResponseFraming& framing) {
   const int status = response.status;
-  const string_view reason = http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
+  const string_view reason =
+      http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
   std::string out = "HTTP/1.1 ";
   out += std::to_string(status) + " " + text(reason) + "\r\n";
   for (const auto& [name, value] : response.headers) {
@@ -290,6 +304,8 @@ std::string close_frame(uint16_t code) {
   return out;
 }
 
-std::string ping_frame() { return frame_header(FrameKind::Ping, 0); }
+std::string ping_frame() {
+  return frame_header(FrameKind::Ping, 0);
+}
 
 }  // namespace atrium::runtime

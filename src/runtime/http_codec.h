@@ -19,7 +19,7 @@ class HttpRequestReader {
     NeedMore,  // `buffer` holds no further complete piece
     Head,      // once per request: the head is complete, request() has everything but the body
     Complete,  // request() is complete; its bytes are gone from `buffer`, what is left belongs to the next one
-    Fault,     // fault() tells; the connection cannot go on
+    Fault,  // fault() tells; the connection cannot go on
   };
 
   HttpRequestReader(node::Listener listener, SocketAddress peer);
@@ -35,10 +35,11 @@ class HttpRequestReader {
   node::HttpRequest take_request();
   node::HttpFault fault() const;
   // After Head:
-  bool has_body() const;              // something is still to be read
-  bool is_body_too_long() const;      // by its Content-Length; chunked bodies are measured while they come
-  bool wants_keep_alive() const;      // RFC 9112 section 9.3
-  bool expects_continue() const;      // RFC 9110 section 10.1.1
+  bool has_body() const;  // something is still to be read
+  bool is_body_too_long()
+      const;  // by its Content-Length; chunked bodies are measured while they come
+  bool wants_keep_alive() const;  // RFC 9112 section 9.3
+  bool expects_continue() const;  // RFC 9110 section 10.1.1
 
  private:
   struct State;
@@ -46,7 +47,7 @@ class HttpRequestReader {
 };
 
 struct ResponseFraming {
-  std::string_view date;     // IMF-fixdate, RFC 9110 section 5.6.7
+  std::string_view date;  // IMF-fixdate, RFC 9110 section 5.6.7
   bool keep_alive = true;
 };
 // Status line and headers up to the empty line.  Content-Length, Connection, Date are ours; headers with a line break

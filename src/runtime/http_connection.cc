@@ -69,7 +69,8 @@ void HttpConnection::on_readable(Now now) {
     default:
       break;  // ClosingOut: thrown away
   }
-  const bool wants_more = phase_ != Phase::Pending && phase_ != Phase::Answering && phase_ != Phase::Gone;
+  const bool wants_more =
+      phase_ != Phase::Pending && phase_ != Phase::Answering && phase_ != Phase::Gone;
   if (wants_more) await_read();
 }
 
@@ -158,7 +159,8 @@ void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
 void HttpConnection::on_deadline(Now now) {
   switch (phase_) {
     case Phase::Head:
-      return is_head_begun_ ? answer_fault(node::HttpFault::HeadTimeout, now) : end(Farewell::Close);
+      return is_head_begun_ ? answer_fault(node::HttpFault::HeadTimeout, now)
+                            : end(Farewell::Close);
     case Phase::Body:
       return answer_fault(node::HttpFault::BodyTimeout, now);
     case Phase::WebSocket:
@@ -238,8 +240,8 @@ void HttpConnection::answer(const node::HttpResponse& response, bool keep_alive,
   keep_alive_ = keep_alive && !response.close;
   phase_ = Phase::Answering;
   host_.set_deadline(*this, now.mono + host_.times.write);
-  std::string bytes = response_head(response, {.date = host_.date(now.wall),
-                                               .keep_alive = keep_alive_});
+  std::string bytes =
+      response_head(response, {.date = host_.date(now.wall), .keep_alive = keep_alive_});
   if (!is_answer_to_head_ && response.status != 204 && response.status != 304)
     bytes += response.body;
   enqueue({std::move(bytes), nullptr});
@@ -250,8 +252,10 @@ void HttpConnection::enqueue(Outgoing outgoing) {
   // Small pieces of ours are joined: a client's flood of pings must not become a flood of entries.
   const bool is_joined = !outgoing.shared && out_first_ < out_.size() && !out_.back().shared &&
                          out_.back().own.size() < kJoinedBytes;
-  if (is_joined) out_.back().own += outgoing.own;
-  else out_.push_back(std::move(outgoing));
+  if (is_joined)
+    out_.back().own += outgoing.own;
+  else
+    out_.push_back(std::move(outgoing));
   if (is_dirty_) return;
   is_dirty_ = true;
   host_.mark_dirty(id_);
@@ -271,7 +275,8 @@ void HttpConnection::flush(Now now) {
     out_first_ = 0;
     return on_all_written(now);
   }
-  if (queued_bytes_ > static_cast<size_t>(limits::kSignalQueueBytesMax) && phase_ == Phase::WebSocket) {
+  if (queued_bytes_ > static_cast<size_t>(limits::kSignalQueueBytesMax) &&
+      phase_ == Phase::WebSocket) {
     ++host_.counters.websocket_queue_cuts;
     return end(Farewell::Reset);
   }
@@ -337,8 +342,8 @@ void HttpConnection::on_all_written(Now now) {
 
 // --- the end -----------------------------------------------------------------------------------------
 
-// Our side is shut; what the client still sends is thrown away, since closing a socket with unread bytes would reset the
-// connection and could take the last answer out of the client's hands.
+// Our side is shut; what the client still sends is thrown away, since closing a socket with unread
+// bytes would reset the connection and could take the last answer out of the client's hands.
 void HttpConnection::begin_drain(Now now, Duration longest) {
   if (has_fin_) return end(Farewell::Close);
   in_ = {};

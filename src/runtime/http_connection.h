@@ -42,7 +42,16 @@ class HttpConnection {
   friend class ConnectionHost;  // deadline_ and the awaited flags are its bookkeeping
 
   // Head → Body → Pending → Answering → Head …, or Pending → WebSocket → ClosingOut → Draining.
-  enum class Phase : uint8_t { Head, Body, Pending, Answering, WebSocket, ClosingOut, Draining, Gone };
+  enum class Phase : uint8_t {
+    Head,
+    Body,
+    Pending,
+    Answering,
+    WebSocket,
+    ClosingOut,
+    Draining,
+    Gone
+  };
   enum class Farewell : uint8_t { Close, Reset };
   // Bytes that are ours, then bytes shared with other connections (may be null).
   struct Outgoing {
@@ -75,11 +84,11 @@ class HttpConnection {
   boost::asio::ip::tcp::socket socket_;
   HttpRequestReader reader_;
   std::unique_ptr<WebSocketCodec> codec_;
-  std::string in_;                 // read and not yet understood; at most a head and one read
-  std::vector<Outgoing> out_;      // from out_first_ on
+  std::string in_;             // read and not yet understood; at most a head and one read
+  std::vector<Outgoing> out_;  // from out_first_ on
   // derived
   size_t out_first_ = 0;
-  size_t out_offset_ = 0;          // bytes of out_[out_first_] already written
+  size_t out_offset_ = 0;  // bytes of out_[out_first_] already written
   size_t queued_bytes_ = 0;
   size_t drained_bytes_ = 0;
   Mono deadline_ = kNever;
@@ -89,8 +98,8 @@ class HttpConnection {
   bool is_write_awaited_ = false;
   bool is_dirty_ = false;
   bool is_head_begun_ = false;
-  bool is_named_ = false;          // on_request has told the handler of it
-  bool is_reported_ = false;       // on_closed or on_websocket_closed_out is on its way
+  bool is_named_ = false;     // on_request has told the handler of it
+  bool is_reported_ = false;  // on_closed or on_websocket_closed_out is on its way
   bool has_fin_ = false;
   bool keep_alive_ = false;
   bool is_answer_to_head_ = false;

@@ -1,5 +1,7 @@
 #include "runtime/http_server.h"
 
+#include <unistd.h>
+
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -8,8 +10,6 @@
 #include <cstring>
 #include <exception>
 #include <utility>
-
-#include <unistd.h>
 
 #include "base/limits.h"
 #include "runtime/clock.h"
@@ -25,9 +25,11 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int kBacklog = 1'024;
-constexpr auto kAcceptPause = std::chrono::milliseconds(100);  // when no descriptor is left, spinning would not make one
+constexpr auto kAcceptPause =
+    std::chrono::milliseconds(100);  // when no descriptor is left, spinning would not make one
 constexpr std::string_view kHouseFull =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: "
+    "close\r\n\r\n";
 
 SocketAddress from_endpoint(const tcp::endpoint& endpoint) {
   return from_sockaddr(endpoint.data()).value_or(SocketAddress{});
@@ -141,7 +143,9 @@ void HttpServer::run(node::ControlHandler& handler) {
   s.context.run();
 }
 
-void HttpServer::stop() { state_->context.stop(); }
+void HttpServer::stop() {
+  state_->context.stop();
+}
 
 void HttpServer::State::await_wake() {
   wake_descriptor.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code ec) {
@@ -223,9 +227,15 @@ std::vector<SocketAddress> HttpServer::addresses(node::Listener listener) const 
   return out;
 }
 
-node::Waker& HttpServer::waker() { return state_->waker; }
-HttpServerCounters HttpServer::counters() const { return state_->counters; }
-size_t HttpServer::connection_count() const { return state_->size(); }
+node::Waker& HttpServer::waker() {
+  return state_->waker;
+}
+HttpServerCounters HttpServer::counters() const {
+  return state_->counters;
+}
+size_t HttpServer::connection_count() const {
+  return state_->size();
+}
 
 void HttpServer::set_signal_callback(std::function<void(int)> callback) {
   state_->on_signal = std::move(callback);
@@ -235,7 +245,8 @@ void HttpServer::set_signal_callback(std::function<void(int)> callback) {
 }
 
 void HttpServer::respond(ConnectionId connection, node::HttpResponse response) {
-  state_->with(connection, [&](HttpConnection& c) { c.respond(std::move(response), read_clock()); });
+  state_->with(connection,
+               [&](HttpConnection& c) { c.respond(std::move(response), read_clock()); });
 }
 
 void HttpServer::accept_websocket(ConnectionId connection) {
@@ -250,8 +261,7 @@ void HttpServer::close_websocket(ConnectionId connection, std::shared_ptr<const 
                                  uint16_t code) {
   // Gone, but its on_closed not yet told: the handler hears on_websocket_closed_out instead.
   state_->turn_into_closed_out(connection);
-  state_->with(connection,
-               [&](HttpConnection& c) { c.close_websocket(last, code, read_clock()); });
+  state_->with(connection, [&](HttpConnection& c) { c.close_websocket(last, code, read_clock()); });
 }
 
 void HttpServer::drop(ConnectionId connection) {

@@ -1,4 +1,5 @@
-// HttpServer: the control thread's loop.  HTTP/1.1 (RFC 9112) and WebSocket (RFC 6455) listeners, wakes, deadline, signals.
+// HttpServer: the control thread's loop.  HTTP/1.1 (RFC 9112) and WebSocket (RFC 6455) listeners,
+// wakes, deadline, signals.
 // Owner: the app.  Thread: the one that calls run(); only waker().wake() may be called from another one.
 // Handler calls never nest: whatever the handler asks of the port is done after it returned.
 // Does not: TLS, HTTP/2, compression, or know what a path means.
@@ -32,20 +33,21 @@ struct HttpTimes {
 };
 
 struct HttpServerOptions {
-  std::vector<SocketAddress> public_addresses;    // port 0: the kernel chooses
+  std::vector<SocketAddress> public_addresses;  // port 0: the kernel chooses
   std::vector<SocketAddress> operator_addresses;
-  size_t connections_max = 0;  // 0: kHttpConnectionsMax.  The last kHttpOperatorReserve are the operator's
+  size_t connections_max =
+      0;  // 0: kHttpConnectionsMax.  The last kHttpOperatorReserve are the operator's
   HttpTimes times;
 };
 
 struct HttpServerCounters {
   uint64_t accepted = 0;
-  uint64_t refused_full = 0;       // connections_max was met: 503 and closed
-  uint64_t accept_failures = 0;    // mostly: no descriptors left
+  uint64_t refused_full = 0;     // connections_max was met: 503 and closed
+  uint64_t accept_failures = 0;  // mostly: no descriptors left
   uint64_t requests = 0;
-  uint64_t faults = 0;             // see node::HttpFault
-  uint64_t websockets = 0;         // upgrades accepted, ever
-  uint64_t websocket_queue_cuts = 0;   // kSignalQueueBytesMax
+  uint64_t faults = 0;                  // see node::HttpFault
+  uint64_t websockets = 0;              // upgrades accepted, ever
+  uint64_t websocket_queue_cuts = 0;    // kSignalQueueBytesMax
   uint64_t websocket_silence_cuts = 0;  // kWebSocketSilenceMs
   uint64_t websocket_protocol_errors = 0;
 };
@@ -66,8 +68,9 @@ class HttpServer final : public node::HttpPort {
   void set_signal_callback(std::function<void(int)> callback);
   // Calls `handler` until stop().  on_wake comes once at the start.
   void run(node::ControlHandler& handler);
-  void stop();             // control thread: run() returns after this turn; open connections are reset
-  void stop_listening(node::Listener listener);  // control thread: no new connections; the rest goes on
+  void stop();  // control thread: run() returns after this turn; open connections are reset
+  void stop_listening(
+      node::Listener listener);  // control thread: no new connections; the rest goes on
 
   HttpServerCounters counters() const;  // control thread
 

@@ -135,7 +135,8 @@ class Handler final : public node::ControlHandler {
       port_.close_websocket(connection, nullptr, 4000);
     }
   }
-  void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary, Now) override {
+  void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary,
+                            Now) override {
     Inside inside(*this);
     note(is_binary ? "binary" : "text");
     if (data == "close me") return port_.close_websocket(connection, shared("bye"), 4006);
@@ -153,7 +154,8 @@ class Handler final : public node::ControlHandler {
   void on_deadline(Now) override {
     Inside inside(*this);
     deadline_ = kNever;
-    for (ConnectionId connection : std::exchange(slow_, {})) port_.respond(connection, text(200, "slow"));
+    for (ConnectionId connection : std::exchange(slow_, {}))
+      port_.respond(connection, text(200, "slow"));
   }
   Mono next_deadline() const override { return deadline_; }
 
@@ -177,7 +179,10 @@ class Handler final : public node::ControlHandler {
     Handler& handler;
   };
   static node::HttpResponse text(int status, std::string body) {
-    return {.status = status, .headers = {{"Content-Type", "text/plain"}}, .body = std::move(body), .close = false};
+    return {.status = status,
+            .headers = {{"Content-Type", "text/plain"}},
+            .body = std::move(body),
+            .close = false};
   }
   static std::shared_ptr<const std::string> shared(std::string value) {
     return std::make_shared<const std::string>(std::move(value));
@@ -318,15 +323,19 @@ std::string fault_answer(Running& running, const std::string& bytes) {
   client.send(bytes);
   return body_of(client.read_to_end());
 }
-std::string fault(node::HttpFault which) { return "fault " + std::to_string(static_cast<int>(which)); }
+std::string fault(node::HttpFault which) {
+  return "fault " + std::to_string(static_cast<int>(which));
+}
 
 TEST(HttpServer, answers_each_fault_and_closes) {
   Running running;
   using enum node::HttpFault;
   EXPECT_EQ(fault_answer(running, "nonsense\r\n\r\n"), fault(Malformed));
   EXPECT_EQ(fault_answer(running, "GET /" + std::string(60'000, 'a')), fault(RequestLineTooLong));
-  EXPECT_EQ(fault_answer(running, "GET /" + kHost + "A: " + std::string(70'000, 'a')), fault(HeadersTooLong));
-  EXPECT_EQ(fault_answer(running, "POST /" + kHost + "Content-Length: 1000000\r\n\r\n" + std::string(1'000'000, 'b')),
+  EXPECT_EQ(fault_answer(running, "GET /" + kHost + "A: " + std::string(70'000, 'a')),
+            fault(HeadersTooLong));
+  EXPECT_EQ(fault_answer(running, "POST /" + kHost + "Content-Length: 1000000\r\n\r\n" +
+                                      std::string(1'000'000, 'b')),
             fault(BodyTooLong));
   EXPECT_EQ(fault_answer(running, "POST /" + kHost + "Transfer-Encoding: gzip\r\n\r\n"),
             fault(UnsupportedTransferEncoding));
@@ -338,7 +347,8 @@ TEST(HttpServer, does_not_wait_for_slow_senders) {
   times.idle = 90ms;
   Running running(times);
   EXPECT_EQ(fault_answer(running, "GET / HT"), fault(node::HttpFault::HeadTimeout));
-  EXPECT_EQ(fault_answer(running, "POST /" + kHost + "Content-Length: 9\r\n\r\nx"), fault(node::HttpFault::BodyTimeout));
+  EXPECT_EQ(fault_answer(running, "POST /" + kHost + "Content-Length: 9\r\n\r\nx"),
+            fault(node::HttpFault::BodyTimeout));
   EXPECT_EQ(fault_answer(running, ""), "") << "one that says nothing is closed without a word";
 }
 
@@ -385,7 +395,8 @@ TEST(HttpServer, keeps_two_thousand_idle_connections_in_little_memory) {
     if (i % 2 == 0) idle.back().send("GET /half");  // half a head each
   }
   probe.send("GET /b" + kHost + "\r\n");
-  EXPECT_EQ(body_of(probe.read_until("GET /b ")), "GET /b ") << "the others do not stand in its way";
+  EXPECT_EQ(body_of(probe.read_until("GET /b ")), "GET /b ")
+      << "the others do not stand in its way";
   Client& last = idle.back();
   last.send("GET /c" + kHost + "\r\n");
   EXPECT_EQ(body_of(last.read_until("GET /c ")), "GET /c ");
@@ -418,7 +429,8 @@ TEST(HttpServer, echoes_websocket_messages_binary_and_text) {
 TEST(HttpServer, reads_frames_that_came_with_the_upgrade) {
   Running running;
   Client client(running.address());
-  client.send("GET /rtc HTTP/1.1\r\n" + std::string(kUpgradeFields) + "\r\n" + client_frame(2, "early"));
+  client.send("GET /rtc HTTP/1.1\r\n" + std::string(kUpgradeFields) + "\r\n" +
+              client_frame(2, "early"));
   const std::string want = server_frame(FrameKind::Binary, "echo early");
   EXPECT_NE(client.read_until(want).find(want), std::string::npos);
 }
@@ -435,8 +447,8 @@ TEST(HttpServer, writes_last_message_and_close_frame_then_shuts_and_waits_for_th
   Running running;
   Client client(running.address());
   const std::string first = client.upgrade("/goodbye");
-  const std::string want = server_frame(FrameKind::Binary, "one") + server_frame(FrameKind::Binary, "last") +
-                           close_frame(4011);
+  const std::string want = server_frame(FrameKind::Binary, "one") +
+                           server_frame(FrameKind::Binary, "last") + close_frame(4011);
   std::string got = body_of(first);
   got += client.read_exactly(want.size() - got.size());
   EXPECT_EQ(got, want);

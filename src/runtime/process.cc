@@ -17,8 +17,9 @@ namespace atrium::runtime {
 namespace {
 
 bool is_link_local(const IpAddress& ip) {
-  if (ip.is_v6) return ip.bytes[0] == 0xfe && (ip.bytes[1] & 0xc0) == 0x80;  // RFC 4291 section 2.5.6
-  return ip.bytes[0] == 169 && ip.bytes[1] == 254;                          // RFC 3927
+  if (ip.is_v6)
+    return ip.bytes[0] == 0xfe && (ip.bytes[1] & 0xc0) == 0x80;  // RFC 4291 section 2.5.6
+  return ip.bytes[0] == 169 && ip.bytes[1] == 254;               // RFC 3927
 }
 
 uint64_t count_open_descriptors() {
@@ -85,6 +86,8 @@ ProcessFigures process_figures() {
   return out;
 }
 
-void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+void ignore_broken_pipes() {
+  std::signal(SIGPIPE, SIG_IGN);
+}
 
 }  // namespace atrium::runtime

@@ -26,8 +26,10 @@ in6_addr to_in6(const IpAddress& ip) {
 IpAddress from_in6(const in6_addr& address) {
   IpAddress out;
   out.is_v6 = !std::equal(kMappedPrefix.begin(), kMappedPrefix.end(), address.s6_addr);
-  if (out.is_v6) std::memcpy(out.bytes.data(), address.s6_addr, 16);
-  else std::memcpy(out.bytes.data(), address.s6_addr + 12, 4);
+  if (out.is_v6)
+    std::memcpy(out.bytes.data(), address.s6_addr, 16);
+  else
+    std::memcpy(out.bytes.data(), address.s6_addr + 12, 4);
   return out;
 }
 

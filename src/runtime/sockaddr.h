@@ -1,5 +1,5 @@
-// Between base's SocketAddress and the kernel's sockaddr.  IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2) are read
-// as IPv4, so that one peer has one name whatever socket it came through.
+// Between base's SocketAddress and the kernel's sockaddr.  IPv4-mapped IPv6 addresses (RFC 4291
+// section 2.5.5.2) are read as IPv4, so that one peer has one name whatever socket it came through.
 #pragma once
 
 #include <netinet/in.h>

@@ -29,7 +29,9 @@ struct UdpShard::State {
 };
 
 UdpShard::UdpShard(std::unique_ptr<State> state) : state_(std::move(state)) {}
-UdpShard::~UdpShard() { stop(); }
+UdpShard::~UdpShard() {
+  stop();
+}
 
 Result<std::unique_ptr<UdpShard>> UdpShard::create(UdpShardOptions options) {
   auto state = std::make_unique<State>();
@@ -79,13 +81,21 @@ void UdpShard::State::turn(node::ShardHandler& handler) {
   socket->send(handler.drain(now));
 }
 
-node::Waker& UdpShard::waker() { return state_->waker; }
-uint16_t UdpShard::port() const { return state_->socket->port(); }
-bool UdpShard::is_dual_stack() const { return state_->socket->is_dual_stack(); }
+node::Waker& UdpShard::waker() {
+  return state_->waker;
+}
+uint16_t UdpShard::port() const {
+  return state_->socket->port();
+}
+bool UdpShard::is_dual_stack() const {
+  return state_->socket->is_dual_stack();
+}
 
 UdpShardCounters UdpShard::counters() const {
   const UdpTally& t = state_->tally;
-  const auto get = [](const UdpTally::Count& count) { return count.load(std::memory_order_relaxed); };
+  const auto get = [](const UdpTally::Count& count) {
+    return count.load(std::memory_order_relaxed);
+  };
   return {.received_datagrams = get(t.received_datagrams),
           .received_bytes = get(t.received_bytes),
           .sent_datagrams = get(t.sent_datagrams),

@@ -18,8 +18,8 @@
 namespace atrium::runtime {
 
 struct UdpShardOptions {
-  uint32_t index = 0;             // names the thread
-  uint16_t port = 0;              // 0: the kernel chooses
+  uint32_t index = 0;               // names the thread
+  uint16_t port = 0;                // 0: the kernel chooses
   std::optional<IpAddress> bind{};  // none: the wildcard, IPv6 and IPv4 where the machine has both
 };
 
@@ -29,14 +29,15 @@ struct UdpShardCounters {
   uint64_t received_bytes = 0;
   uint64_t sent_datagrams = 0;
   uint64_t sent_bytes = 0;
-  uint64_t send_calls = 0;             // sendmmsg
-  uint64_t segmented_sends = 0;        // messages that carried more than one datagram
-  uint64_t segmentation_refused = 0;   // the kernel or device refused UDP_SEGMENT; sent one by one instead
-  uint64_t dropped_kernel_queue = 0;   // SO_RXQ_OVFL: came faster than the shard reads
-  uint64_t dropped_oversize = 0;       // longer than kDatagramBytesMax, in either direction
-  uint64_t dropped_no_address = 0;     // came without the address it was sent to
-  uint64_t dropped_send_full = 0;      // the socket stayed full for kUdpSendWaitMs
-  uint64_t dropped_send_refused = 0;   // no route, no permission, address gone
+  uint64_t send_calls = 0;       // sendmmsg
+  uint64_t segmented_sends = 0;  // messages that carried more than one datagram
+  uint64_t segmentation_refused =
+      0;  // the kernel or device refused UDP_SEGMENT; sent one by one instead
+  uint64_t dropped_kernel_queue = 0;  // SO_RXQ_OVFL: came faster than the shard reads
+  uint64_t dropped_oversize = 0;      // longer than kDatagramBytesMax, in either direction
+  uint64_t dropped_no_address = 0;    // came without the address it was sent to
+  uint64_t dropped_send_full = 0;     // the socket stayed full for kUdpSendWaitMs
+  uint64_t dropped_send_refused = 0;  // no route, no permission, address gone
 };
 
 class UdpShard {

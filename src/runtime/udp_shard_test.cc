@@ -16,7 +16,9 @@
 namespace atrium::runtime {
 namespace {
 
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
 
 // A peer's socket; receives with a bound of two seconds.
 class Peer {

@@ -25,11 +25,12 @@ namespace atrium::runtime {
 namespace {
 
 constexpr size_t kBatch = static_cast<size_t>(limits::kDatagramsPerTurnMax);
-constexpr size_t kBufferBytes = 2'048;       // a datagram of kDatagramBytesMax and the room to see that one is longer
-constexpr size_t kSegmentsMax = 64;          // UDP_MAX_SEGMENTS of the kernel
+constexpr size_t kBufferBytes =
+    2'048;  // a datagram of kDatagramBytesMax and the room to see that one is longer
+constexpr size_t kSegmentsMax = 64;            // UDP_MAX_SEGMENTS of the kernel
 constexpr size_t kSegmentedBytesMax = 60'000;  // one IP datagram before it is cut up
-constexpr size_t kPartsMax = 1'024;          // datagrams of one sendmmsg
-constexpr int kRefusalsInARow = 16;          // then UDP_SEGMENT is given up: the device cannot
+constexpr size_t kPartsMax = 1'024;            // datagrams of one sendmmsg
+constexpr int kRefusalsInARow = 16;            // then UDP_SEGMENT is given up: the device cannot
 
 // Room for an address (in6_pktinfo is the larger one), and the queue overflow count or the segment size.
 struct alignas(cmsghdr) ControlRoom {
@@ -97,7 +98,8 @@ class ControlWriter {
     header_.msg_controllen += CMSG_SPACE(sizeof value);
   }
   void add_source(const IpAddress& local, bool is_v6_socket) {
-    if (local == IpAddress{.is_v6 = local.is_v6, .bytes = {}}) return;  // unspecified: the kernel chooses
+    if (local == IpAddress{.is_v6 = local.is_v6, .bytes = {}})
+      return;  // unspecified: the kernel chooses
     if (is_v6_socket) {
       in6_pktinfo info{};
       info.ipi6_addr = to_in6(local);
@@ -173,7 +175,8 @@ namespace {
 // The wildcard of both families, or of IPv4 alone where the machine has no IPv6.
 int open_descriptor(const UdpShardOptions& options, bool& is_v6) {
   is_v6 = !options.bind || options.bind->is_v6;
-  int descriptor = ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int descriptor =
+      ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor >= 0 || options.bind) return descriptor;
   is_v6 = false;
   return ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -181,13 +184,16 @@ int open_descriptor(const UdpShardOptions& options, bool& is_v6) {
 
 void set_options(int descriptor, bool is_v6) {
   const int wanted = static_cast<int>(limits::kUdpSocketBufferBytes);
-  for (const auto& [force, plain] : {std::pair{SO_RCVBUFFORCE, SO_RCVBUF}, {SO_SNDBUFFORCE, SO_SNDBUF}}) {
+  for (const auto& [force, plain] :
+       {std::pair{SO_RCVBUFFORCE, SO_RCVBUF}, {SO_SNDBUFFORCE, SO_SNDBUF}}) {
     if (::setsockopt(descriptor, SOL_SOCKET, force, &wanted, sizeof wanted) != 0)
       set_option(descriptor, SOL_SOCKET, plain, wanted);
   }
   set_option(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  if (is_v6) set_option(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-  else set_option(descriptor, IPPROTO_IP, IP_PKTINFO, 1);
+  if (is_v6)
+    set_option(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  else
+    set_option(descriptor, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
 bool bind_to(int descriptor, bool is_v6, const UdpShardOptions& options) {
@@ -199,7 +205,8 @@ bool bind_to(int descriptor, bool is_v6, const UdpShardOptions& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpShardOptions& options, UdpTally& tally) {
+Result<std::unique_ptr<UdpSocket>> UdpSocket::open(const UdpShardOptions& options,
+                                                   UdpTally& tally) {
   auto state = std::make_unique<State>(tally);
   state->descriptor = open_descriptor(options, state->is_v6);
   if (state->descriptor < 0) return fail(ErrorKind::Unavailable, "socket(UDP)");
@@ -228,8 +235,8 @@ std::span<node::ShardDatagram> UdpSocket::receive() {
   Received& r = s.received;
   for (size_t i = 0; i < kBatch; ++i) {
     r.parts[i] = {r.buffers[i].data(), kBufferBytes};
-    r.headers[i].msg_hdr = {&r.names[i], sizeof r.names[i], &r.parts[i], 1,
-                            &r.controls[i], sizeof r.controls[i], 0};
+    r.headers[i].msg_hdr = {
+        &r.names[i], sizeof r.names[i], &r.parts[i], 1, &r.controls[i], sizeof r.controls[i], 0};
   }
   const int count = ::recvmmsg(s.descriptor, r.headers.data(), kBatch, MSG_DONTWAIT, nullptr);
   size_t kept = 0;
@@ -345,7 +352,8 @@ bool UdpSocket::State::wait_until_writable() {
 // The kernel refused this one message: `error` is about it, not about the socket.
 void UdpSocket::State::refuse(size_t message, int error) {
   const size_t datagrams = out.headers[message].msg_hdr.msg_iovlen;
-  const bool is_segmentation = error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
+  const bool is_segmentation =
+      error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
   if (datagrams < 2 || !is_segmentation) {
     UdpTally::add(tally.dropped_send_refused, datagrams);
     return;
@@ -379,8 +387,14 @@ void UdpSocket::State::send_singly(size_t message) {
   }
 }
 
-int UdpSocket::descriptor() const { return state_->descriptor; }
-uint16_t UdpSocket::port() const { return state_->port; }
-bool UdpSocket::is_dual_stack() const { return state_->is_v6; }
+int UdpSocket::descriptor() const {
+  return state_->descriptor;
+}
+uint16_t UdpSocket::port() const {
+  return state_->port;
+}
+bool UdpSocket::is_dual_stack() const {
+  return state_->is_v6;
+}
 
 }  // namespace atrium::runtime

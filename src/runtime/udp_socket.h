@@ -18,7 +18,8 @@ struct UdpTally {
   using Count = std::atomic<uint64_t>;
   Count received_datagrams, received_bytes, sent_datagrams, sent_bytes, send_calls;
   Count segmented_sends, segmentation_refused;
-  Count dropped_kernel_queue, dropped_oversize, dropped_no_address, dropped_send_full, dropped_send_refused;
+  Count dropped_kernel_queue, dropped_oversize, dropped_no_address, dropped_send_full,
+      dropped_send_refused;
   static void add(Count& count, uint64_t more) {
     count.store(count.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   }

@@ -21,7 +21,8 @@ namespace beast = boost::beast;
 namespace websocket = boost::beast::websocket;
 using beast::error_code;
 
-constexpr size_t kKeptBufferBytes = 16'384;  // a larger message buffer is given back once it is empty
+constexpr size_t kKeptBufferBytes =
+    16'384;  // a larger message buffer is given back once it is empty
 
 // MemoryStream: what Beast takes for a socket.  Writes collect in `output`; a read waits until bytes are fed.
 class MemoryStream {
@@ -104,7 +105,8 @@ class MemoryStream {
   size_t copy_from(const ConstBuffers& buffers) {
     const size_t before = output_.size();
     output_.resize(before + asio::buffer_size(buffers));
-    return asio::buffer_copy(asio::buffer(output_.data() + before, output_.size() - before), buffers);
+    return asio::buffer_copy(asio::buffer(output_.data() + before, output_.size() - before),
+                             buffers);
   }
 
   executor_type executor_;
@@ -139,8 +141,8 @@ struct WebSocketCodec::State {
       return;
     }
     const auto data = buffer.cdata();
-    messages.push_back({std::string(static_cast<const char*>(data.data()), data.size()),
-                        stream.got_binary()});
+    messages.push_back(
+        {std::string(static_cast<const char*>(data.data()), data.size()), stream.got_binary()});
     buffer.consume(buffer.size());
     if (buffer.capacity() > kKeptBufferBytes) buffer.shrink_to_fit();
     read_next();
@@ -153,7 +155,8 @@ struct WebSocketCodec::State {
   }
 
   asio::io_context& context;
-  websocket::stream<MemoryStream, false> stream;  // false: permessage-deflate is declined and not compiled in
+  websocket::stream<MemoryStream, false>
+      stream;  // false: permessage-deflate is declined and not compiled in
   beast::flat_buffer buffer;
   std::vector<WebSocketMessage> messages;
   End end = End::None;
@@ -200,7 +203,11 @@ std::vector<WebSocketMessage> WebSocketCodec::feed(std::string_view bytes) {
   return std::exchange(state_->messages, {});
 }
 
-std::string WebSocketCodec::take_output() { return state_->stream.next_layer().take_output(); }
-WebSocketCodec::End WebSocketCodec::end() const { return state_->end; }
+std::string WebSocketCodec::take_output() {
+  return state_->stream.next_layer().take_output();
+}
+WebSocketCodec::End WebSocketCodec::end() const {
+  return state_->end;
+}
 
 }  // namespace atrium::runtime

@@ -1,4 +1,5 @@
-// Any bytes behind a good handshake: no crash, bounded output, and nothing is read after the end.  Two codecs share a loop.
+// Any bytes behind a good handshake: no crash, bounded output, and nothing is read after the end.
+// Two codecs share a loop.
 #include <cstdint>
 #include <string_view>
 
@@ -23,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto at_once = whole.feed(input);
   std::vector<WebSocketMessage> one_by_one;
   for (size_t at = 0; at < input.size(); at += step)
-    for (auto& message : pieces.feed(input.substr(at, step))) one_by_one.push_back(std::move(message));
+    for (auto& message : pieces.feed(input.substr(at, step)))
+      one_by_one.push_back(std::move(message));
 
   // In pieces the codec may stop later than in one go (a message beside a broken frame), never with other content.
   CHECK(whole.end() == pieces.end());

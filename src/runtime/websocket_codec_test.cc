@@ -29,12 +29,14 @@ struct WebSocketCodecTest : testing::Test {
 
 TEST_F(WebSocketCodecTest, answers_the_handshake_of_rfc_6455_and_declines_compression) {
   EXPECT_TRUE(handshake.starts_with("HTTP/1.1 101 ")) << handshake;
-  EXPECT_NE(handshake.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), handshake.npos) << "section 1.3's example";
+  EXPECT_NE(handshake.find("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), handshake.npos)
+      << "section 1.3's example";
   EXPECT_EQ(handshake.find("Sec-WebSocket-Extensions"), handshake.npos);
 }
 
 TEST_F(WebSocketCodecTest, reads_messages_in_order_and_tells_text_from_binary) {
-  const auto messages = codec.feed(client_frame(2, "one") + client_frame(1, "two") + client_frame(2, ""));
+  const auto messages =
+      codec.feed(client_frame(2, "one") + client_frame(1, "two") + client_frame(2, ""));
   ASSERT_EQ(messages.size(), 3u);
   EXPECT_EQ(messages[0].data, "one");
   EXPECT_TRUE(messages[0].is_binary);
@@ -51,11 +53,13 @@ TEST_F(WebSocketCodecTest, reads_a_message_that_comes_byte_by_byte_in_fragments_
     for (auto& message : codec.feed({&c, 1})) got.push_back(std::move(message));
   ASSERT_EQ(got.size(), 1u);
   EXPECT_EQ(got[0].data, "abcdefghi");
-  EXPECT_EQ(codec.take_output(), std::string("\x8a\x02hi", 4)) << "the pong carries the ping's bytes";
+  EXPECT_EQ(codec.take_output(), std::string("\x8a\x02hi", 4))
+      << "the pong carries the ping's bytes";
 }
 
 TEST_F(WebSocketCodecTest, gives_what_came_before_a_close_and_answers_it) {
-  const auto messages = codec.feed(client_frame(2, "last") + client_frame(8, std::string("\x03\xe8", 2)));
+  const auto messages =
+      codec.feed(client_frame(2, "last") + client_frame(8, std::string("\x03\xe8", 2)));
   ASSERT_EQ(messages.size(), 1u);
   EXPECT_EQ(codec.end(), End::ClosedByPeer);
   EXPECT_EQ(codec.take_output(), std::string("\x88\x02\x03\xe8", 4));
@@ -93,7 +97,8 @@ TEST(WebSocketCodec, refuses_a_handshake_with_a_bad_key) {
   WebSocketLoop loop;
   WebSocketCodec codec(loop);
   node::HttpRequest request = upgrade();
-  std::erase_if(request.headers, [](const auto& header) { return header.first == "Sec-WebSocket-Key"; });
+  std::erase_if(request.headers,
+                [](const auto& header) { return header.first == "Sec-WebSocket-Key"; });
   EXPECT_FALSE(codec.accept(request));
   EXPECT_EQ(codec.end(), End::ProtocolError);
 }

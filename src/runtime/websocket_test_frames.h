@@ -10,13 +10,15 @@ namespace atrium::runtime {
 
 enum class Final : uint8_t { No, Yes };
 
-inline std::string client_frame(uint8_t opcode, std::string_view payload, Final final = Final::Yes) {
+inline std::string client_frame(uint8_t opcode, std::string_view payload,
+                                Final final = Final::Yes) {
   std::string out = frame_header(static_cast<FrameKind>(opcode), payload.size());
   if (final == Final::No) out[0] = static_cast<char>(opcode);
   out[1] = static_cast<char>(out[1] | 0x80);
   constexpr std::string_view kMask("\x11\x22\x33\x44", 4);
   out += kMask;
-  for (size_t i = 0; i < payload.size(); ++i) out.push_back(static_cast<char>(payload[i] ^ kMask[i % 4]));
+  for (size_t i = 0; i < payload.size(); ++i)
+    out.push_back(static_cast<char>(payload[i] ^ kMask[i % 4]));
   return out;
 }
 

@@ -13,7 +13,9 @@ namespace atrium::runtime {
 
 WorkerThread::WorkerThread(std::string name) : name_(std::move(name)) {}
 
-WorkerThread::~WorkerThread() { stop(); }
+WorkerThread::~WorkerThread() {
+  stop();
+}
 
 void WorkerThread::start(node::WorkerHandler& handler) {
   CHECK(!thread_.joinable());

@@ -1,4 +1,5 @@
-// WorkerThread: the loop of one helper thread (store, sctp, dns).  Calls a WorkerHandler when woken and at its deadline.
+// WorkerThread: the loop of one helper thread (store, sctp, dns).  Calls a WorkerHandler when woken
+// and at its deadline.
 // Owner: the app.  All handler calls are made on the new thread, one at a time.
 #pragma once
 

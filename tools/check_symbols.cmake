@@ -1,0 +1,16 @@
+# cmake -DBINARY=… -DNM=… -DFORBIDDEN=… -P check_symbols.cmake: fails when a symbol of the binary has the name in it.
+if(NOT EXISTS "${BINARY}")
+  message(FATAL_ERROR "${BINARY} is not built")
+endif()
+execute_process(COMMAND "${NM}" --demangle "${BINARY}" OUTPUT_VARIABLE symbols ERROR_VARIABLE errors RESULT_VARIABLE code)
+if(NOT code EQUAL 0)
+  message(FATAL_ERROR "nm failed: ${errors}")
+endif()
+# A stripped binary would prove nothing.
+if(NOT symbols MATCHES "OpenSslSecretSource")
+  message(FATAL_ERROR "${BINARY} has no symbol of the real secret source: is it stripped?")
+endif()
+if(symbols MATCHES "${FORBIDDEN}")
+  message(FATAL_ERROR "${BINARY} contains ${FORBIDDEN}: secrets could be predicted")
+endif()
+message(STATUS "${FORBIDDEN} is not in ${BINARY}")
