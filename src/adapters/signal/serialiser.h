@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "adapters/signal/decode.h"
+#include "base/limits.h"
 #include "domain/effect.h"
 
 namespace atrium::signal {
@@ -29,7 +30,7 @@ struct ServerInfo {
   std::string region;
   std::string node_id;
   int32_t protocol = 15;  // informational
-  int32_t ping_interval_s = 5, ping_timeout_s = 15;  // kPingIntervalS, kPingTimeoutS
+  int32_t ping_interval_s = limits::kPingIntervalS, ping_timeout_s = limits::kPingTimeoutS;
 };
 
 struct Speaker {

@@ -1,0 +1,57 @@
+#include "adapters/signal/tokens.h"
+
+#include <algorithm>
+
+#include "adapters/signal/text.h"
+#include "adapters/signal/token_parts.h"
+#include "base/limits.h"
+
+namespace atrium::signal {
+namespace {
+
+constexpr size_t kVendorIdBytesMax = 128;  // the vendor's rule, vendor-contract 7
+
+bool is_id_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '@' || c == '_' ||
+         c == '.' || c == '-';
+}
+
+// The room that the token and the path prefix name together.
+std::expected<RoomId, TokenRefusal> agreed_room(const AuthenticToken& authentic,
+                                                const std::optional<RoomId>& path_room) {
+  if (authentic.is_wildcard) {
+    if (path_room) return *path_room;
+    return illegal_id("A token for all rooms needs the room in the URL: /r/<RoomId>.");
+  }
+  if (path_room && *path_room != authentic.token.room)
+    return invalid_token("The token is for another room than the URL.");
+  return authentic.token.room;
+}
+
+}  // namespace
+
+bool is_legal_id(std::string_view id, bool any_ids) {
+  if (id.empty()) return false;
+  if (any_ids) return id.size() <= limits::kIdBytesMax && is_utf8(id) && !has_control_character(id);
+  return id.size() <= kVendorIdBytesMax && std::ranges::all_of(id, is_id_character);
+}
+
+TokenOutcome verify_token(std::string_view text, const TokenContext& context,
+                          const std::optional<RoomId>& path_room, Now now) {
+  if (text.empty()) return invalid_token("A token is required.");
+  if (text.size() > limits::kTokenBytesMax) return invalid_token("The token is too long.");
+  AuthenticOutcome authentic = text.starts_with("001") ? verify_vendor_token(text, context, now)
+                                                       : verify_jwt(text, context, now);
+  if (!authentic) return std::unexpected(authentic.error());
+  if (!authentic->app->enabled)
+    return std::unexpected(TokenRefusal{domain::ClientCode::JoinRoom, "The application is disabled."});
+  auto room = agreed_room(*authentic, path_room);
+  if (!room) return std::unexpected(room.error());
+  VerifiedToken token = std::move(authentic->token);
+  token.room = std::move(*room);
+  if (!is_legal_id(token.room.value, authentic->app->any_ids)) return illegal_id("The room id is not legal.");
+  if (!is_legal_id(token.user.value, authentic->app->any_ids)) return illegal_id("The user id is not legal.");
+  return token;
+}
+
+}  // namespace atrium::signal
