@@ -49,18 +49,19 @@ std::vector<std::string> usable_feedback(const SdpSection& offered, const SdpCod
   return out;
 }
 
-// Names of streams go upstream only, since each downlink section carries one; levels are an audio matter.
-bool is_extension_usable(uint8_t Extensions::* id, Kind kind, Role role) {
+// Which of the answered extensions the role writes or reads.  Names of streams go upstream only, since each downlink
+// section carries one; levels are an audio matter.
+bool is_extension_used(uint8_t Extensions::* id, Kind kind, Role role) {
   if (id == &Extensions::rid || id == &Extensions::repaired_rid) return kind == Kind::Video && role == Role::Uplink;
   if (id == &Extensions::audio_level) return kind == Kind::Audio;
   if (id == &Extensions::transport_seq) return role == Role::Uplink || kDownstreamTransportCc;
   return true;
 }
 
-// The offerer's "sendonly" is our "recvonly" (RFC 8285 section 6); a direction that the role has no use for drops it.
-bool is_direction_usable(const std::optional<SdpDirection>& offered, Role role) {
-  if (!offered) return true;
-  return role == Role::Uplink ? wire::sends(*offered) : wire::receives(*offered);
+// The offerer's "sendonly" is our "recvonly" (RFC 8285 section 6); a direction that the role has no use for is not used.
+bool is_direction_usable(const std::optional<SdpDirection>& answered, Role role) {
+  if (!answered) return true;
+  return role == Role::Uplink ? wire::receives(*answered) : wire::sends(*answered);
 }
 std::optional<SdpDirection> reversed(const std::optional<SdpDirection>& direction) {
   if (direction == SdpDirection::SendOnly) return SdpDirection::RecvOnly;
@@ -77,15 +78,26 @@ const ExtensionUri* extension_named(std::string_view uri) {
 // One-byte headers (RFC 8285 section 4.2) have ids 1 to 14; we write no others.
 bool is_id_usable(uint16_t id) { return id >= 1 && id <= 14; }
 
-std::vector<SdpExtmap> usable_extmaps(const SdpSection& offered, Kind kind, Role role) {
+// Every extension that we know is accepted on every section, used there or not: Chromium (156) never again offers, on no
+// section of the connection, what one answer has refused, and a later simulcast section without rid is an error to it.
+std::vector<SdpExtmap> answered_extmaps(const SdpSection& offered) {
   std::vector<SdpExtmap> out;
   Extensions seen;
   for (const SdpExtmap& extmap : offered.extmaps) {
     const ExtensionUri* known = extension_named(extmap.uri);
     if (known == nullptr || !is_id_usable(extmap.id) || seen.*(known->id) != 0) continue;
-    if (!is_extension_usable(known->id, kind, role) || !is_direction_usable(extmap.direction, role)) continue;
     seen.*(known->id) = static_cast<uint8_t>(extmap.id);
     out.push_back({.id = extmap.id, .direction = reversed(extmap.direction), .uri = extmap.uri});
+  }
+  return out;
+}
+
+Extensions used_extensions(const std::vector<SdpExtmap>& answered, Kind kind, Role role) {
+  Extensions out;
+  for (const SdpExtmap& extmap : answered) {
+    const ExtensionUri* known = extension_named(extmap.uri);
+    if (is_extension_used(known->id, kind, role) && is_direction_usable(extmap.direction, role))
+      out.*(known->id) = static_cast<uint8_t>(extmap.id);
   }
   return out;
 }
@@ -188,8 +200,8 @@ Agreement agree(const SdpSection& offered, Role role, const PendingTrack* track)
   if (!kind) return agreement;
   const SdpCodec* codec = find_codec(offered, served_codec(*kind));
   if (codec == nullptr) return agreement;
-  agreement.extmaps = usable_extmaps(offered, *kind, role);
-  agreement.extensions = extensions_of(agreement.extmaps);
+  agreement.extmaps = answered_extmaps(offered);
+  agreement.extensions = used_extensions(agreement.extmaps, *kind, role);
   const SdpCodec* rtx = find_rtx(offered, *codec);
   // Downstream, RTX without NACK would never be asked for.
   if (rtx != nullptr && (role == Role::Uplink || wire::has_feedback(offered, *codec, kNack))) {

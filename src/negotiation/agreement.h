@@ -41,7 +41,7 @@ struct Agreement {
   std::optional<wire::SdpCodec> codec{};  // as we answer it: opus or VP8; nullopt: nothing in common
   std::optional<wire::SdpCodec> rtx{};
   std::vector<wire::SdpExtmap> extmaps{};  // as we answer them
-  Extensions extensions{};
+  Extensions extensions{};                 // those of them that this role uses
   std::vector<std::string> rids{};  // accepted layers in the offered order
   bool has(std::string_view feedback) const;
 };

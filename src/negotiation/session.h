@@ -88,7 +88,8 @@ struct AnswerResult {
   RemoteTransport remote;
   bool ice_restart = false;   // the peer's credentials changed since the last description
   bool has_data_section = false;
-  // Changes since the previous answer:
+  // Changes since the previous answer; those removed are to be applied before those added.  A downlink that moved to
+  // another section is in both lists, under new SSRCs.
   std::vector<UplinkPlan> uplinks_added;      // also when a known uplink's plan changed
   std::vector<TrackSid> uplinks_removed;
   std::vector<DownlinkPlan> downlinks_added;
@@ -103,6 +104,7 @@ class Session {
   Session& operator=(Session&&) noexcept;
 
   void add_pending_track(PendingTrack track);       // before its offer arrives; matched by cid, else oldest of the kind
+  // Also lets go of a section that is bound to it already, which is then answered inactive; not reported as removed.
   void forget_pending_track(const TrackSid& sid);
   void want_send(WantedSend track);                 // idempotent
   void stop_send(const TrackSid& sid);
@@ -114,9 +116,11 @@ class Session {
   Result<bool> is_ice_restart(std::string_view sdp) const;
 
   // Sections still missing for wanted sends (single peer connection): what media_sections_requirement asks for.
+  // None before the first offer, for tracks whose codec this peer does not take, and beyond kSdpSectionsMax.
   struct Missing { uint32_t audio = 0, video = 0; };
   Missing missing_sections() const;
-  // Something changed that only an answer can tell (a wanted send fits a free section, a send was stopped).
+  // Something changed that only an answer can tell (a wanted send fits a free section, a send was stopped), or sections
+  // are missing.  Ask once and wait for the offer: it stays true until then.
   bool needs_offer() const;
 
  private:
