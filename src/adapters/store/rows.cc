@@ -1,0 +1,115 @@
+#include "adapters/store/rows.h"
+
+#include <algorithm>
+
+namespace atrium::store {
+namespace {
+
+void put_time(Statement& statement, const std::optional<Wall>& time) {
+  statement.put(time ? std::optional(unix_us(*time)) : std::nullopt);
+}
+
+std::optional<Wall> read_time(Statement& row) {
+  const auto us = row.optional_number<int64_t>();
+  return us ? std::optional(wall_from_unix_us(*us)) : std::nullopt;
+}
+
+}  // namespace
+
+void put_dismissal(Statement& statement, const domain::DismissalRecord& record) {
+  statement.start()
+      .put(record.operation.value)
+      .put(record.app.value)
+      .put(record.room.value)
+      .put(record.room_sid.value)
+      .put(static_cast<int64_t>(record.epoch))
+      .put(static_cast<int64_t>(record.state))
+      .put(record.operator_id)
+      .put(record.request_id)
+      .put(record.reason)
+      .put(record.failure)
+      .put(unix_us(record.accepted_at));
+  put_time(statement, record.fenced_at);
+  put_time(statement, record.media_cut_at);
+  put_time(statement, record.notified_at);
+  put_time(statement, record.closed_at);
+  statement.put(record.fenced_us)
+      .put(record.media_cut_us)
+      .put(record.notified_us)
+      .put(record.closed_us)
+      .put(static_cast<int64_t>(record.users_at_fence))
+      .put(record.notified)
+      .put(record.not_notified)
+      .put(record.packets_after_cut)
+      .put(record.transports_at_fence)
+      .put(record.transports_closed);
+}
+
+domain::DismissalRecord read_dismissal(Statement& row) {
+  domain::DismissalRecord record;
+  record.operation = OperationId(row.text());
+  record.app = AppId(row.text());
+  record.room = RoomId(row.text());
+  record.room_sid = RoomSid(row.text());
+  record.epoch = static_cast<uint64_t>(row.number());
+  record.state = static_cast<domain::DismissalState>(row.number());
+  record.operator_id = row.text();
+  record.request_id = row.text();
+  record.reason = row.text();
+  record.failure = row.text();
+  record.accepted_at = wall_from_unix_us(row.number());
+  record.fenced_at = read_time(row);
+  record.media_cut_at = read_time(row);
+  record.notified_at = read_time(row);
+  record.closed_at = read_time(row);
+  record.fenced_us = row.optional_number<int64_t>();
+  record.media_cut_us = row.optional_number<int64_t>();
+  record.notified_us = row.optional_number<int64_t>();
+  record.closed_us = row.optional_number<int64_t>();
+  record.users_at_fence = static_cast<uint32_t>(row.number());
+  record.notified = row.optional_number<uint32_t>();
+  record.not_notified = row.optional_number<uint32_t>();
+  record.packets_after_cut = row.optional_number<uint64_t>();
+  record.transports_at_fence = row.optional_number<uint32_t>();
+  record.transports_closed = row.optional_number<uint32_t>();
+  return record;
+}
+
+domain::NotNotified read_not_notified(Statement& row) {
+  domain::NotNotified name;
+  name.user = UserId(row.text());
+  name.participant = ParticipantSid(row.text());
+  name.reason = static_cast<domain::NotNotifiedReason>(row.number());
+  return name;
+}
+
+void put_tombstone(Statement& statement, const domain::Tombstone& tombstone) {
+  statement.start()
+      .put(tombstone.participant.value)
+      .put(ByteView(tombstone.token_hash))
+      .put(tombstone.app.value)
+      .put(tombstone.room.value)
+      .put(tombstone.room_sid.value)
+      .put(tombstone.user.value)
+      .put(tombstone.operation.value)
+      .put(static_cast<int64_t>(tombstone.code))
+      .put(unix_us(tombstone.expires_at));
+}
+
+domain::Tombstone read_tombstone(Statement& row) {
+  domain::Tombstone tombstone;
+  tombstone.participant = ParticipantSid(row.text());
+  const ByteView hash = row.bytes();
+  std::copy_n(hash.begin(), std::min(hash.size(), tombstone.token_hash.size()),
+              tombstone.token_hash.begin());
+  tombstone.app = AppId(row.text());
+  tombstone.room = RoomId(row.text());
+  tombstone.room_sid = RoomSid(row.text());
+  tombstone.user = UserId(row.text());
+  tombstone.operation = OperationId(row.text());
+  tombstone.code = static_cast<domain::ClientCode>(row.number());
+  tombstone.expires_at = wall_from_unix_us(row.number());
+  return tombstone;
+}
+
+}  // namespace atrium::store

@@ -1,0 +1,105 @@
+#include "adapters/store/schema.h"
+
+#include <array>
+#include <string>
+
+namespace atrium::store {
+namespace {
+
+// "ATRM" in the file's header tells our files from those of other programs.
+constexpr int64_t kApplicationId = 0x4154524D;
+
+// Times are microseconds since 1970, spans are microseconds; NULL = not known.  Enumerations are numbers of
+// domain/types.h, which therefore only grow at their ends.
+constexpr const char* kVersion1 = R"sql(
+  CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
+  INSERT INTO schema_version VALUES (1);
+
+  CREATE TABLE dismissals (
+    operation TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    room_sid TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),
+    operator_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    failure TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    fenced_at INTEGER, media_cut_at INTEGER, notified_at INTEGER, closed_at INTEGER,
+    fenced_us INTEGER, media_cut_us INTEGER, notified_us INTEGER, closed_us INTEGER,
+    users_at_fence INTEGER NOT NULL,
+    notified INTEGER,
+    not_notified INTEGER,
+    packets_after_cut INTEGER,
+    transports_at_fence INTEGER,
+    transports_closed INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX dismissals_by_room ON dismissals (app, room, accepted_at);
+  CREATE INDEX dismissals_by_app ON dismissals (app, accepted_at);
+  CREATE INDEX dismissals_by_age ON dismissals (accepted_at);
+  CREATE INDEX dismissals_running ON dismissals (state) WHERE state = 0;
+
+  CREATE TABLE not_notified (
+    operation TEXT NOT NULL REFERENCES dismissals ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    user TEXT NOT NULL,
+    participant TEXT NOT NULL,
+    reason INTEGER NOT NULL CHECK (reason BETWEEN 0 AND 3),
+    PRIMARY KEY (operation, position)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE tombstones (
+    participant TEXT NOT NULL,
+    token_hash BLOB NOT NULL CHECK (length(token_hash) = 32),
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    room_sid TEXT NOT NULL,
+    user TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    code INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (participant, token_hash)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX tombstones_by_expiry ON tombstones (expires_at);
+)sql";
+
+// Step i leads from version i to version i + 1 and leaves that number in schema_version.
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1};
+
+Result<int64_t> single_number(Database& database, const char* sql) {
+  Statement statement = TRY(Statement::prepare(database, sql));
+  if (!TRY(statement.start().step()))
+    return fail(ErrorKind::Unsupported, "the store has no schema version");
+  return statement.number();
+}
+
+// 0: an empty file.
+Result<int64_t> version_of(Database& database) {
+  const int64_t application = TRY(single_number(database, "PRAGMA application_id"));
+  const int64_t tables = TRY(single_number(database, "SELECT count(*) FROM sqlite_schema"));
+  if (application == 0 && tables == 0) return 0;
+  if (application != kApplicationId)
+    return fail(ErrorKind::Unsupported, "the store's file is the database of another program");
+  return single_number(database, "SELECT version FROM schema_version");
+}
+
+}  // namespace
+
+Result<void> migrate(Database& database) {
+  const int64_t version = TRY(version_of(database));
+  if (version > kSchemaVersion)
+    return fail(ErrorKind::Unsupported, "the store was written by a newer version of this program");
+  if (version < 0) return fail(ErrorKind::Unsupported, "the store has no schema version");
+  const std::string mark = "PRAGMA application_id = " + std::to_string(kApplicationId);
+  for (auto step = static_cast<size_t>(version); step < kMigrations.size(); ++step) {
+    Transaction transaction = TRY(Transaction::begin(database));
+    TRY(database.run(mark.c_str()));
+    TRY(database.run(kMigrations[step]));
+    TRY(transaction.commit());
+  }
+  return {};
+}
+
+}  // namespace atrium::store

@@ -1,0 +1,94 @@
+// Thin owners of SQLite's handles: Database, Statement, Transaction.  sqlite.cc is the one file that includes SQLite.
+// Errors are Unavailable (the disk or another process refused) with a literal that says which.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace atrium::store {
+
+class Database {
+ public:
+  static Result<Database> open(const std::string& path);
+  // One or more statements whose rows nobody wants.
+  Result<void> run(const char* sql);
+  // False after an error for which SQLite itself undid the transaction (full disk, I/O).
+  bool is_in_transaction() const;
+  uint32_t rows_changed() const;  // by the latest statement
+  sqlite3* handle() const { return handle_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const;
+  };
+  explicit Database(sqlite3* handle) : handle_(handle) {}
+  std::unique_ptr<sqlite3, Close> handle_;
+};
+
+// A prepared statement, used as: start, put in the order of its parameters, step until false, get in the order of
+// its columns. Texts and bytes put must live until the last step.
+class Statement {
+ public:
+  static Result<Statement> prepare(Database& database, const char* sql);
+
+  Statement& start();
+  Statement& put(int64_t value);
+  Statement& put(std::string_view text);
+  Statement& put(ByteView bytes);
+  Statement& put_null();
+  template <typename T>
+  Statement& put(const std::optional<T>& value) {
+    return value ? put(static_cast<int64_t>(*value)) : put_null();
+  }
+  Result<bool> step();  // true: a row is there
+  // For statements without rows: one step, then ready to start again.
+  Result<void> finish();
+
+  int64_t number();
+  std::string text();
+  ByteView bytes();  // until the next step
+  template <typename T>
+  std::optional<T> optional_number() {
+    if (is_null()) return skip_column();
+    return static_cast<T>(number());
+  }
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* handle) const;
+  };
+  explicit Statement(sqlite3_stmt* handle) : handle_(handle) {}
+  bool is_null() const;
+  std::nullopt_t skip_column();
+  Statement& note(int code);
+
+  std::unique_ptr<sqlite3_stmt, Finalize> handle_;
+  int parameter_ = 0;
+  int column_ = 0;
+  int failure_ = 0;  // the first put that failed
+};
+
+// Undone when it goes out of scope without commit().
+class Transaction {
+ public:
+  static Result<Transaction> begin(Database& database);
+  Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction();
+  Result<void> commit();
+
+ private:
+  explicit Transaction(Database& database) : database_(&database) {}
+  Database* database_;
+};
+
+}  // namespace atrium::store

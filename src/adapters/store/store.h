@@ -1,0 +1,79 @@
+// Store: what must survive a restart, in one SQLite file: dismissal records and tombstones.  WAL,
+// synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
+// thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "domain/types.h"
+
+namespace atrium::store {
+
+struct StoreOptions {
+  // Crash tests stop the process in here: "before_commit" (all statements done) and "after_commit" of each batch.
+  std::function<void(std::string_view point)> at_point = {};
+  // A planted fault: dismissals and their tombstones are reported as written and are not.
+  bool drop_dismissal_writes = false;
+  // Most pages (4 KiB) that the file may grow to; writes beyond it fail as on a full disk.  0 = no bound.
+  int64_t pages_max = 0;
+};
+
+// The record and its tombstones in one transaction.  An operation that is there already is overwritten whole.
+struct PutDismissal {
+  domain::DismissalRecord record;
+  std::vector<domain::Tombstone> tombstones;
+};
+struct PutTombstones {
+  std::vector<domain::Tombstone> tombstones;
+};
+using WriteRequest = std::variant<PutDismissal, PutTombstones>;
+
+struct Purged {
+  uint32_t dismissals = 0;
+  uint32_t tombstones = 0;
+  bool is_complete = true;  // false: the bound was met, call again
+};
+
+class Store {
+ public:
+  // Makes the file where there is none (its folder must exist), brings its schema up to date, marks as
+  // Interrupted what was Running, and purges.  Unsupported: written by a newer version, or a database of another
+  // program.  Unavailable: the disk refused.
+  static Result<Store> open(const std::string& path, StoreOptions options, Now now);
+  Store(Store&& other) noexcept;
+  Store& operator=(Store&& other) noexcept;
+  ~Store();
+
+  // Group commit: one transaction and one flush for the whole batch, one result per request.  A request that
+  // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable.
+  std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch);
+
+  // Deletes records older than kRecordKeepDays, expired tombstones, and the oldest tombstones beyond
+  // kTombstonesMax; at most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
+  Result<Purged> purge(Wall now);
+
+  Result<std::optional<domain::DismissalRecord>> find_dismissal(const OperationId& operation);
+  // Latest accepted first; at most kDismissalsListMax, whatever `limit` says.  An empty room: all rooms of the
+  // application.
+  Result<std::vector<domain::DismissalRecord>> list_dismissals(const AppId& app, const RoomId& room,
+                                                               size_t limit);
+  // Those that expire after `now`, last to expire first, at most kTombstonesMax.
+  Result<std::vector<domain::Tombstone>> load_tombstones(Wall now);
+
+ private:
+  struct State;
+  explicit Store(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace atrium::store
