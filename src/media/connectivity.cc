@@ -167,7 +167,8 @@ void check_consent(EngineState& engine, Transport& transport, Now now) {
 
 IceAgent make_agent(EngineState& engine, const OpenTransport& command, Now now) {
   if (!command.dtls_client) return IceAgent(command.local, command.remote);
-  return IceAgent(command.local, command.remote, command.remote_candidates, engine.secrets, now);
+  return IceAgent(command.local, command.remote,
+                  {command.local_address, command.remote_candidates, engine.secrets}, now);
 }
 
 void join_life(Life& life, Transport& transport) {

@@ -16,11 +16,14 @@ constexpr uint32_t kHostPriority = (110u << 24) | (65'535u << 8) | 255u;  // typ
 IceAgent::IceAgent(IceCredentials local, IceCredentials remote)
     : local_(std::move(local)), remote_(std::move(remote)) {}
 
-IceAgent::IceAgent(IceCredentials local, IceCredentials remote, std::vector<SocketAddress> candidates,
-                   SecretSource& secrets, Now now)
-    : local_(std::move(local)), remote_(std::move(remote)), secrets_(&secrets), tie_breaker_(secrets.u64()) {
-  const size_t count = std::min(candidates.size(), paths_.size());
-  for (size_t i = 0; i < count; ++i) candidates_.push_back({candidates[i], {}, now.mono});
+IceAgent::IceAgent(IceCredentials local, IceCredentials remote, const Dialling& dialling, Now now)
+    : local_(std::move(local)),
+      remote_(std::move(remote)),
+      secrets_(&dialling.secrets),
+      from_(dialling.from),
+      tie_breaker_(dialling.secrets.u64()) {
+  const size_t count = std::min(dialling.candidates.size(), paths_.size());
+  for (size_t i = 0; i < count; ++i) candidates_.push_back({dialling.candidates[i], {}, now.mono});
 }
 
 bool IceAgent::is_authentic(const wire::StunMessage& request) const {
@@ -134,7 +137,7 @@ std::optional<IceAgent::Check> IceAgent::next_check(Mono now, ByteSpan out) {
     const auto written = wire::write_binding_request(out, request, remote_.password);
     if (!written) continue;
     Check check;
-    check.path.remote = candidate.remote;
+    check.path = {from_, candidate.remote};
     if (selected_ && selected_->remote == candidate.remote) check.path = *selected_;
     check.bytes = written->size();
     return check;

@@ -26,8 +26,12 @@ namespace atrium::media {
 class IceAgent {
  public:
   IceAgent(IceCredentials local, IceCredentials remote);  // lite
-  IceAgent(IceCredentials local, IceCredentials remote, std::vector<SocketAddress> candidates, SecretSource& secrets,
-           Now now);  // dialling
+  struct Dialling {
+    SocketAddress from;  // may be unspecified
+    std::vector<SocketAddress> candidates;
+    SecretSource& secrets;
+  };
+  IceAgent(IceCredentials local, IceCredentials remote, const Dialling& dialling, Now now);
 
   // USERNAME and MESSAGE-INTEGRITY fit the current or, during a restart, the former credentials.
   bool is_authentic(const wire::StunMessage& request) const;
@@ -87,6 +91,7 @@ class IceAgent {
   IceCredentials local_, remote_;
   std::optional<IceCredentials> former_local_, former_remote_;
   SecretSource* secrets_ = nullptr;  // dialling only
+  SocketAddress from_;
   std::vector<Candidate> candidates_;
   uint64_t tie_breaker_ = 0;
   // derived

@@ -1,6 +1,7 @@
 #include "media/video_payload.h"
 
 #include <algorithm>
+#include <array>
 
 #include "wire/vp8.h"
 
@@ -102,8 +103,10 @@ std::optional<VideoPayload> read_video_payload(Codec codec, ByteView payload) {
 size_t rewrite_descriptor(const VideoPayload& video, ByteView payload, uint16_t picture_id, uint8_t tl0_pic_idx,
                           ByteSpan out) {
   const size_t size = video.descriptor_bytes;
-  CHECK(size <= payload.size() && size <= out.size());
-  std::copy_n(payload.begin(), size, out.begin());
+  if (size == 0) return 0;
+  CHECK(size < payload.size() && size <= kVp8DescriptorBytesMax && size <= out.size());
+  std::array<uint8_t, kVp8DescriptorBytesMax + 1> room;  // the codec wants to see that something follows
+  std::copy_n(payload.begin(), size + 1, room.begin());
   wire::Vp8Descriptor descriptor;
   descriptor.descriptor_bytes = size;
   if (video.has_picture_id)
@@ -112,7 +115,8 @@ size_t rewrite_descriptor(const VideoPayload& video, ByteView payload, uint16_t 
   if (video.has_tl0_pic_idx) descriptor.tl0_pic_idx = video.tl0_pic_idx;
   descriptor.picture_id_at = video.picture_id_at;
   descriptor.tl0_pic_idx_at = video.tl0_pic_idx_at;
-  wire::rewrite_vp8(out.first(size), descriptor, picture_id, tl0_pic_idx);
+  wire::rewrite_vp8(ByteSpan(room).first(size + 1), descriptor, picture_id, tl0_pic_idx);
+  std::copy_n(room.begin(), size, out.begin());
   return size;
 }
 

@@ -1,0 +1,339 @@
+// Data and endings: who hears what on data channels, and what a cut and a close leave behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "media/engine.h"
+#include "media/engine_media_testing.h"
+#include "media/engine_world_testing.h"
+#include "wire/data_packet.h"
+
+namespace atrium::media {
+namespace {
+
+using namespace testing_world;
+
+constexpr LifeId kLife{1}, kOtherLife{2};
+constexpr TrackId kAudio{11}, kOtherAudio{21};
+constexpr uint32_t kAudioSsrc = 0xaaaa, kDownAudio = 0x1000;
+
+Bytes user_packet(std::string_view topic, std::string_view text,
+                  std::initializer_list<std::string_view> destinations = {}) {
+  return wire::build_user_packet(wire::DataKind::Reliable, topic, as_bytes(text), destinations);
+}
+
+class Lives : public testing::Test {
+ protected:
+  // Three people of one life with open channels; the first publishes audio to the second.
+  void SetUp() override {
+    for (uint64_t n = 1; n <= 3; ++n) people_.push_back(&world_.connect(n, kLife));
+    for (Peer* peer : people_) open_channels(*peer);
+    world_.command(opus_uplink(people_[0]->server_id, kAudio, kAudioSsrc));
+    world_.command(forward_to(people_[1]->server_id, kAudio, kDownAudio, kOpus));
+  }
+  void open_channels(const Peer& peer) {
+    for (const DataLabel label : {DataLabel::Reliable, DataLabel::Lossy})
+      world_.sctp_event(SctpChannelOpen{peer.server_id, label, true});
+  }
+  void say(size_t from, Bytes message, DataLabel label = DataLabel::Reliable) {
+    world_.sctp_event(SctpMessage{people_[from]->server_id, label, std::move(message)});
+  }
+  void send_audio(uint16_t seq, size_t from = 0) {
+    world_.inject(*people_[from], make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc}));
+  }
+  // User messages handed to SCTP, by recipient.
+  std::vector<uint64_t> recipients() const {
+    std::vector<uint64_t> ids;
+    for (const SctpSend& send : world_.sctp_commands<SctpSend>())
+      if (!send.is_notice) ids.push_back(send.transport.value);
+    std::ranges::sort(ids);
+    return ids;
+  }
+  std::vector<NoticeOutcome> notices() const {
+    std::vector<NoticeOutcome> outcomes;
+    for (const NoticeDone& done : world_.reports<NoticeDone>()) outcomes.push_back(done.outcome);
+    return outcomes;
+  }
+
+  EngineWorld world_;
+  std::vector<Peer*> people_;
+};
+
+// --- data ----------------------------------------------------------------------------------------------------------------
+
+TEST_F(Lives, a_message_for_all_reaches_the_others_once_under_the_senders_true_name) {
+  say(0, user_packet("chat", "hello"), DataLabel::Lossy);
+  EXPECT_THAT(recipients(), testing::ElementsAre(2, 3));
+  const SctpSend send = world_.sctp_commands<SctpSend>()[0];
+  EXPECT_EQ(send.label, DataLabel::Lossy);
+  const std::string bytes(as_text(send.message));
+  EXPECT_THAT(bytes, testing::HasSubstr("PA_1"));
+  EXPECT_THAT(bytes, testing::HasSubstr("user1"));
+  EXPECT_THAT(bytes, testing::HasSubstr("hello"));
+}
+
+TEST_F(Lives, a_message_to_named_people_reaches_only_those_and_each_once) {
+  say(0, user_packet("chat", "hello", {"user3", "user3", "nobody", "user1"}));
+  EXPECT_THAT(recipients(), testing::ElementsAre(3));
+}
+
+TEST_F(Lives, two_connections_of_one_person_get_one_message_and_never_the_senders_own) {
+  Peer& extra = world_.add_peer(9);
+  OpenTransport open = world_.server_side(extra, kLife);
+  open.participant_sid = "PA_2";
+  open.identity = "user2";
+  world_.server.on_command(open, world_.now());
+  extra.engine.on_command(world_.client_side(extra), world_.now());
+  world_.run(500ms);
+  open_channels(extra);
+  say(0, user_packet("chat", "hello"));
+  EXPECT_EQ(recipients().size(), 2u);
+  world_.server_sctp.clear();
+  say(1, user_packet("chat", "hello"));
+  EXPECT_THAT(recipients(), testing::ElementsAre(1, 3));
+}
+
+TEST_F(Lives, a_forged_notice_is_dropped_and_counted_and_a_token_goes_to_the_server_alone) {
+  say(0, user_packet("atrium.error", "{\"code\":-1011}"));
+  EXPECT_TRUE(recipients().empty());
+  EXPECT_EQ(world_.drops(DropReason::DataReservedTopic), 1u);
+  say(0, user_packet("atrium.token", "a new token"));
+  EXPECT_TRUE(recipients().empty());
+  const auto messages = world_.reports<ServerMessage>();
+  ASSERT_EQ(messages.size(), 1u);
+  EXPECT_EQ(messages[0].topic, "atrium.token");
+  EXPECT_EQ(as_text(messages[0].payload), "a new token");
+}
+
+TEST_F(Lives, who_may_not_publish_data_is_not_heard) {
+  world_.command(SetDataPermission{people_[0]->server_id, false});
+  say(0, user_packet("chat", "hello"));
+  EXPECT_TRUE(recipients().empty());
+  EXPECT_EQ(world_.drops(DropReason::DataNotPermitted), 1u);
+}
+
+TEST_F(Lives, what_is_no_data_packet_or_too_large_is_dropped_and_counted) {
+  say(0, Bytes{0xff, 0xff, 0xff});
+  say(0, Bytes(70'000, 0));
+  EXPECT_TRUE(recipients().empty());
+  EXPECT_EQ(world_.drops(DropReason::DataMalformed), 1u);
+  EXPECT_EQ(world_.drops(DropReason::DataTooLarge), 1u);
+}
+
+TEST_F(Lives, another_life_hears_nothing) {
+  const Peer& stranger = world_.connect(4, kOtherLife);
+  open_channels(stranger);
+  say(0, user_packet("chat", "hello", {"user4"}));
+  say(0, user_packet("chat", "hello"));
+  EXPECT_THAT(recipients(), testing::ElementsAre(2, 3));
+}
+
+// --- the cut -------------------------------------------------------------------------------------------------------------
+
+TEST_F(Lives, a_cut_stops_media_and_data_in_that_turn_and_writes_every_notice) {
+  world_.sctp_event(SctpChannelOpen{people_[2]->server_id, DataLabel::Reliable, false});
+  send_audio(1);
+  world_.run(50ms);
+  ASSERT_EQ(people_[1]->rtp.size(), 1u);
+  world_.acknowledges_notices = false;
+  world_.command(CutLife{kLife, user_packet("atrium.error", "-1011")});
+
+  const auto cuts = world_.reports<LifeCut>();
+  ASSERT_EQ(cuts.size(), 1u);
+  EXPECT_EQ(cuts[0].at, world_.now().mono);
+  EXPECT_EQ(cuts[0].wall_at, world_.now().wall);
+  EXPECT_EQ(cuts[0].packets_forwarded, 1u);
+  EXPECT_THAT(notices(), testing::ElementsAre(NoticeOutcome::NoChannel));
+  EXPECT_EQ(std::ranges::count_if(world_.sctp_commands<SctpSend>(), &SctpSend::is_notice), 2);
+
+  send_audio(2);
+  say(0, user_packet("chat", "too late"));
+  world_.run(50ms);
+  EXPECT_EQ(people_[1]->rtp.size(), 1u);
+  EXPECT_TRUE(recipients().empty());
+  world_.sctp_event(SctpNoticeDone{people_[0]->server_id, true});
+  world_.sctp_event(SctpNoticeDone{people_[1]->server_id, false});
+  EXPECT_THAT(notices(), testing::ElementsAre(NoticeOutcome::NoChannel, NoticeOutcome::Acknowledged,
+                                              NoticeOutcome::NoChannel));
+}
+
+TEST_F(Lives, packets_that_wait_for_encryption_at_the_cut_do_not_leave) {
+  world_.drains_server = false;
+  send_audio(1);
+  world_.run(50ms);
+  ASSERT_TRUE(world_.server.has_more_to_send());
+  world_.command(CutLife{kLife, {}});
+  EXPECT_FALSE(world_.server.has_more_to_send());
+  EXPECT_EQ(world_.drops(DropReason::TransportCut), 1u);
+  world_.drains_server = true;
+  world_.command(CloseLife{kLife});
+  world_.run(50ms);
+  EXPECT_TRUE(people_[1]->rtp.empty());
+  ASSERT_EQ(world_.reports<LifeClosed>().size(), 1u);
+  EXPECT_EQ(world_.reports<LifeClosed>()[0].packets_after_cut, 0u);
+}
+
+TEST_F(Lives, a_close_ends_everything_and_counts_it) {
+  world_.command(CutLife{kLife, user_packet("atrium.error", "-1011")});
+  world_.command(CloseLife{kLife});
+  world_.run(100ms);
+  const auto closed = world_.reports<LifeClosed>();
+  ASSERT_EQ(closed.size(), 1u);
+  EXPECT_EQ(closed[0].transports_closed, 3u);
+  EXPECT_EQ(closed[0].packets_after_cut, 0u);
+  EXPECT_EQ(world_.sctp_commands<SctpClose>().size(), 3u);
+  const EngineCounters& counters = world_.server.counters();
+  EXPECT_EQ(counters.transports, 0u);
+  EXPECT_EQ(counters.lives, 0u);
+  EXPECT_EQ(counters.tracks, 0u);
+  EXPECT_EQ(counters.forwarders, 0u);
+  const uint64_t out = counters.datagrams_out;
+  world_.run(5s);  // peers go on checking: nobody answers
+  EXPECT_EQ(world_.server.counters().datagrams_out, out);
+  EXPECT_GT(world_.drops(DropReason::StunUnknownUfrag), 0u);
+}
+
+TEST_F(Lives, a_life_is_closed_only_when_sctp_let_go_of_its_last_transport) {
+  world_.answers_sctp_close = false;
+  world_.command(CutLife{kLife, {}});
+  world_.command(CloseLife{kLife});
+  world_.run(100ms);
+  EXPECT_TRUE(world_.reports<LifeClosed>().empty());
+  for (const Peer* peer : people_) world_.sctp_event(SctpClosed{peer->server_id});
+  EXPECT_EQ(world_.reports<LifeClosed>().size(), 1u);
+}
+
+TEST_F(Lives, a_cut_life_takes_nobody_in_while_another_goes_on) {
+  world_.command(CutLife{kLife, {}});
+  Peer& late = world_.add_peer(7);
+  world_.command(world_.server_side(late, kLife));
+  const auto closed = world_.reports<TransportClosed>();
+  ASSERT_EQ(closed.size(), 1u);
+  EXPECT_EQ(closed[0].transport, late.server_id);
+  world_.command(RestartIce{people_[0]->server_id, {"x", "y"}, {"z", "w"}});
+  EXPECT_EQ(world_.drops(DropReason::LifeIsCut), 2u);
+
+  people_.push_back(&world_.connect(4, kOtherLife));
+  people_.push_back(&world_.connect(5, kOtherLife));
+  world_.command(opus_uplink(people_[3]->server_id, kOtherAudio, kAudioSsrc));
+  world_.command(forward_to(people_[4]->server_id, kOtherAudio, kDownAudio, kOpus));
+  send_audio(1, 3);
+  world_.run(50ms);
+  EXPECT_EQ(people_[4]->rtp.size(), 1u);
+}
+
+TEST_F(Lives, a_planted_late_packet_is_counted_once) {
+  world_.command(PlantLateSend{});
+  world_.command(CutLife{kLife, {}});
+  for (uint16_t seq = 1; seq < 10; ++seq) send_audio(seq);
+  world_.run(100ms);
+  EXPECT_EQ(people_[1]->rtp.size(), 1u);
+  world_.command(CloseLife{kLife});
+  world_.run(100ms);
+  ASSERT_EQ(world_.reports<LifeClosed>().size(), 1u);
+  EXPECT_EQ(world_.reports<LifeClosed>()[0].packets_after_cut, 1u);
+  EXPECT_EQ(world_.server.counters().packets_after_cut, 1u);
+}
+
+TEST_F(Lives, cutting_one_person_ends_what_it_sends_and_gets_and_nobody_elses) {
+  world_.command(opus_uplink(people_[1]->server_id, kOtherAudio, kAudioSsrc));
+  world_.command(forward_to(people_[2]->server_id, kOtherAudio, kDownAudio, kOpus));
+  world_.command(forward_to(people_[2]->server_id, kAudio, kDownAudio + 1, kOpus));
+  world_.command(CutTransport{people_[0]->server_id, user_packet("atrium.error", "-1006")});
+  EXPECT_THAT(notices(), testing::ElementsAre(NoticeOutcome::Acknowledged));
+  send_audio(1, 0);
+  send_audio(1, 1);
+  say(0, user_packet("chat", "still here"));
+  world_.run(50ms);
+  EXPECT_TRUE(recipients().empty());
+  EXPECT_TRUE(people_[1]->rtp.empty());
+  EXPECT_EQ(people_[2]->of_ssrc(kDownAudio).size(), 1u);
+  EXPECT_TRUE(people_[2]->of_ssrc(kDownAudio + 1).empty());
+
+  world_.command(CloseTransport{people_[0]->server_id});
+  world_.run(50ms);
+  ASSERT_EQ(world_.reports<TransportClosed>().size(), 1u);
+  EXPECT_EQ(world_.server.counters().transports, 2u);
+  EXPECT_TRUE(world_.reports<LifeClosed>().empty());
+}
+
+TEST_F(Lives, commands_for_what_is_gone_are_answered_or_counted) {
+  world_.command(CloseTransport{TransportId{77}});
+  world_.command(CloseLife{LifeId{77}});
+  world_.command(CutTransport{TransportId{77}, {}});
+  world_.command(RemoveUplink{TrackId{77}});
+  EXPECT_EQ(world_.reports<TransportClosed>().size(), 1u);
+  EXPECT_EQ(world_.reports<LifeClosed>().size(), 1u);
+  EXPECT_THAT(notices(), testing::ElementsAre(NoticeOutcome::NoChannel));
+  EXPECT_EQ(world_.drops(DropReason::CommandUnknownTarget), 3u);
+}
+
+// --- bounds --------------------------------------------------------------------------------------------------------------
+
+TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
+  EngineWorld world;
+  Peer& publisher = world.connect(1);
+  Peer& subscriber = world.connect(2);
+  constexpr int kTracks = 50, kPackets = 50;  // 2 500 outputs
+  for (uint64_t n = 0; n < kTracks; ++n) {
+    AddUplink uplink = opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
+    uplink.mid = std::to_string(n);
+    world.command(uplink);
+    world.command(forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
+  }
+  world.drains_server = false;
+  for (uint16_t seq = 0; seq < kPackets; ++seq)
+    for (uint32_t n = 0; n < kTracks; ++n) world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+  world.run(50ms);
+  world.drains_server = true;
+  world.settle();
+  EXPECT_GE(world.largest_drain, 2'000u);
+  EXPECT_LT(world.largest_drain, 2'100u);  // and a few control datagrams
+  world.run(50ms);
+  EXPECT_EQ(subscriber.rtp.size(), static_cast<size_t>(kTracks * kPackets));
+}
+
+TEST(Turns, take_one_handshake_step_each) {
+  EngineWorld world;
+  for (uint64_t n = 1; n <= 8; ++n) {
+    Peer& peer = world.add_peer(n);
+    world.server.on_command(world.server_side(peer, kLife), world.now());
+    peer.engine.on_command(world.client_side(peer), world.now());
+  }
+  world.run(3s);
+  EXPECT_EQ(world.reports<TransportUp>().size(), 8u);
+  EXPECT_EQ(world.server.counters().dtls_handshakes, 8u);
+}
+
+// --- the real SCTP -------------------------------------------------------------------------------------------------------
+
+TEST(RealSctp, carries_messages_between_two_people_and_the_notice_at_the_end) {
+  EngineWorld world;
+  SctpWorld sctp;
+  world.real_sctp = &sctp;
+  Peer& alice = world.connect(1, kLife);
+  Peer& bob = world.connect(2, kLife);
+  for (const Peer* peer : {&alice, &bob}) sctp.on_command(SctpOpenChannel{peer->id, DataLabel::Reliable}, world.now());
+  world.settle();
+  world.run(2s);
+  ASSERT_EQ(world.reports<ReliableChannel>().size(), 2u);
+  sctp.on_command(SctpSend{alice.id, DataLabel::Reliable, user_packet("chat", "hello bob")}, world.now());
+  world.settle();
+  world.run(1s);
+  ASSERT_EQ(bob.messages.size(), 1u);
+  EXPECT_THAT(std::string(as_text(bob.messages[0])), testing::HasSubstr("hello bob"));
+  EXPECT_TRUE(alice.messages.empty());
+
+  world.command(CutLife{kLife, user_packet("atrium.error", "-1011")});
+  world.run(1s);
+  EXPECT_EQ(alice.messages.size(), 1u);
+  EXPECT_EQ(bob.messages.size(), 2u);
+  const auto done = world.reports<NoticeDone>();
+  ASSERT_EQ(done.size(), 2u);
+  EXPECT_EQ(done[0].outcome, NoticeOutcome::Acknowledged);
+  world.command(CloseLife{kLife});
+  world.run(1s);
+  EXPECT_EQ(world.reports<LifeClosed>().size(), 1u);
+}
+
+}  // namespace
+}  // namespace atrium::media
