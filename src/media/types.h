@@ -47,8 +47,8 @@ struct OpenTransport {
   DtlsFingerprint remote_fingerprint;
   bool dtls_client = false;  // false: we are the server (always, for atriumd); true: the dialling role of src/client
   // The dialling role alone: where to send checks, and from where (unspecified: whatever the socket has).
-  std::vector<SocketAddress> remote_candidates;
-  SocketAddress local_address;
+  std::vector<SocketAddress> remote_candidates = {};
+  SocketAddress local_address = {};
   // The dialling role alone: RTP, RTCP and data messages are not routed but reported (RtpReceived, DataReceived).
   bool deliver_to_owner = false;
   // false for the publishing connection of a client with two: what others send reaches it on the other one.
