@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -309,6 +311,48 @@ TEST_F(StoreTest, full_disk_fails_the_write_and_the_store_stays_usable) {
   EXPECT_FALSE(find(store, "OP_huge"));
   EXPECT_TRUE(put(store, a_record("OP_after")));
   EXPECT_TRUE(find(store, "OP_after"));
+}
+
+// While it lives, the kernel refuses to let any file of this process grow beyond `bytes`: write(2) fails.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit lowered{bytes, before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &lowered);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+TEST_F(StoreTest, failing_disk_fails_the_whole_batch_and_the_store_recovers_with_it) {
+  Store store = open();
+  ASSERT_TRUE(put(store, a_full_record("OP_before")));
+  DismissalRecord large = a_record("OP_large");
+  large.reason = std::string(400'000, 'x');
+  {
+    const FileSizeLimit limit(fs::file_size(path() + "-wal") + 100'000);
+    const std::vector<WriteRequest> batch = {
+        PutDismissal{a_record("OP_small"), {a_tombstone("PA_1")}}, PutDismissal{large, {}}};
+    const auto results = store.apply_batch(batch);
+    ASSERT_EQ(results.size(), 2u);
+    EXPECT_FALSE(results[0]);
+    EXPECT_FALSE(results[1]);
+    EXPECT_EQ(results[0].error().kind, ErrorKind::Unavailable);
+  }
+  EXPECT_TRUE(find(store, "OP_before"));
+  EXPECT_FALSE(find(store, "OP_small"));
+  EXPECT_THAT(participants(store), ElementsAre());
+  EXPECT_TRUE(put(store, large));
+  EXPECT_EQ(find(store, "OP_large")->reason.size(), large.reason.size());
 }
 
 TEST_F(StoreTest, store_held_by_another_process_fails_the_batch_and_recovers) {
