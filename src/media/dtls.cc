@@ -1,9 +1,11 @@
-// DTLS over OpenSSL 3.0.  OpenSSL wants a byte stream below it; DTLS needs datagrams.  So the BIO here hands out one
-// incoming datagram at a time and keeps each outgoing write as a datagram of its own.
+// DTLS over OpenSSL 3.0.  OpenSSL wants a byte stream below it; DTLS needs datagrams.  So the BIO
+// here hands out one incoming datagram at a time and keeps each outgoing write as a datagram of its
+// own.
 //
-// Clocks: OpenSSL arms its retransmit timer with gettimeofday() and answers DTLSv1_handle_timeout() only once that clock
-// agrees.  We keep the deadline on the caller's clock and ask then; where the two clocks differ (a stepped wall clock),
-// OpenSSL's refusal postpones the repeat by what it still wants, at most limits::kDtlsRetransmitMs.
+// Clocks: OpenSSL arms its retransmit timer with gettimeofday() and answers DTLSv1_handle_timeout()
+// only once that clock agrees.  We keep the deadline on the caller's clock and ask then; where the
+// two clocks differ (a stepped wall clock), OpenSSL's refusal postpones the repeat by what it still
+// wants, at most limits::kDtlsRetransmitMs.
 #include "media/dtls.h"
 
 #include <openssl/bio.h>
@@ -12,7 +14,6 @@
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-
 #include <sys/time.h>
 
 #include <algorithm>
@@ -25,10 +26,12 @@ namespace atrium::media {
 namespace {
 
 constexpr long kCertificateDays = 3'650;  // WebRTC peers look at the fingerprint, not at dates
-constexpr size_t kRecordsPerDatagramMax = 128;  // a 1,500-byte datagram holds at most 39 records of one byte
+// A 1,500-byte datagram holds at most 39 records of one byte.
+constexpr size_t kRecordsPerDatagramMax = 128;
 constexpr const char* kCiphers =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305";
-constexpr const char* kGroups = "X25519:P-256";  // P-256 must stay: the certificate's own curve is looked up here
+// P-256 must stay: the certificate's own curve is looked up here.
+constexpr const char* kGroups = "X25519:P-256";
 constexpr const char* kSrtpProfiles =
     "SRTP_AEAD_AES_128_GCM:SRTP_AEAD_AES_256_GCM:SRTP_AES128_CM_SHA1_80";
 constexpr std::string_view kExporterLabel = "EXTRACTOR-dtls_srtp";  // RFC 5764 section 4.2
@@ -115,7 +118,8 @@ const BIO_METHOD* wire_method() {
 // DTLS_set_timer_cb: given the last wait, the next one; 0 asks for the first.
 unsigned int next_wait_us(SSL*, unsigned int last_us) {
   if (last_us == 0) return static_cast<unsigned int>(limits::kDtlsRetransmitFirstMs * 1'000);
-  return static_cast<unsigned int>(std::min<int64_t>(int64_t{last_us} * 2, limits::kDtlsRetransmitMs * 1'000));
+  return static_cast<unsigned int>(
+      std::min<int64_t>(int64_t{last_us} * 2, limits::kDtlsRetransmitMs * 1'000));
 }
 
 DtlsFingerprint fingerprint_of(const X509* certificate) {
@@ -156,16 +160,17 @@ struct Identity {
   bool is_mismatch = false;
 };
 
-// Replaces OpenSSL's chain building.  RFC 8827 section 6.5: whoever holds the key of the signalled fingerprint is the peer.
+// Replaces OpenSSL's chain building.  RFC 8827 section 6.5: whoever holds the key of the signalled
+// fingerprint is the peer.
 int verify_leaf(X509_STORE_CTX* store, void*) {
-  auto* ssl = static_cast<SSL*>(
-      X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto* identity = static_cast<Identity*>(SSL_get_app_data(ssl));
   const X509* leaf = X509_STORE_CTX_get0_cert(store);
   if (leaf == nullptr) return 0;
   const DtlsFingerprint seen = fingerprint_of(leaf);
-  identity->is_verified = CRYPTO_memcmp(seen.sha256.data(), identity->expected.sha256.data(),
-                                        seen.sha256.size()) == 0;
+  identity->is_verified =
+      CRYPTO_memcmp(seen.sha256.data(), identity->expected.sha256.data(), seen.sha256.size()) == 0;
   identity->is_mismatch = !identity->is_verified;
   if (identity->is_mismatch) X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED);
   return identity->is_verified ? 1 : 0;
@@ -213,7 +218,9 @@ std::shared_ptr<const CertificateKey> make_certificate() {
   return made;
 }
 
-DtlsFingerprint fingerprint(const CertificateKey& certificate) { return certificate.fingerprint; }
+DtlsFingerprint fingerprint(const CertificateKey& certificate) {
+  return certificate.fingerprint;
+}
 
 std::string fingerprint_text(const CertificateKey& certificate) {
   constexpr std::string_view kDigits = "0123456789ABCDEF";
@@ -280,8 +287,10 @@ void Dtls::State::advance(Now now) {
   ERR_clear_error();
   if (state == DtlsState::Handshaking) {
     const int result = SSL_do_handshake(ssl.get());
-    if (result == 1) finish_handshake();
-    else on_result(result);
+    if (result == 1)
+      finish_handshake();
+    else
+      on_result(result);
   }
   if (state == DtlsState::Connected) read_application();
   ERR_clear_error();
@@ -330,7 +339,8 @@ void Dtls::State::arm(Now now) {
   timeval left{};
   if (has_ended() || DTLSv1_get_timeout(ssl.get(), &left) != 1) return;
   const Duration wait = std::chrono::seconds(left.tv_sec) + Duration(left.tv_usec);
-  deadline = now.mono + std::min<Duration>(wait, std::chrono::milliseconds(limits::kDtlsRetransmitMs));
+  deadline =
+      now.mono + std::min<Duration>(wait, std::chrono::milliseconds(limits::kDtlsRetransmitMs));
 }
 
 Dtls::Dtls(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -368,19 +378,27 @@ void Dtls::on_deadline(Now now) {
   state.arm(now);
 }
 
-Mono Dtls::next_deadline() const { return state_->deadline; }
+Mono Dtls::next_deadline() const {
+  return state_->deadline;
+}
 
-std::vector<Bytes> Dtls::take_datagrams() { return std::exchange(state_->wire.outgoing, {}); }
-std::vector<Bytes> Dtls::take_application() { return std::exchange(state_->application, {}); }
+std::vector<Bytes> Dtls::take_datagrams() {
+  return std::exchange(state_->wire.outgoing, {});
+}
+std::vector<Bytes> Dtls::take_application() {
+  return std::exchange(state_->application, {});
+}
 
 Result<void> Dtls::send_application(ByteView plaintext) {
   State& state = *state_;
-  if (state.state != DtlsState::Connected) return fail(ErrorKind::Unavailable, "DTLS is not connected");
+  if (state.state != DtlsState::Connected)
+    return fail(ErrorKind::Unavailable, "DTLS is not connected");
   if (plaintext.empty()) return malformed("an empty DTLS record");
   if (plaintext.size() + kDtlsRecordOverhead > state.options.mtu)
     return fail(ErrorKind::LimitExceeded, "application data beyond the MTU");
   ERR_clear_error();
-  const int written = SSL_write(state.ssl.get(), plaintext.data(), static_cast<int>(plaintext.size()));
+  const int written =
+      SSL_write(state.ssl.get(), plaintext.data(), static_cast<int>(plaintext.size()));
   if (written <= 0) state.on_result(written);
   ERR_clear_error();
   if (written <= 0) return fail(ErrorKind::Unavailable, "libssl refused the record");
@@ -397,12 +415,19 @@ void Dtls::close() {
   state.end(DtlsState::Closed, DtlsFailure::None);
 }
 
-DtlsState Dtls::state() const { return state_->state; }
-DtlsFailure Dtls::failure() const { return state_->failure; }
-const DtlsCounters& Dtls::counters() const { return state_->wire.counters; }
+DtlsState Dtls::state() const {
+  return state_->state;
+}
+DtlsFailure Dtls::failure() const {
+  return state_->failure;
+}
+const DtlsCounters& Dtls::counters() const {
+  return state_->wire.counters;
+}
 
 Result<SrtpKeys> Dtls::export_srtp() const {
-  if (state_->state != DtlsState::Connected) return fail(ErrorKind::Unavailable, "DTLS is not connected");
+  if (state_->state != DtlsState::Connected)
+    return fail(ErrorKind::Unavailable, "DTLS is not connected");
   SSL* const ssl = state_->ssl.get();
   SrtpKeys keys;
   switch (SSL_get_selected_srtp_profile(ssl)->id) {

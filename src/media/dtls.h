@@ -1,7 +1,8 @@
-// Dtls: one DTLS 1.2 association of a transport, and the process's certificate.  Owner: transport.h.  Thread: its shard.
-// RFC 6347 (DTLS 1.2), RFC 5764 (DTLS-SRTP), RFC 8827 section 6.5 (WebRTC's ciphers), RFC 8122 (fingerprints).
-// Pimpl: OpenSSL is seen by dtls.cc alone, and the simulator links a fake of this header instead.
-// Does not: resume sessions, renegotiate, check chains or names (the signalled fingerprint is the identity), fragment data.
+// Dtls: one DTLS 1.2 association of a transport, and the process's certificate.  Owner:
+// transport.h.  Thread: its shard. RFC 6347 (DTLS 1.2), RFC 5764 (DTLS-SRTP), RFC 8827 section 6.5
+// (WebRTC's ciphers), RFC 8122 (fingerprints). Pimpl: OpenSSL is seen by dtls.cc alone, and the
+// simulator links a fake of this header instead. Does not: resume sessions, renegotiate, check
+// chains or names (the signalled fingerprint is the identity), fragment data.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,11 @@ namespace atrium::media {
 
 // A P-256 key with its self-signed certificate; opaque.  Made once per process, then only read, by any thread.
 struct CertificateKey;
-std::shared_ptr<const CertificateKey> make_certificate();  // aborts when libcrypto cannot: nothing works without
+// Aborts when libcrypto cannot: nothing works without.
+std::shared_ptr<const CertificateKey> make_certificate();
 DtlsFingerprint fingerprint(const CertificateKey& certificate);
-std::string fingerprint_text(const CertificateKey& certificate);  // SHA-256 as "AB:CD:…", 95 characters
+// SHA-256 as "AB:CD:…", 95 characters.
+std::string fingerprint_text(const CertificateKey& certificate);
 
 enum class DtlsRole : uint8_t { Server, Client };
 enum class DtlsState : uint8_t { Handshaking, Connected, Failed, Closed };
@@ -37,16 +40,16 @@ enum class DtlsFailure : uint8_t {
 struct DtlsOptions {
   std::shared_ptr<const CertificateKey> certificate;
   DtlsRole role = DtlsRole::Server;
-  DtlsFingerprint remote;                                   // what signalling promised
+  DtlsFingerprint remote;                                         // what signalling promised
   size_t mtu = static_cast<size_t>(limits::kUdpPayloadBytesMax);  // largest datagram that we make
 };
 
 struct DtlsCounters {
   uint64_t datagrams_in = 0, datagrams_out = 0;
-  uint64_t retransmits = 0;             // timer-driven repeats of our last flight
-  uint64_t dropped_outgoing_full = 0;   // limits::kDtlsOutgoingMax datagrams waited already
+  uint64_t retransmits = 0;            // timer-driven repeats of our last flight
+  uint64_t dropped_outgoing_full = 0;  // limits::kDtlsOutgoingMax datagrams waited already
   uint64_t dropped_application_full = 0;
-  uint64_t dropped_after_end = 0;       // arrived when Failed or Closed
+  uint64_t dropped_after_end = 0;  // arrived when Failed or Closed
 };
 
 // Largest plaintext that send_application takes under an MTU: DTLS header 13, explicit nonce 8, tag 16.
@@ -60,8 +63,9 @@ class Dtls {
   Dtls& operator=(Dtls&&) noexcept;
   ~Dtls();  // sends nothing: no close_notify
 
-  // One UDP payload whose first byte said DTLS (RFC 7983: 20 to 63).  Also after the handshake, for every record: a peer
-  // that missed our last flight repeats its own, and only thereby gets ours again.
+  // One UDP payload whose first byte said DTLS (RFC 7983: 20 to 63).  Also after the handshake, for
+  // every record: a peer that missed our last flight repeats its own, and only thereby gets ours
+  // again.
   void on_datagram(ByteView datagram, Now now);
   // Repeats our flight when its timer ran out: 200 ms, doubling, at most 3 s.
   void on_deadline(Now now);

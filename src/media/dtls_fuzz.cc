@@ -40,11 +40,13 @@ struct World {
 };
 
 Dtls make(DtlsRole role, Now now) {
-  return MUST(Dtls::create({.certificate = certificate(), .role = role, .remote = fingerprint(*certificate())}, now));
+  return MUST(Dtls::create(
+      {.certificate = certificate(), .role = role, .remote = fingerprint(*certificate())}, now));
 }
 
 void check_keys_agree(const World& world) {
-  if (world.client.state() != DtlsState::Connected || world.server.state() != DtlsState::Connected) return;
+  if (world.client.state() != DtlsState::Connected || world.server.state() != DtlsState::Connected)
+    return;
   const SrtpKeys a = MUST(world.client.export_srtp());
   const SrtpKeys b = MUST(world.server.export_srtp());
   CHECK(a.profile == b.profile && a.client.key == b.client.key && a.server.key == b.server.key);

@@ -28,17 +28,27 @@ const std::shared_ptr<const CertificateKey>& client_certificate() {
 
 using Flight = std::vector<Bytes>;
 using Network = std::function<Flight(Flight)>;
-Flight deliver_all(Flight flight) { return flight; }
+Flight deliver_all(Flight flight) {
+  return flight;
+}
 
 class DtlsPair : public testing::Test {
  protected:
   DtlsPair() { make(fingerprint(*client_certificate()), fingerprint(*server_certificate())); }
 
-  void make(DtlsFingerprint server_expects, DtlsFingerprint client_expects, size_t client_mtu = 1'200) {
-    server_ = Dtls::create({.certificate = server_certificate(), .role = DtlsRole::Server, .remote = server_expects},
-                           clock_.now()).value();
-    client_ = Dtls::create({.certificate = client_certificate(), .role = DtlsRole::Client, .remote = client_expects,
-                            .mtu = client_mtu}, clock_.now()).value();
+  void make(DtlsFingerprint server_expects, DtlsFingerprint client_expects,
+            size_t client_mtu = 1'200) {
+    server_ = Dtls::create({.certificate = server_certificate(),
+                            .role = DtlsRole::Server,
+                            .remote = server_expects},
+                           clock_.now())
+                  .value();
+    client_ = Dtls::create({.certificate = client_certificate(),
+                            .role = DtlsRole::Client,
+                            .remote = client_expects,
+                            .mtu = client_mtu},
+                           clock_.now())
+                  .value();
   }
   // Delivers what waits, through the two networks, until both ends are silent.
   void pump(const Network& to_server = deliver_all, const Network& to_client = deliver_all) {
@@ -60,7 +70,9 @@ class DtlsPair : public testing::Test {
     client_->on_deadline(clock_.now());
     return true;
   }
-  bool both(DtlsState state) const { return server_->state() == state && client_->state() == state; }
+  bool both(DtlsState state) const {
+    return server_->state() == state && client_->state() == state;
+  }
 
   LibraryClock clock_;
   std::optional<Dtls> server_, client_;
@@ -155,7 +167,8 @@ TEST_F(DtlsPair, application_data_keeps_its_boundaries_both_ways) {
   const Flight datagrams = client_->take_datagrams();
   EXPECT_EQ(datagrams.size(), 2u);
   for (const Bytes& datagram : datagrams) server_->on_datagram(datagram, clock_.now());
-  for (const Bytes& datagram : server_->take_datagrams()) client_->on_datagram(datagram, clock_.now());
+  for (const Bytes& datagram : server_->take_datagrams())
+    client_->on_datagram(datagram, clock_.now());
   const auto at_server = server_->take_application();
   ASSERT_EQ(at_server.size(), 2u);
   EXPECT_EQ(as_text(at_server[0]), "one");
@@ -167,8 +180,9 @@ TEST_F(DtlsPair, application_data_keeps_its_boundaries_both_ways) {
   EXPECT_EQ(client_->send_application({}).error().kind, ErrorKind::Malformed);
 }
 
-// A hello as browsers send it, in two fragments (RFC 6347 section 4.2.3).  The client's first hello is lost and its repeat has
-// record number 1, so that the fragments can have the numbers 0 and 1 and the client's next record is still new.
+// A hello as browsers send it, in two fragments (RFC 6347 section 4.2.3).  The client's first hello
+// is lost and its repeat has record number 1, so that the fragments can have the numbers 0 and 1
+// and the client's next record is still new.
 Flight hello_in_two(Dtls& client, LibraryClock& clock) {
   constexpr size_t kRecordHeader = 13, kHeaders = 13 + 12;
   client.take_datagrams();
@@ -272,7 +286,8 @@ TEST_F(DtlsPair, waits_double_up_to_three_seconds_and_end_as_timed_out) {
     waits_ms.push_back((clock_.now().mono - last).count() / 1'000);
     last = clock_.now().mono;
   }
-  EXPECT_THAT(std::vector(waits_ms.begin(), waits_ms.begin() + 6), ElementsAre(200, 400, 800, 1'600, 3'000, 3'000));
+  EXPECT_THAT(std::vector(waits_ms.begin(), waits_ms.begin() + 6),
+              ElementsAre(200, 400, 800, 1'600, 3'000, 3'000));
   EXPECT_EQ(client_->state(), DtlsState::Failed);
   EXPECT_EQ(client_->failure(), DtlsFailure::TimedOut);
   EXPECT_EQ(client_->next_deadline(), kNever);
@@ -326,7 +341,8 @@ TEST_F(DtlsPair, application_queue_and_outgoing_list_are_bounded) {
   EXPECT_EQ(client_->counters().dropped_outgoing_full, 136u);
   for (const Bytes& datagram : datagrams) server_->on_datagram(datagram, clock_.now());
   ASSERT_TRUE(client_->send_application(as_bytes("x")));
-  for (const Bytes& datagram : client_->take_datagrams()) server_->on_datagram(datagram, clock_.now());
+  for (const Bytes& datagram : client_->take_datagrams())
+    server_->on_datagram(datagram, clock_.now());
   EXPECT_EQ(server_->take_application().size(), 64u);
   EXPECT_EQ(server_->counters().dropped_application_full, 1u);
 }

@@ -32,7 +32,9 @@ LibraryClock::LibraryClock()
   show(now_);
   is_virtual = true;
 }
-LibraryClock::~LibraryClock() { is_virtual = false; }
+LibraryClock::~LibraryClock() {
+  is_virtual = false;
+}
 
 void LibraryClock::advance(Duration by) {
   now_.mono += by;

@@ -1,5 +1,6 @@
-// The clock that OpenSSL and usrsctp read, for tests: library_clock_test.cc defines gettimeofday() for this test binary, so
-// that the libraries' own timers follow the test's `now` and no test sleeps.  Not in the daemon, and not in the simulator.
+// The clock that OpenSSL and usrsctp read, for tests: library_clock_test.cc defines gettimeofday()
+// for this test binary, so that the libraries' own timers follow the test's `now` and no test
+// sleeps.  Not in the daemon, and not in the simulator.
 #pragma once
 
 #include "base/time.h"

@@ -1,9 +1,9 @@
-// SCTP over usrsctp.  usrsctp is C, global, and calls back while it works.  So the callbacks below only put down what
-// happened (a packet among the events, an association that can be read); it is looked at once usrsctp has returned.
-// Data is read from sockets, not taken by usrsctp's receive callback: with that one (0.9.5) nobody says that the peer gave
-// a message up after its delivery had begun (RFC 3758).
-// An association's AF_CONN address is its transport's number, never a pointer: a late packet or timer finds nothing
-// rather than freed memory.
+// SCTP over usrsctp.  usrsctp is C, global, and calls back while it works.  So the callbacks below
+// only put down what happened (a packet among the events, an association that can be read); it is
+// looked at once usrsctp has returned. Data is read from sockets, not taken by usrsctp's receive
+// callback: with that one (0.9.5) nobody says that the peer gave a message up after its delivery
+// had begun (RFC 3758). An association's AF_CONN address is its transport's number, never a
+// pointer: a late packet or timer finds nothing rather than freed memory.
 #include "media/sctp.h"
 
 #include <usrsctp.h>
@@ -31,8 +31,12 @@ constexpr size_t kMessageBytesMax = static_cast<size_t>(limits::kDataMessageByte
 // usrsctp's path MTU leaves out the SCTP common header.
 constexpr uint32_t kPathMtu = static_cast<uint32_t>(limits::kSctpPacketBytesMax) - 12;
 
-void* address_of(TransportId transport) { return reinterpret_cast<void*>(transport.value); }
-TransportId transport_of(const void* address) { return {reinterpret_cast<uint64_t>(address)}; }
+void* address_of(TransportId transport) {
+  return reinterpret_cast<void*>(transport.value);
+}
+TransportId transport_of(const void* address) {
+  return {reinterpret_cast<uint64_t>(address)};
+}
 
 sockaddr_conn socket_address(TransportId transport) {
   sockaddr_conn out{};
@@ -71,7 +75,8 @@ struct Outgoing {
 };
 
 struct Association {
-  explicit Association(SctpOpen open) : transport(open.transport), is_dtls_client(open.is_dtls_client) {}
+  explicit Association(SctpOpen open)
+      : transport(open.transport), is_dtls_client(open.is_dtls_client) {}
 
   // given
   TransportId transport;
@@ -148,13 +153,13 @@ bool set_path(struct socket* socket, const sockaddr_conn& peer) {
 
 // usrsctp's process-wide numbers, all in milliseconds where a time.
 void tune() {
-  usrsctp_sysctl_set_sctp_ecn_enable(0);       // DTLS hides the IP header
-  usrsctp_sysctl_set_sctp_auth_enable(0);      // and authenticates
-  usrsctp_sysctl_set_sctp_asconf_enable(0);    // one address, for good
+  usrsctp_sysctl_set_sctp_ecn_enable(0);     // DTLS hides the IP header
+  usrsctp_sysctl_set_sctp_auth_enable(0);    // and authenticates
+  usrsctp_sysctl_set_sctp_asconf_enable(0);  // one address, for good
   usrsctp_sysctl_set_sctp_auto_asconf(0);
-  usrsctp_sysctl_set_sctp_blackhole(2);        // no ABORT to packets that fit nothing
+  usrsctp_sysctl_set_sctp_blackhole(2);  // no ABORT to packets that fit nothing
   usrsctp_sysctl_set_sctp_pr_enable(1);
-  usrsctp_sysctl_set_sctp_initial_cwnd(10);    // RFC 6928
+  usrsctp_sysctl_set_sctp_initial_cwnd(10);  // RFC 6928
   usrsctp_sysctl_set_sctp_delayed_sack_time_default(20);
   // A notice has limits::kNoticeAckMs; the default minimum of a second would spend it on one lost packet.
   usrsctp_sysctl_set_sctp_rto_min_default(100);
@@ -185,8 +190,8 @@ int send_now(Association& association, const Outgoing& out) {
       how.sendv_prinfo.pr_value = opening.reliability_parameter;
     }
   }
-  const ssize_t sent = usrsctp_sendv(association.socket, out.message.data(), out.message.size(), nullptr, 0,
-                                     &how, sizeof(how), SCTP_SENDV_SPA, 0);
+  const ssize_t sent = usrsctp_sendv(association.socket, out.message.data(), out.message.size(),
+                                     nullptr, 0, &how, sizeof(how), SCTP_SENDV_SPA, 0);
   return sent >= 0 ? 0 : errno;
 }
 
@@ -197,7 +202,8 @@ bool is_retriable(int error) {
 }  // namespace
 
 struct SctpWorld::State {
-  static inline State* current = nullptr;  // usrsctp's output callback has no user pointer to carry it
+  // usrsctp's output callback has no user pointer that could carry it.
+  static inline State* current = nullptr;
 
   std::unordered_map<uint64_t, Association> associations;
   std::set<uint64_t> blocked;  // associations that have something to try again
@@ -245,7 +251,7 @@ struct SctpWorld::State {
   void drop_queue_before_notice(Association& association);
 };
 
-// --- callbacks -----------------------------------------------------------------------------------------------------------
+// --- callbacks -----------------------------------------------------
 
 int SctpWorld::State::on_output(void* address, void* data, size_t size, uint8_t, uint8_t) {
   const TransportId transport = transport_of(address);
@@ -260,7 +266,7 @@ void SctpWorld::State::on_readable(struct socket*, void* user, int) {
   if (current != nullptr) current->readable.insert(transport_of(user).value);
 }
 
-// --- commands ------------------------------------------------------------------------------------------------------------
+// --- commands -----------------------------------------------------
 
 Association* SctpWorld::State::find(TransportId transport) {
   const auto at = associations.find(transport.value);
@@ -271,12 +277,16 @@ Association* SctpWorld::State::find(TransportId transport) {
 
 bool SctpWorld::State::connect(Association& association) {
   const sockaddr_conn both = socket_address(association.transport);
-  association.socket = usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, nullptr, nullptr, 0, nullptr);
+  association.socket =
+      usrsctp_socket(AF_CONN, SOCK_STREAM, IPPROTO_SCTP, nullptr, nullptr, 0, nullptr);
   if (association.socket == nullptr || !set_options(association.socket)) return false;
-  if (usrsctp_set_upcall(association.socket, on_readable, address_of(association.transport)) != 0) return false;
+  if (usrsctp_set_upcall(association.socket, on_readable, address_of(association.transport)) != 0)
+    return false;
   sockaddr_conn local = both, remote = both;
-  if (usrsctp_bind(association.socket, reinterpret_cast<sockaddr*>(&local), sizeof(local)) != 0) return false;
-  const int result = usrsctp_connect(association.socket, reinterpret_cast<sockaddr*>(&remote), sizeof(remote));
+  if (usrsctp_bind(association.socket, reinterpret_cast<sockaddr*>(&local), sizeof(local)) != 0)
+    return false;
+  const int result =
+      usrsctp_connect(association.socket, reinterpret_cast<sockaddr*>(&remote), sizeof(remote));
   return (result == 0 || errno == EINPROGRESS) && set_path(association.socket, both);
 }
 
@@ -312,11 +322,16 @@ void SctpWorld::State::on(SctpSend& send, Now) {
     return;
   }
   if (send.is_notice) drop_queue_before_notice(*association);
-  Outgoing out{.stream = *stream, .ppid = kPpidBinary, .is_notice = send.is_notice, .message = std::move(send.message)};
+  Outgoing out{.stream = *stream,
+               .ppid = kPpidBinary,
+               .is_notice = send.is_notice,
+               .message = std::move(send.message)};
   if (out.message.empty()) out.message = {0}, out.ppid = kPpidBinaryEmpty;  // RFC 8831 section 6.6
-  const bool is_full = association->queued_bytes + out.message.size() > static_cast<size_t>(limits::kSctpSendQueueBytesMax);
+  const bool is_full = association->queued_bytes + out.message.size() >
+                       static_cast<size_t>(limits::kSctpSendQueueBytesMax);
   if (is_full && !send.is_notice) {
-    ++(send.label == DataLabel::Lossy ? counters.dropped_queue_full_lossy : counters.dropped_queue_full_reliable);
+    ++(send.label == DataLabel::Lossy ? counters.dropped_queue_full_lossy
+                                      : counters.dropped_queue_full_reliable);
     return;
   }
   enqueue(*association, std::move(out));
@@ -341,7 +356,7 @@ void SctpWorld::State::on(SctpOpenChannel& open, Now) {
     association->wanted_opens.push_back(open.label);
 }
 
-// --- what usrsctp said ---------------------------------------------------------------------------------------------------
+// --- what usrsctp said -----------------------------------------------------
 
 // What is read may be answered, and answering may make further things readable; each round uses up what one packet or
 // timer brought.
@@ -361,8 +376,9 @@ void SctpWorld::State::read_all(Association& association) {
     auto info_size = static_cast<socklen_t>(sizeof(info));
     unsigned int info_type = 0;
     int flags = 0;
-    const ssize_t size = usrsctp_recvv(association.socket, read_buffer.data(), read_buffer.size(), nullptr,
-                                       &address_size, &info, &info_size, &info_type, &flags);
+    const ssize_t size =
+        usrsctp_recvv(association.socket, read_buffer.data(), read_buffer.size(), nullptr,
+                      &address_size, &info, &info_size, &info_type, &flags);
     if (size <= 0) return;
     const bool is_notification = (flags & MSG_NOTIFICATION) != 0;
     if (!is_notification && info_type != SCTP_RECVV_RCVINFO) continue;
@@ -402,10 +418,12 @@ void SctpWorld::State::on_piece(Association& association, const Piece& piece) {
   Partial whole = std::move(partial);
   association.partials.erase(piece.stream);
   association.partial_bytes -= whole.bytes.size();
-  if (!whole.is_discarding) on_message(association, piece.stream, piece.ppid, std::move(whole.bytes));
+  if (!whole.is_discarding)
+    on_message(association, piece.stream, piece.ppid, std::move(whole.bytes));
 }
 
-void SctpWorld::State::on_message(Association& association, uint16_t stream, uint32_t ppid, Bytes message) {
+void SctpWorld::State::on_message(Association& association, uint16_t stream, uint32_t ppid,
+                                  Bytes message) {
   switch (ppid) {
     case kPpidDcep: return on_dcep(association, stream, message);
     case kPpidString:
@@ -420,7 +438,8 @@ void SctpWorld::State::on_message(Association& association, uint16_t stream, uin
     return;
   }
   ++counters.messages_in;
-  events.emplace_back(SctpMessage{association.transport, channel->second.label, std::move(message)});
+  events.emplace_back(
+      SctpMessage{association.transport, channel->second.label, std::move(message)});
 }
 
 void SctpWorld::State::on_dcep(Association& association, uint16_t stream, ByteView message) {
@@ -453,7 +472,8 @@ void SctpWorld::State::on_notification(Association& association, ByteView bytes)
     case SCTP_STREAM_RESET_EVENT: return on_stream_reset(association, bytes);
     case SCTP_PARTIAL_DELIVERY_EVENT: {
       // The sender gave the message up midway (RFC 3758).
-      const auto partial = association.partials.find(static_cast<uint16_t>(notification.sn_pdapi_event.pdapi_stream));
+      const auto partial = association.partials.find(
+          static_cast<uint16_t>(notification.sn_pdapi_event.pdapi_stream));
       if (partial == association.partials.end()) return;
       association.partial_bytes -= partial->second.bytes.size();
       association.partials.erase(partial);
@@ -463,18 +483,19 @@ void SctpWorld::State::on_notification(Association& association, ByteView bytes)
   }
 }
 
-void SctpWorld::State::on_association_change(Association& association, const sctp_assoc_change& change) {
+void SctpWorld::State::on_association_change(Association& association,
+                                             const sctp_assoc_change& change) {
   switch (change.sac_state) {
     case SCTP_COMM_UP:
       association.is_up = true;
-      for (DataLabel label : std::exchange(association.wanted_opens, {})) open_ours(association, label);
+      for (DataLabel label : std::exchange(association.wanted_opens, {}))
+        open_ours(association, label);
       return;
-    case SCTP_RESTART: return lose_channels(association);  // the peer began anew, and opens its channels anew
+    case SCTP_RESTART:
+      return lose_channels(association);  // the peer began anew, and opens its channels anew
     case SCTP_COMM_LOST:
     case SCTP_SHUTDOWN_COMP:
-    case SCTP_CANT_STR_ASSOC:
-      association.is_up = false;
-      return lose_channels(association);
+    case SCTP_CANT_STR_ASSOC: association.is_up = false; return lose_channels(association);
     default: return;
   }
 }
@@ -487,7 +508,8 @@ void SctpWorld::State::on_stream_reset(Association& association, ByteView bytes)
   if ((event.strreset_flags & SCTP_STREAM_RESET_INCOMING_SSN) == 0) return;
   if ((event.strreset_flags & (SCTP_STREAM_RESET_DENIED | SCTP_STREAM_RESET_FAILED)) != 0) return;
   std::set<uint16_t> streams;
-  for (size_t at = kHeader; at + 2 <= std::min<size_t>(bytes.size(), event.strreset_length); at += 2) {
+  for (size_t at = kHeader; at + 2 <= std::min<size_t>(bytes.size(), event.strreset_length);
+       at += 2) {
     uint16_t stream = 0;  // host order: usrsctp's notification, not the wire
     std::memcpy(&stream, bytes.data() + at, sizeof(stream));
     streams.insert(stream);
@@ -503,7 +525,7 @@ void SctpWorld::State::on_stream_reset(Association& association, ByteView bytes)
   if (association.is_blocked()) blocked.insert(association.transport.value);
 }
 
-// --- channels ------------------------------------------------------------------------------------------------------------
+// --- channels -----------------------------------------------------
 
 // RFC 8832 section 6: the DTLS client takes even streams, the server odd ones.
 void SctpWorld::State::open_ours(Association& association, DataLabel label) {
@@ -539,10 +561,12 @@ void SctpWorld::State::close_channel(Association& association, uint16_t stream) 
 }
 
 void SctpWorld::State::lose_channels(Association& association) {
-  while (!association.channels.empty()) close_channel(association, association.channels.begin()->first);
+  while (!association.channels.empty())
+    close_channel(association, association.channels.begin()->first);
   association.partials.clear();
   association.partial_bytes = 0;
-  for (const Outgoing& out : association.queue) association.unacknowledged_notices += out.is_notice ? 1 : 0;
+  for (const Outgoing& out : association.queue)
+    association.unacknowledged_notices += out.is_notice ? 1 : 0;
   association.queue.clear();
   association.queued_bytes = 0;
   association.wanted_resets.clear();
@@ -554,7 +578,7 @@ void SctpWorld::State::finish_notices(Association& association, bool acknowledge
     events.emplace_back(SctpNoticeDone{association.transport, acknowledged});
 }
 
-// --- the way out ---------------------------------------------------------------------------------------------------------
+// --- the way out -----------------------------------------------------
 
 void SctpWorld::State::enqueue(Association& association, Outgoing out) {
   association.queued_bytes += out.message.size();
@@ -591,8 +615,8 @@ void SctpWorld::State::flush_resets(Association& association) {
   request->srs_flags = SCTP_STREAM_RESET_OUTGOING;
   request->srs_number_streams = static_cast<uint16_t>(count);
   std::ranges::copy(association.wanted_resets, request->srs_stream_list);
-  const int result = usrsctp_setsockopt(association.socket, IPPROTO_SCTP, SCTP_RESET_STREAMS, request,
-                                        static_cast<socklen_t>(size));
+  const int result = usrsctp_setsockopt(association.socket, IPPROTO_SCTP, SCTP_RESET_STREAMS,
+                                        request, static_cast<socklen_t>(size));
   if (result != 0 && (is_retriable(errno) || errno == EALREADY || errno == EINPROGRESS)) return;
   association.wanted_resets.clear();
 }
@@ -604,7 +628,7 @@ void SctpWorld::State::drop_queue_before_notice(Association& association) {
   counters.dropped_before_notice += std::erase_if(association.queue, is_overtaken);
 }
 
-// --- the world -----------------------------------------------------------------------------------------------------------
+// --- the world -----------------------------------------------------
 
 SctpWorld::SctpWorld() : state_(std::make_unique<State>()) {
   CHECK(State::current == nullptr);
@@ -624,7 +648,8 @@ SctpWorld::~SctpWorld() {
 }
 
 void SctpWorld::on_command(SctpCommand command, Now now) {
-  const uint64_t transport = std::visit([](const auto& each) { return each.transport.value; }, command);
+  const uint64_t transport =
+      std::visit([](const auto& each) { return each.transport.value; }, command);
   std::visit([&](auto& each) { state_->on(each, now); }, command);
   state_->settle();
   state_->retry(transport);  // an acknowledgement may have made room
@@ -632,7 +657,8 @@ void SctpWorld::on_command(SctpCommand command, Now now) {
 
 void SctpWorld::on_deadline(Now now) {
   State& state = *state_;
-  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - state.last_tick);
+  const auto elapsed =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - state.last_tick);
   if (elapsed.count() < limits::kSctpTickMs || state.associations.empty()) return;
   state.last_tick += elapsed;  // the part of a millisecond counts next time
   usrsctp_handle_timers(static_cast<uint32_t>(elapsed.count()));
@@ -645,8 +671,14 @@ Mono SctpWorld::next_deadline() const {
   return state_->last_tick + std::chrono::milliseconds(limits::kSctpTickMs);
 }
 
-std::vector<SctpEvent> SctpWorld::take_events() { return std::exchange(state_->events, {}); }
-size_t SctpWorld::associations() const { return state_->associations.size(); }
-const SctpCounters& SctpWorld::counters() const { return state_->counters; }
+std::vector<SctpEvent> SctpWorld::take_events() {
+  return std::exchange(state_->events, {});
+}
+size_t SctpWorld::associations() const {
+  return state_->associations.size();
+}
+const SctpCounters& SctpWorld::counters() const {
+  return state_->counters;
+}
 
 }  // namespace atrium::media

@@ -47,7 +47,9 @@ Bytes write_dcep(const DcepOpen& open) {
   return out;
 }
 
-Bytes write_dcep(const DcepAck&) { return {kAckType}; }
+Bytes write_dcep(const DcepAck&) {
+  return {kAckType};
+}
 
 DataLabel data_label(std::string_view label) {
   if (label == "_reliable") return DataLabel::Reliable;
@@ -58,7 +60,8 @@ DataLabel data_label(std::string_view label) {
 DcepOpen dcep_open_for(DataLabel label) {
   CHECK(label != DataLabel::Other);
   if (label == DataLabel::Reliable) return {.label = "_reliable"};
-  return {.reliability = DcepReliability::LimitedRetransmits, .is_unordered = true, .label = "_lossy"};
+  return {
+      .reliability = DcepReliability::LimitedRetransmits, .is_unordered = true, .label = "_lossy"};
 }
 
 }  // namespace atrium::media

@@ -39,7 +39,8 @@ Result<DcepMessage> parse_dcep(ByteView message);
 Bytes write_dcep(const DcepOpen& open);  // label up to 65,535 bytes; protocol empty
 Bytes write_dcep(const DcepAck& ack);
 
-DataLabel data_label(std::string_view label);   // "_reliable", "_lossy", anything else
-DcepOpen dcep_open_for(DataLabel label);        // as LiveKit's clients open them; Other has no opening (CHECK)
+DataLabel data_label(std::string_view label);  // "_reliable", "_lossy", anything else
+// As LiveKit's clients open them; Other has no opening (CHECK).
+DcepOpen dcep_open_for(DataLabel label);
 
 }  // namespace atrium::media

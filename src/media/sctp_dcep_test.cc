@@ -43,7 +43,8 @@ TEST(Dcep, unknown_types_are_refused) {
 }
 
 TEST(Dcep, protocol_is_skipped) {
-  const auto parsed = parse_dcep(Bytes{3, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 'a', 'b', 'p', 'q', 'r'});
+  const auto parsed =
+      parse_dcep(Bytes{3, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 'a', 'b', 'p', 'q', 'r'});
   ASSERT_TRUE(parsed);
   EXPECT_EQ(std::get<DcepOpen>(*parsed).label, "ab");
 }

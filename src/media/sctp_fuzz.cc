@@ -15,7 +15,8 @@ using namespace atrium;
 using namespace atrium::media;
 
 constexpr TransportId kTransport{3};
-constexpr uint32_t kPpids[] = {kPpidDcep, kPpidString, kPpidBinary, kPpidStringEmpty, kPpidBinaryEmpty, 54, 0};
+constexpr uint32_t kPpids[] = {
+    kPpidDcep, kPpidString, kPpidBinary, kPpidStringEmpty, kPpidBinaryEmpty, 54, 0};
 
 struct World {
   SctpWorld sctp;
@@ -54,7 +55,8 @@ void step(World& world, uint8_t action, uint8_t argument, ByteView chunk) {
     case 1: return world.say(world.peer.unfinished(stream, kPpids[(action >> 4) % 7], chunk));
     case 2: return world.say({world.peer.reset(stream)});
     case 3: return world.say({world.peer.forward(stream)});
-    case 4: return world.say({world.peer.packet(ScriptedSctpPeer::chunk(argument, action >> 4, chunk))});
+    case 4:
+      return world.say({world.peer.packet(ScriptedSctpPeer::chunk(argument, action >> 4, chunk))});
     case 5: return world.command(SctpPacketIn{kTransport, Bytes(chunk.begin(), chunk.end())});
     case 6:
       world.now.mono += std::chrono::milliseconds(argument * 4);

@@ -29,8 +29,10 @@ class SctpPeer : public testing::Test {
   }
   void collect() {
     for (SctpEvent& event : world_->take_events()) {
-      if (auto* out = std::get_if<SctpPacketOut>(&event)) to_peer_.push_back(std::move(out->packet));
-      else events_.push_back(std::move(event));
+      if (auto* out = std::get_if<SctpPacketOut>(&event))
+        to_peer_.push_back(std::move(out->packet));
+      else
+        events_.push_back(std::move(event));
     }
   }
   void say(std::vector<Bytes> packets) {
@@ -98,7 +100,8 @@ TEST_F(SctpPeer, reset_stream_closes_its_channel_resets_ours_and_may_be_opened_a
   open(0, "_reliable");
   say(peer_.reset(0));
   collect();
-  const bool has_answer = std::ranges::any_of(to_peer_, [](const Bytes& packet) { return packet.at(12) == 130; });
+  const bool has_answer =
+      std::ranges::any_of(to_peer_, [](const Bytes& packet) { return packet.at(12) == 130; });
   EXPECT_TRUE(has_answer);
   run(100ms);
   auto opened = all<SctpChannelOpen>();
@@ -149,8 +152,8 @@ TEST_F(SctpPeer, other_labels_are_opened_and_their_messages_marked) {
 
 TEST_F(SctpPeer, oddities_are_counted_and_close_nothing) {
   open(0, "_reliable");
-  say(peer_.message(6, kPpidBinary, Bytes(3)));                                  // no channel
-  say(peer_.message(0, 99, Bytes(3)));                                           // no such payload protocol
+  say(peer_.message(6, kPpidBinary, Bytes(3)));  // no channel
+  say(peer_.message(0, 99, Bytes(3)));           // no such payload protocol
   say(peer_.message(0, kPpidDcep, write_dcep(DcepOpen{.label = "_reliable"})));  // opened twice
   say(peer_.message(0, kPpidDcep, Bytes{7, 7, 7}));                              // no DCEP
   say(peer_.message(8, kPpidDcep, write_dcep(DcepAck{})));                       // nobody asked
@@ -194,7 +197,8 @@ TEST_F(SctpPeer, oversize_message_given_up_midway_harms_no_other_channel) {
 
 TEST_F(SctpPeer, unfinished_messages_on_all_streams_do_no_harm) {
   open(0, "_reliable");
-  for (uint16_t stream = 1; stream < 128; ++stream) say(peer_.unfinished(stream, kPpidBinary, Bytes(9'000)));
+  for (uint16_t stream = 1; stream < 128; ++stream)
+    say(peer_.unfinished(stream, kPpidBinary, Bytes(9'000)));
   run(100ms);
   // usrsctp holds them within its receive buffer; the peer has only shut its own window.
   EXPECT_EQ(world_->associations(), 1u);

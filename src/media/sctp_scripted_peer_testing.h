@@ -89,7 +89,8 @@ class ScriptedSctpPeer {
   Bytes packet(ByteView chunks) const {
     Bytes out(12 + chunks.size());
     ByteWriter writer(out);
-    writer.u16(5'000), writer.u16(5'000), writer.u32(peer_tag_), writer.u32(0), writer.bytes(chunks);
+    writer.u16(5'000), writer.u16(5'000), writer.u32(peer_tag_), writer.u32(0),
+        writer.bytes(chunks);
     const uint32_t crc = crc32c(out);
     for (size_t i = 0; i < 4; ++i) out[8 + i] = static_cast<uint8_t>(crc >> (8 * i));
     return out;
@@ -119,9 +120,11 @@ class ScriptedSctpPeer {
     peer_tsn_ = MUST(reader.u32());
     Bytes body(16 + 8 + 8 + 4);
     ByteWriter writer(body);
-    writer.u32(0x0000'5eed), writer.u32(1'000'000), writer.u16(256), writer.u16(256), writer.u32(next_tsn_);
-    writer.u16(7), writer.u16(8), writer.u32(0xc00c1e00);                  // state cookie
-    writer.u16(0x8008), writer.u16(6), writer.u8(130), writer.u8(192), writer.u16(0);  // RE-CONFIG, FORWARD-TSN
+    writer.u32(0x0000'5eed), writer.u32(1'000'000), writer.u16(256), writer.u16(256),
+        writer.u32(next_tsn_);
+    writer.u16(7), writer.u16(8), writer.u32(0xc00c1e00);  // state cookie
+    writer.u16(0x8008), writer.u16(6), writer.u8(130), writer.u8(192),
+        writer.u16(0);  // RE-CONFIG, FORWARD-TSN
     writer.u16(0xc000), writer.u16(4);
     answers.push_back(packet(chunk(2, 0, body)));
   }

@@ -20,7 +20,9 @@ using testing::IsEmpty;
 constexpr TransportId kServer{1};
 constexpr TransportId kClient{2};  // the DTLS client, which opens the channels
 
-TransportId other(TransportId transport) { return transport == kServer ? kClient : kServer; }
+TransportId other(TransportId transport) {
+  return transport == kServer ? kClient : kServer;
+}
 
 class Sctp : public testing::Test {
  protected:
@@ -110,8 +112,9 @@ TEST_F(Sctp, both_channels_open_at_both_ends) {
     EXPECT_TRUE(event.open);
     opened.emplace_back(event.transport.value, event.label);
   }
-  EXPECT_THAT(opened, testing::UnorderedElementsAre(std::pair(1, DataLabel::Reliable), std::pair(1, DataLabel::Lossy),
-                                                    std::pair(2, DataLabel::Reliable), std::pair(2, DataLabel::Lossy)));
+  EXPECT_THAT(opened, testing::UnorderedElementsAre(
+                          std::pair(1, DataLabel::Reliable), std::pair(1, DataLabel::Lossy),
+                          std::pair(2, DataLabel::Reliable), std::pair(2, DataLabel::Lossy)));
 }
 
 TEST_F(Sctp, messages_arrive_both_ways_with_their_label) {
@@ -148,7 +151,8 @@ TEST_F(Sctp, everything_reliable_arrives_in_order_over_a_lossy_reordering_networ
   };
   connect();
   run(5s);
-  for (size_t n = 1; n <= 100; ++n) send(SctpSend{kClient, DataLabel::Reliable, message_of(n * 50)});
+  for (size_t n = 1; n <= 100; ++n)
+    send(SctpSend{kClient, DataLabel::Reliable, message_of(n * 50)});
   run(20s);
   const auto messages = messages_at(kServer);
   ASSERT_EQ(messages.size(), 100u);
@@ -290,7 +294,8 @@ TEST_F(Sctp, four_hundred_associations_come_up_in_one_world) {
   for (uint64_t n = 2; n < 802; ++n) send(SctpOpen{TransportId{n}, n % 2 == 1});
   for (uint64_t n = 3; n < 802; n += 2) send(SctpOpenChannel{TransportId{n}, DataLabel::Reliable});
   for (int round = 0; round < 50; ++round) {
-    for (SctpPacketOut& out : std::exchange(wire_, {})) send(SctpPacketIn{peer(out.transport), std::move(out.packet)});
+    for (SctpPacketOut& out : std::exchange(wire_, {}))
+      send(SctpPacketIn{peer(out.transport), std::move(out.packet)});
     clock_.advance(10ms);
     world_->on_deadline(clock_.now());
     collect();

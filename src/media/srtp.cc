@@ -23,15 +23,21 @@ constexpr uint32_t kEncryptedBit = 0x8000'0000;
 constexpr uint32_t kRtcpIndexMax = 0x7fff'ffff;
 constexpr uint64_t kRtpIndexMax = 0xffff'ffff'ffff;
 
-uint32_t u32_at(ByteView bytes, size_t at) { return MUST(ByteReader(bytes.subspan(at)).u32()); }
-uint16_t u16_at(ByteView bytes, size_t at) { return MUST(ByteReader(bytes.subspan(at)).u16()); }
+uint32_t u32_at(ByteView bytes, size_t at) {
+  return MUST(ByteReader(bytes.subspan(at)).u32());
+}
+uint16_t u16_at(ByteView bytes, size_t at) {
+  return MUST(ByteReader(bytes.subspan(at)).u16());
+}
 
 std::array<uint8_t, 4> word_bytes(uint32_t word) {
   return {static_cast<uint8_t>(word >> 24), static_cast<uint8_t>(word >> 16),
           static_cast<uint8_t>(word >> 8), static_cast<uint8_t>(word)};
 }
 
-bool is_aead(SrtpProfile profile) { return profile != SrtpProfile::Aes128CmSha1_80; }
+bool is_aead(SrtpProfile profile) {
+  return profile != SrtpProfile::Aes128CmSha1_80;
+}
 
 Result<SrtpCipher> make_cipher(SrtpProfile profile, ByteView key, ByteView salt, SrtpKeyUse use,
                                SrtpDirection direction) {
@@ -105,8 +111,8 @@ SrtpVerdict SrtpInbound::unprotect_rtp(ByteSpan packet, size_t header_length, si
   const uint16_t seq = u16_at(packet, 2);
   const uint32_t ssrc = u32_at(packet, 8);
   ReplayWindow* window = state.rtp_streams.find(ssrc);
-  const auto index = window != nullptr ? guess_srtp_index(window->highest(), seq)
-                                       : std::optional<uint64_t>(seq);
+  const auto index =
+      window != nullptr ? guess_srtp_index(window->highest(), seq) : std::optional<uint64_t>(seq);
   if (!index) return SrtpVerdict::TooOld;
   const SrtpVerdict admitted = admit(window, state.rtp_streams.is_full(), *index);
   if (admitted != SrtpVerdict::Ok) return admitted;
@@ -115,7 +121,8 @@ SrtpVerdict SrtpInbound::unprotect_rtp(ByteSpan packet, size_t header_length, si
   const ByteView tail = is_aead(state.profile) ? ByteView() : ByteView(roc);
   const size_t end = packet.size() - tag_length;
   if (!state.rtp.open({.ssrc = ssrc, .index = *index}, packet.first(header_length),
-                      packet.subspan(header_length, end - header_length), tail, packet.subspan(end)))
+                      packet.subspan(header_length, end - header_length), tail,
+                      packet.subspan(end)))
     return SrtpVerdict::AuthFailed;
   if (window == nullptr) window = &state.rtp_streams.add(ssrc);
   window->mark(*index);

@@ -1,7 +1,8 @@
-// SRTP and SRTCP: one context per direction of a transport.  Owner: transport.h.  Thread: its shard.
-// RFC 3711 (framing, key derivation, replay), RFC 7714 (AEAD), RFC 5764 section 4.1.2 and RFC 7714 section 14.2 (profiles).
-// Packets are header-parsed by the caller; nothing here allocates per packet (once per new SSRC).
-// Does not: rekey, MKI, or key derivation rates other than zero: WebRTC uses none of them.
+// SRTP and SRTCP: one context per direction of a transport.  Owner: transport.h.  Thread: its
+// shard. RFC 3711 (framing, key derivation, replay), RFC 7714 (AEAD), RFC 5764 section 4.1.2 and
+// RFC 7714 section 14.2 (profiles). Packets are header-parsed by the caller; nothing here allocates
+// per packet (once per new SSRC). Does not: rekey, MKI, or key derivation rates other than zero:
+// WebRTC uses none of them.
 #pragma once
 
 #include <array>
@@ -42,8 +43,9 @@ struct SrtpKeys {
 
 enum class SrtpVerdict : uint8_t { Ok, TooShort, AuthFailed, Replayed, TooOld, TooManySsrcs };
 
-// Unprotects what one peer sends.  Per SSRC: rollover counter and a replay window of limits::kSrtpReplayWindow packets.
-// State changes only after a packet has been authenticated.  A verdict other than Ok leaves the packet's bytes undefined.
+// Unprotects what one peer sends.  Per SSRC: rollover counter and a replay window of
+// limits::kSrtpReplayWindow packets. State changes only after a packet has been authenticated.  A
+// verdict other than Ok leaves the packet's bytes undefined.
 class SrtpInbound {
  public:
   // Fails when key or salt are shorter than the profile wants, or libcrypto refuses the cipher.
@@ -83,7 +85,8 @@ class SrtpOutbound {
   //   Conflict       the index was used, is too far behind, or the header disagrees with it
   //   LimitExceeded  `out` is too small, or the transport used limits::kSrtpOutboundSsrcsMax SSRCs
   //   Malformed      the header has less than 12 bytes
-  Result<size_t> protect_rtp(ByteView header, std::span<const ByteView> payload_parts, uint64_t ext_seq, ByteSpan out);
+  Result<size_t> protect_rtp(ByteView header, std::span<const ByteView> payload_parts,
+                             uint64_t ext_seq, ByteSpan out);
   Result<size_t> protect_rtp(ByteView header, ByteView payload, uint64_t ext_seq, ByteSpan out) {
     return protect_rtp(header, std::span(&payload, 1), ext_seq, out);
   }

@@ -57,11 +57,11 @@ Result<SrtpSessionKeys> derive_session_keys(SrtpProfile profile, ByteView key, B
     return static_cast<uint8_t>(first_label + static_cast<uint8_t>(which));
   };
   SrtpSessionKeys keys;
-  bool ok = derive_one(profile, key, salt, label(Label::Encryption),
-                       ByteSpan(keys.encryption).first(key_length)) &&
-            derive_one(profile, key, salt, label(Label::Salt),
-                       ByteSpan(keys.salt).first(salt_length)) &&
-            derive_one(profile, key, salt, label(Label::Authentication), keys.authentication);
+  bool ok =
+      derive_one(profile, key, salt, label(Label::Encryption),
+                 ByteSpan(keys.encryption).first(key_length)) &&
+      derive_one(profile, key, salt, label(Label::Salt), ByteSpan(keys.salt).first(salt_length)) &&
+      derive_one(profile, key, salt, label(Label::Authentication), keys.authentication);
   if (!ok) return fail(ErrorKind::Internal, "libcrypto refused the SRTP key derivation");
   return keys;
 }
@@ -104,7 +104,9 @@ void SrtpCipher::FreeContext::operator()(evp_cipher_ctx_st* context) const {
 
 SrtpCipher::SrtpCipher(SrtpCipher&&) noexcept = default;
 SrtpCipher& SrtpCipher::operator=(SrtpCipher&&) noexcept = default;
-SrtpCipher::~SrtpCipher() { OPENSSL_cleanse(salt_.data(), salt_.size()); }
+SrtpCipher::~SrtpCipher() {
+  OPENSSL_cleanse(salt_.data(), salt_.size());
+}
 
 Result<SrtpCipher> SrtpCipher::create(SrtpProfile profile, const SrtpSessionKeys& keys,
                                       SrtpDirection direction) {
@@ -151,7 +153,8 @@ bool SrtpCipher::seal_gcm(ByteView clear, std::span<const ByteView> parts, ByteV
                           ByteSpan ciphertext, ByteSpan tag) {
   EVP_CIPHER_CTX* context = context_.get();
   int written = 0;
-  if (EVP_CipherUpdate(context, nullptr, &written, clear.data(), static_cast<int>(clear.size())) != 1)
+  if (EVP_CipherUpdate(context, nullptr, &written, clear.data(), static_cast<int>(clear.size())) !=
+      1)
     return false;
   if (!tail.empty() &&
       EVP_CipherUpdate(context, nullptr, &written, tail.data(), static_cast<int>(tail.size())) != 1)
@@ -170,7 +173,8 @@ bool SrtpCipher::open_gcm(ByteView clear, ByteSpan body, ByteView tail, ByteView
   std::copy(tag.begin(), tag.end(), expected);
   if (EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, sizeof(expected), expected) != 1)
     return false;
-  if (EVP_CipherUpdate(context, nullptr, &written, clear.data(), static_cast<int>(clear.size())) != 1)
+  if (EVP_CipherUpdate(context, nullptr, &written, clear.data(), static_cast<int>(clear.size())) !=
+      1)
     return false;
   if (!tail.empty() &&
       EVP_CipherUpdate(context, nullptr, &written, tail.data(), static_cast<int>(tail.size())) != 1)

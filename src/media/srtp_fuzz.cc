@@ -36,7 +36,8 @@ void feed_raw(Pair& pair, ByteView chunk, size_t header_length) {
 void round_trip_rtp(Pair& pair, ByteView payload, uint8_t step, uint8_t flip) {
   pair.ext_seq += 1 + step % 64;
   const auto seq = static_cast<uint16_t>(pair.ext_seq);
-  std::array<uint8_t, 12> header{0x80, 96, static_cast<uint8_t>(seq >> 8), static_cast<uint8_t>(seq)};
+  std::array<uint8_t, 12> header{0x80, 96, static_cast<uint8_t>(seq >> 8),
+                                 static_cast<uint8_t>(seq)};
   Bytes out(12 + payload.size() + kSrtpOverheadMax);
   out.resize(MUST(pair.outbound.protect_rtp(header, payload, pair.ext_seq, out)));
   Bytes copy = out;
@@ -48,7 +49,8 @@ void round_trip_rtp(Pair& pair, ByteView payload, uint8_t step, uint8_t flip) {
     return;
   }
   CHECK(pair.inbound.unprotect_rtp(copy, 12, size) == SrtpVerdict::Ok);
-  CHECK(size == 12 + payload.size() && std::equal(payload.begin(), payload.end(), copy.begin() + 12));
+  CHECK(size == 12 + payload.size() &&
+        std::equal(payload.begin(), payload.end(), copy.begin() + 12));
   CHECK(pair.inbound.unprotect_rtp(out, 12, size) == SrtpVerdict::Replayed);
   CHECK(!pair.outbound.protect_rtp(header, payload, pair.ext_seq, out));
 }
@@ -80,7 +82,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     switch (*action % 4) {
       case 0: feed_raw(pair, chunk, *argument); break;
       case 1: round_trip_rtp(pair, chunk, *argument, 0); break;
-      case 2: round_trip_rtp(pair, chunk, *argument, static_cast<uint8_t>(1 + *argument % 255)); break;
+      case 2:
+        round_trip_rtp(pair, chunk, *argument, static_cast<uint8_t>(1 + *argument % 255));
+        break;
       case 3: round_trip_rtcp(pair, chunk); break;
     }
   }

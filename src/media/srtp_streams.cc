@@ -29,7 +29,8 @@ void SsrcIndex::place(uint32_t ssrc, uint32_t slot) {
 uint32_t SsrcIndex::insert(uint32_t ssrc) {
   CHECK(!is_full());
   if ((count_ + 1) * 2 > cells_.size()) {
-    std::vector<Cell> old = std::exchange(cells_, std::vector<Cell>(cells_.empty() ? 8 : cells_.size() * 2));
+    std::vector<Cell> old =
+        std::exchange(cells_, std::vector<Cell>(cells_.empty() ? 8 : cells_.size() * 2));
     for (const Cell& cell : old)
       if (cell.slot_plus_one != 0) place(cell.ssrc, cell.slot_plus_one - 1);
   }

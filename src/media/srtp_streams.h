@@ -1,6 +1,7 @@
-// Per-SSRC memory of SRTP: which indices were seen (inbound) or used (outbound).  Owner: SrtpInbound, SrtpOutbound.
-// RFC 3711 sections 3.3.1 (index guess) and 3.3.2 (replay).  Cost: one multiplicative hash and a short probe per packet;
-// an entry is 144 bytes inbound, 16 outbound.  Entries are never removed: forgetting one would permit a replay or a reuse.
+// Per-SSRC memory of SRTP: which indices were seen (inbound) or used (outbound).  Owner:
+// SrtpInbound, SrtpOutbound. RFC 3711 sections 3.3.1 (index guess) and 3.3.2 (replay).  Cost: one
+// multiplicative hash and a short probe per packet; an entry is 144 bytes inbound, 16 outbound.
+// Entries are never removed: forgetting one would permit a replay or a reuse.
 #pragma once
 
 #include <array>
@@ -55,8 +56,8 @@ class ReplayWindow {
   std::array<uint64_t, kBits / 64> bits_{};
 };
 
-// RFC 3711 section 3.3.1: the index nearest to `highest` that ends in `seq`; nullopt where it would be negative or would
-// need a rollover counter of more than 32 bits.
+// RFC 3711 section 3.3.1: the index nearest to `highest` that ends in `seq`; nullopt where it would
+// be negative or would need a rollover counter of more than 32 bits.
 std::optional<uint64_t> guess_srtp_index(uint64_t highest, uint16_t seq);
 
 // Which of the 64 indices up to the highest were used.

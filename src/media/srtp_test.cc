@@ -26,7 +26,7 @@ Bytes bytes_of(std::string_view hex_text) {
   return from_hex(packed).value();
 }
 
-// --- vectors ---------------------------------------------------------------------------------------------------------
+// --- vectors -----------------------------------------------------
 
 TEST(SrtpKeyDerivation, gives_the_session_keys_of_rfc_3711_appendix_b3) {
   const Bytes key = bytes_of("E1F97A0D3E018BE0D64FA32C06DE4139");
@@ -67,14 +67,16 @@ TEST_P(Rfc7714, seals_and_opens_the_rtp_packet_of_section_16) {
   const Bytes plain = bytes_of(
       "47616c6c 69612065 7374206f 6d6e6973 20646976 69736120 696e2070 61727465 73207472 6573");
   const SrtpNonce nonce{.ssrc = 0x5501a0b2, .index = 0xf17b};
-  auto seal = MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Seal));
+  auto seal =
+      MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Seal));
   Bytes out(plain.size() + 16);
   const ByteView part = plain;
   ASSERT_TRUE(seal.seal(nonce, header, std::span(&part, 1), {}, ByteSpan(out).first(plain.size()),
                         ByteSpan(out).subspan(plain.size())));
   EXPECT_EQ(hex(out), hex(bytes_of(GetParam().rtp_sealed)));
 
-  auto open = MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Open));
+  auto open =
+      MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Open));
   const Bytes tag(out.end() - 16, out.end());
   ASSERT_TRUE(open.open(nonce, header, ByteSpan(out).first(plain.size()), {}, tag));
   EXPECT_EQ(Bytes(out.begin(), out.end() - 16), plain);
@@ -83,17 +85,20 @@ TEST_P(Rfc7714, seals_and_opens_the_rtp_packet_of_section_16) {
 TEST_P(Rfc7714, seals_and_opens_the_rtcp_packet_of_section_17) {
   const Bytes header = bytes_of("81c8000d 4d617273");
   const Bytes plain = bytes_of(
-      "4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 deadbeef deadbeef deadbeef deadbeef deadbeef");
+      "4e545031 4e545032 52545020 0000042a 0000e930 4c756e61 deadbeef deadbeef deadbeef deadbeef "
+      "deadbeef");
   const Bytes word = bytes_of("800005d4");
   const SrtpNonce nonce{.ssrc = 0x4d617273, .index = 0x5d4};
-  auto seal = MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Seal));
+  auto seal =
+      MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Seal));
   Bytes out(plain.size() + 16);
   const ByteView part = plain;
   ASSERT_TRUE(seal.seal(nonce, header, std::span(&part, 1), word, ByteSpan(out).first(plain.size()),
                         ByteSpan(out).subspan(plain.size())));
   EXPECT_EQ(hex(out), hex(bytes_of(GetParam().rtcp_sealed)));
 
-  auto open = MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Open));
+  auto open =
+      MUST(SrtpCipher::create(GetParam().profile, session_keys(GetParam()), SrtpDirection::Open));
   const Bytes tag(out.end() - 16, out.end());
   ASSERT_TRUE(open.open(nonce, header, ByteSpan(out).first(plain.size()), word, tag));
   EXPECT_EQ(Bytes(out.begin(), out.end() - 16), plain);
@@ -102,20 +107,26 @@ TEST_P(Rfc7714, seals_and_opens_the_rtcp_packet_of_section_17) {
 INSTANTIATE_TEST_SUITE_P(
     Vectors, Rfc7714,
     testing::Values(
-        AeadVector{SrtpProfile::AeadAes128Gcm, "000102030405060708090a0b0c0d0e0f",
-                   "f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf 8833"
-                   "899d7f27 beb16a91 52cf765e e4390cce",
-                   "63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda 4ce09b46 86303ded"
-                   "0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade"},
-        AeadVector{SrtpProfile::AeadAes256Gcm,
-                   "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
-                   "32b1de78 a822fe12 ef9f78fa 332e33aa b1801238 9a58e2f3 b50b2a02 76ffae0f 1ba63799 b87b"
-                   "7aa3db36 dfffd6b0 f9bb7878 d7a76c13",
-                   "d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1 110555be 8415f658 c61de047"
-                   "6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be"}),
-    [](const auto& info) { return info.param.profile == SrtpProfile::AeadAes128Gcm ? "aes128" : "aes256"; });
+        AeadVector{
+            SrtpProfile::AeadAes128Gcm, "000102030405060708090a0b0c0d0e0f",
+            "f24de3a3 fb34de6c acba861c 9d7e4bca be633bd5 0d294e6f 42a5f47a 51c7d19b 36de3adf 8833"
+            "899d7f27 beb16a91 52cf765e e4390cce",
+            "63e94885 dcdab67c a727d766 2f6b7e99 7ff5c0f7 6c06f32d c676a5f1 730d6fda 4ce09b46 "
+            "86303ded"
+            "0bb9275b c84aa458 96cf4d2f c5abf872 45d9eade"},
+        AeadVector{
+            SrtpProfile::AeadAes256Gcm,
+            "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",
+            "32b1de78 a822fe12 ef9f78fa 332e33aa b1801238 9a58e2f3 b50b2a02 76ffae0f 1ba63799 b87b"
+            "7aa3db36 dfffd6b0 f9bb7878 d7a76c13",
+            "d50ae4d1 f5ce5d30 4ba297e4 7d470c28 2c3ece5d bffe0a50 a2eaa5c1 110555be 8415f658 "
+            "c61de047"
+            "6f1b6fad 1d1eb30c 4446839f 57ff6f6c b26ac3be"}),
+    [](const auto& info) {
+      return info.param.profile == SrtpProfile::AeadAes128Gcm ? "aes128" : "aes256";
+    });
 
-// --- our two ends ------------------------------------------------------------------------------------------------------
+// --- our two ends -----------------------------------------------------
 
 constexpr uint32_t kSsrc = 0xcafe'0001;
 
@@ -170,13 +181,15 @@ class Srtp : public testing::TestWithParam<SrtpProfile> {
   SrtpVerdict unprotect(Bytes packet, Bytes* plain = nullptr) {
     size_t size = 0;
     const SrtpVerdict verdict = inbound_.unprotect_rtp(packet, 20, size);
-    if (plain != nullptr && verdict == SrtpVerdict::Ok) plain->assign(packet.begin(), packet.begin() + size);
+    if (plain != nullptr && verdict == SrtpVerdict::Ok)
+      plain->assign(packet.begin(), packet.begin() + size);
     return verdict;
   }
   SrtpVerdict unprotect_rtcp(Bytes packet, Bytes* plain = nullptr) {
     size_t size = 0;
     const SrtpVerdict verdict = inbound_.unprotect_rtcp(packet, size);
-    if (plain != nullptr && verdict == SrtpVerdict::Ok) plain->assign(packet.begin(), packet.begin() + size);
+    if (plain != nullptr && verdict == SrtpVerdict::Ok)
+      plain->assign(packet.begin(), packet.begin() + size);
     return verdict;
   }
 
@@ -202,7 +215,8 @@ TEST_P(Srtp, rtp_without_payload_round_trips) {
 
 TEST_P(Srtp, payload_in_parts_is_the_same_packet_as_in_one) {
   const Bytes payload = payload_for(9);
-  const std::array<ByteView, 4> parts = {ByteView(payload).first(1), ByteView(), ByteView(payload).subspan(1, 33),
+  const std::array<ByteView, 4> parts = {ByteView(payload).first(1), ByteView(),
+                                         ByteView(payload).subspan(1, 33),
                                          ByteView(payload).subspan(34)};
   auto other = MUST(SrtpOutbound::create(GetParam(), test_master()));
   Bytes out(1500);
@@ -318,16 +332,22 @@ TEST_P(Srtp, an_index_is_encrypted_once_ever) {
 TEST_P(Srtp, outbound_refuses_what_it_cannot_send) {
   Bytes out(1500);
   const Bytes header = rtp_header(5);
-  const auto kind = [&](Result<size_t> result) { return result ? ErrorKind::NotFound : result.error().kind; };
+  const auto kind = [&](Result<size_t> result) {
+    return result ? ErrorKind::NotFound : result.error().kind;
+  };
   EXPECT_EQ(kind(outbound_.protect_rtp(header, payload_for(5), 6, out)), ErrorKind::Conflict);
-  EXPECT_EQ(kind(outbound_.protect_rtp(header, payload_for(5), (uint64_t{1} << 48) + 5, out)), ErrorKind::Conflict);
-  EXPECT_EQ(kind(outbound_.protect_rtp(ByteView(header).first(11), payload_for(5), 5, out)), ErrorKind::Malformed);
+  EXPECT_EQ(kind(outbound_.protect_rtp(header, payload_for(5), (uint64_t{1} << 48) + 5, out)),
+            ErrorKind::Conflict);
+  EXPECT_EQ(kind(outbound_.protect_rtp(ByteView(header).first(11), payload_for(5), 5, out)),
+            ErrorKind::Malformed);
   const size_t exact = plain_rtp(5).size() + srtp_tag_length(GetParam());
   EXPECT_EQ(kind(outbound_.protect_rtp(header, payload_for(5), 5, ByteSpan(out).first(exact - 1))),
             ErrorKind::LimitExceeded);
   EXPECT_TRUE(outbound_.protect_rtp(header, payload_for(5), 5, ByteSpan(out).first(exact)));
-  EXPECT_EQ(kind(outbound_.protect_rtcp(ByteView(plain_rtcp()).first(7), out)), ErrorKind::Malformed);
-  EXPECT_EQ(kind(outbound_.protect_rtcp(plain_rtcp(), ByteSpan(out).first(28))), ErrorKind::LimitExceeded);
+  EXPECT_EQ(kind(outbound_.protect_rtcp(ByteView(plain_rtcp()).first(7), out)),
+            ErrorKind::Malformed);
+  EXPECT_EQ(kind(outbound_.protect_rtcp(plain_rtcp(), ByteSpan(out).first(28))),
+            ErrorKind::LimitExceeded);
 }
 
 TEST_P(Srtp, inbound_ssrcs_are_bounded_and_known_ones_go_on) {
@@ -340,7 +360,7 @@ TEST_P(Srtp, inbound_ssrcs_are_bounded_and_known_ones_go_on) {
   EXPECT_EQ(unprotect_rtcp(protect_rtcp(1)), SrtpVerdict::TooManySsrcs);
 }
 
-// --- libsrtp2 as the other end -------------------------------------------------------------------------------------------
+// --- libsrtp2 as the other end -----------------------------------------------------
 
 class LibSrtp {
  public:
@@ -371,7 +391,8 @@ class LibSrtp {
     switch (profile) {
       case SrtpProfile::AeadAes128Gcm: return srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy);
       case SrtpProfile::AeadAes256Gcm: return srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy);
-      case SrtpProfile::Aes128CmSha1_80: return srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy);
+      case SrtpProfile::Aes128CmSha1_80:
+        return srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy);
     }
   }
   // Empty when libsrtp refused.
@@ -391,7 +412,8 @@ class LibSrtp {
 TEST_P(Srtp, libsrtp_opens_what_we_seal_across_a_rollover) {
   LibSrtp peer(GetParam(), ssrc_any_inbound);
   for (uint64_t ext_seq = 65'500; ext_seq < 65'600; ++ext_seq)
-    ASSERT_EQ(peer.unprotect(protect(ext_seq)), plain_rtp(static_cast<uint16_t>(ext_seq))) << ext_seq;
+    ASSERT_EQ(peer.unprotect(protect(ext_seq)), plain_rtp(static_cast<uint16_t>(ext_seq)))
+        << ext_seq;
   ASSERT_EQ(peer.unprotect_rtcp(protect_rtcp()), plain_rtcp());
   ASSERT_EQ(peer.unprotect_rtcp(protect_rtcp()), plain_rtcp());
 }
@@ -411,7 +433,8 @@ TEST_P(Srtp, we_open_what_libsrtp_seals_across_two_rollovers) {
 TEST_P(Srtp, we_open_reordered_packets_of_libsrtp) {
   LibSrtp peer(GetParam(), ssrc_any_outbound);
   std::vector<Bytes> packets;
-  for (uint32_t n = 0; n < 200; ++n) packets.push_back(peer.protect(plain_rtp(static_cast<uint16_t>(65'450 + n))));
+  for (uint32_t n = 0; n < 200; ++n)
+    packets.push_back(peer.protect(plain_rtp(static_cast<uint16_t>(65'450 + n))));
   EXPECT_EQ(unprotect(packets[0]), SrtpVerdict::Ok);
   for (size_t n = 199; n > 0; --n) ASSERT_EQ(unprotect(packets[n]), SrtpVerdict::Ok) << n;
   for (const Bytes& packet : packets) ASSERT_EQ(unprotect(packet), SrtpVerdict::Replayed);
