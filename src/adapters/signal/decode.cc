@@ -199,7 +199,7 @@ Result<ClientMessage> read_simulate(const pb::SignalRequest& request, const Part
     case pb::SimulateScenario::kLeaveRequestFullReconnect: return Simulate{Scenario::LeaveRequestFullReconnect, 0};
     case pb::SimulateScenario::SCENARIO_NOT_SET: break;
   }
-  return Unsupported{.variant = pb::SignalRequest::kSimulate, .echo = {}};
+  return Unsupported{.variant = pb::SignalRequest::kSimulate};
 }
 
 Result<ClientMessage> read_ping(const pb::SignalRequest& request, const ParticipantSid&) {
@@ -232,7 +232,7 @@ Result<ClientMessage> read_update_video(const pb::SignalRequest& request, const 
 }
 
 Result<ClientMessage> read_update_layers(const pb::SignalRequest&, const ParticipantSid&) {
-  return Unsupported{.variant = pb::SignalRequest::kUpdateLayers, .echo = {}};
+  return Unsupported{.variant = pb::SignalRequest::kUpdateLayers};
 }
 Result<ClientMessage> read_publish_data_track(const pb::SignalRequest& request, const ParticipantSid&) {
   return Unsupported{.variant = pb::SignalRequest::kPublishDataTrack, .wants_answer = true,
@@ -243,15 +243,15 @@ Result<ClientMessage> read_unpublish_data_track(const pb::SignalRequest& request
                      .echo = request.unpublish_data_track()};
 }
 Result<ClientMessage> read_data_subscription(const pb::SignalRequest&, const ParticipantSid&) {
-  return Unsupported{.variant = pb::SignalRequest::kUpdateDataSubscription, .echo = {}};
+  return Unsupported{.variant = pb::SignalRequest::kUpdateDataSubscription};
 }
 Result<ClientMessage> read_store_blob(const pb::SignalRequest& request, const ParticipantSid&) {
   return Unsupported{.variant = pb::SignalRequest::kStoreDataBlob,
-                     .request_id = request.store_data_blob().request_id(), .wants_answer = true, .echo = {}};
+                     .request_id = request.store_data_blob().request_id(), .wants_answer = true};
 }
 Result<ClientMessage> read_get_blob(const pb::SignalRequest& request, const ParticipantSid&) {
   return Unsupported{.variant = pb::SignalRequest::kGetDataBlob,
-                     .request_id = request.get_data_blob().request_id(), .wants_answer = true, .echo = {}};
+                     .request_id = request.get_data_blob().request_id(), .wants_answer = true};
 }
 
 // By the variant's number in SignalRequest.
@@ -275,7 +275,7 @@ Result<ClientMessage> decode_add_track(const pb::AddTrackRequest& request, const
     return refuse_add_track(participant, std::move(track), "only audio and video tracks are served");
   if (!request.sid().empty())
     return refuse_add_track(participant, std::move(track), "a second codec of a track is not served");
-  AddTrack add{.command = {participant, std::move(track)}, .preferred_codec = {}};
+  AddTrack add{.command = {participant, std::move(track)}};
   if (!request.simulcast_codecs().empty())
     add.preferred_codec = TRY(short_text(request.simulcast_codecs(0).codec()));
   return add;

@@ -34,7 +34,7 @@ struct Trickle {
 // `command.track` has cid, name, stream, sizes, flags and layers (lowest first, each with its rid when there are several).
 struct AddTrack {
   domain::AddTrack command;
-  std::string preferred_codec;  // "vp8", of the first simulcast codec; empty: ours to choose
+  std::string preferred_codec = {};  // "vp8", of the first simulcast codec; empty: ours to choose
 };
 // rids of a publication, lowest first; empty when it is one plain stream.  For negotiation::PendingTrack.
 std::vector<std::string> layer_rids(const domain::TrackView& track);
@@ -80,7 +80,7 @@ struct Unsupported {
   uint32_t variant = 0;  // its number in SignalRequest; 0: an empty request
   uint32_t request_id = 0;
   bool wants_answer = false;
-  std::string echo;  // its encoded body, to be echoed in the answer (data tracks); may be empty
+  std::string echo = {};  // its encoded body, to be echoed in the answer (data tracks); may be empty
 };
 
 using ClientMessage =
