@@ -30,9 +30,11 @@ void add_once(std::vector<std::string>& list, std::string_view text) {
   if (std::ranges::find(list, text) == list.end()) list.emplace_back(text);
 }
 
-// What we can act on in this role: upstream we send transport-wide feedback and requests, downstream we answer them.  A
-// plain NACK downstream is answered by RTX or not at all: a packet under its own SSRC and index is encrypted once, ever.
-bool is_feedback_usable(std::string_view feedback, Kind kind, Role role, const Extensions& extensions, bool has_rtx) {
+// What we can act on in this role: upstream we send transport-wide feedback and requests,
+// downstream we answer them.  A plain NACK downstream is answered by RTX or not at all: a packet
+// under its own SSRC and index is encrypted once, ever.
+bool is_feedback_usable(std::string_view feedback, Kind kind, Role role,
+                        const Extensions& extensions, bool has_rtx) {
   if (feedback == kTransportCc)
     return extensions.transport_seq != 0 && (role == Role::Uplink || kDownstreamTransportCc);
   if (kind == Kind::Audio) return false;
@@ -40,8 +42,9 @@ bool is_feedback_usable(std::string_view feedback, Kind kind, Role role, const E
   return feedback == kPli || feedback == kFir;
 }
 
-std::vector<std::string> usable_feedback(const SdpSection& offered, const SdpCodec& codec, Kind kind, Role role,
-                                         const Extensions& extensions, bool has_rtx) {
+std::vector<std::string> usable_feedback(const SdpSection& offered, const SdpCodec& codec,
+                                         Kind kind, Role role, const Extensions& extensions,
+                                         bool has_rtx) {
   std::vector<std::string> out;
   for (const auto* list : {&codec.feedback, &offered.wildcard_feedback})
     for (const std::string& feedback : *list)
@@ -49,16 +52,18 @@ std::vector<std::string> usable_feedback(const SdpSection& offered, const SdpCod
   return out;
 }
 
-// Which of the answered extensions the role writes or reads.  Names of streams go upstream only, since each downlink
-// section carries one; levels are an audio matter.
-bool is_extension_used(uint8_t Extensions::* id, Kind kind, Role role) {
-  if (id == &Extensions::rid || id == &Extensions::repaired_rid) return kind == Kind::Video && role == Role::Uplink;
+// Which of the answered extensions the role writes or reads.  Names of streams go upstream only,
+// since each downlink section carries one; levels are an audio matter.
+bool is_extension_used(uint8_t Extensions::*id, Kind kind, Role role) {
+  if (id == &Extensions::rid || id == &Extensions::repaired_rid)
+    return kind == Kind::Video && role == Role::Uplink;
   if (id == &Extensions::audio_level) return kind == Kind::Audio;
   if (id == &Extensions::transport_seq) return role == Role::Uplink || kDownstreamTransportCc;
   return true;
 }
 
-// The offerer's "sendonly" is our "recvonly" (RFC 8285 section 6); a direction that the role has no use for is not used.
+// The offerer's "sendonly" is our "recvonly" (RFC 8285 section 6); a direction that the role has no
+// use for is not used.
 bool is_direction_usable(const std::optional<SdpDirection>& answered, Role role) {
   if (!answered) return true;
   return role == Role::Uplink ? wire::receives(*answered) : wire::sends(*answered);
@@ -76,10 +81,13 @@ const ExtensionUri* extension_named(std::string_view uri) {
 }
 
 // One-byte headers (RFC 8285 section 4.2) have ids 1 to 14; we write no others.
-bool is_id_usable(uint16_t id) { return id >= 1 && id <= 14; }
+bool is_id_usable(uint16_t id) {
+  return id >= 1 && id <= 14;
+}
 
-// Every extension that we know is accepted on every section, used there or not: Chromium (156) never again offers, on no
-// section of the connection, what one answer has refused, and a later simulcast section without rid is an error to it.
+// Every extension that we know is accepted on every section, used there or not: Chromium (156)
+// never again offers, on no section of the connection, what one answer has refused, and a later
+// simulcast section without rid is an error to it.
 std::vector<SdpExtmap> answered_extmaps(const SdpSection& offered) {
   std::vector<SdpExtmap> out;
   Extensions seen;
@@ -131,11 +139,12 @@ std::string uplink_opus_fmtp(std::string_view offered, const PendingTrack& track
 }
 
 bool sends_rid(const SdpSection& offered, std::string_view rid) {
-  return std::ranges::any_of(offered.rids, [&](const wire::SdpRid& r) { return r.send && r.id == rid; });
+  return std::ranges::any_of(offered.rids,
+                             [&](const wire::SdpRid& r) { return r.send && r.id == rid; });
 }
 
-// RFC 8853: of each offered stream the first alternative; a paused layer is a layer.  Needs the rid extension, by which
-// alone the layers can be told apart.
+// RFC 8853: of each offered stream the first alternative; a paused layer is a layer.  Needs the rid
+// extension, by which alone the layers can be told apart.
 std::vector<std::string> accepted_rids(const SdpSection& offered, const Extensions& extensions) {
   std::vector<std::string> rids;
   if (extensions.rid == 0) return rids;
@@ -158,14 +167,16 @@ std::optional<Kind> media_kind(wire::SdpKind kind) {
   return std::nullopt;
 }
 
-std::string_view served_codec(Kind kind) { return kind == Kind::Audio ? kOpus : kVp8; }
+std::string_view served_codec(Kind kind) {
+  return kind == Kind::Audio ? kOpus : kVp8;
+}
 
 const SdpCodec* find_codec(const SdpSection& section, std::string_view name) {
   const Format* format = format_named(name);
   if (format == nullptr) return nullptr;
   for (const SdpCodec& codec : section.codecs) {
-    bool same = wire::equal_ignoring_case(codec.name, format->name) && codec.clock_rate == format->clock_rate &&
-                codec.channels == format->channels;
+    bool same = wire::equal_ignoring_case(codec.name, format->name) &&
+                codec.clock_rate == format->clock_rate && codec.channels == format->channels;
     if (same) return &codec;
   }
   return nullptr;
@@ -174,14 +185,16 @@ const SdpCodec* find_codec(const SdpSection& section, std::string_view name) {
 const SdpCodec* find_rtx(const SdpSection& section, const SdpCodec& codec) {
   const std::string apt = std::to_string(codec.payload_type);
   for (const SdpCodec& each : section.codecs)
-    if (wire::equal_ignoring_case(each.name, kRtx) && wire::fmtp_value(each.fmtp, "apt") == apt) return &each;
+    if (wire::equal_ignoring_case(each.name, kRtx) && wire::fmtp_value(each.fmtp, "apt") == apt)
+      return &each;
   return nullptr;
 }
 
 std::vector<std::string> served_codecs(const SdpSection& offered) {
   std::vector<std::string> out;
   auto kind = media_kind(offered.kind);
-  if (kind && find_codec(offered, served_codec(*kind)) != nullptr) out.emplace_back(served_codec(*kind));
+  if (kind && find_codec(offered, served_codec(*kind)) != nullptr)
+    out.emplace_back(served_codec(*kind));
   return out;
 }
 
@@ -189,7 +202,8 @@ Extensions extensions_of(const std::vector<SdpExtmap>& extmaps) {
   Extensions out;
   for (const SdpExtmap& extmap : extmaps) {
     const ExtensionUri* known = extension_named(extmap.uri);
-    if (known != nullptr && is_id_usable(extmap.id)) out.*(known->id) = static_cast<uint8_t>(extmap.id);
+    if (known != nullptr && is_id_usable(extmap.id))
+      out.*(known->id) = static_cast<uint8_t>(extmap.id);
   }
   return out;
 }
@@ -209,10 +223,11 @@ Agreement agree(const SdpSection& offered, Role role, const PendingTrack* track)
     agreement.rtx->feedback.clear();
   }
   agreement.codec = *codec;
-  agreement.codec->feedback =
-      usable_feedback(offered, *codec, *kind, role, agreement.extensions, agreement.rtx.has_value());
+  agreement.codec->feedback = usable_feedback(offered, *codec, *kind, role, agreement.extensions,
+                                              agreement.rtx.has_value());
   if (role != Role::Uplink) return agreement;
-  if (*kind == Kind::Audio && track != nullptr) agreement.codec->fmtp = uplink_opus_fmtp(codec->fmtp, *track);
+  if (*kind == Kind::Audio && track != nullptr)
+    agreement.codec->fmtp = uplink_opus_fmtp(codec->fmtp, *track);
   if (*kind == Kind::Video) agreement.rids = accepted_rids(offered, agreement.extensions);
   return agreement;
 }

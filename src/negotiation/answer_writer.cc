@@ -12,8 +12,9 @@ using wire::SdpDirection;
 using wire::SdpSection;
 using wire::SdpSession;
 
-constexpr uint16_t kSctpPort = 5000;       // RFC 8841 wants a number; over DTLS it selects nothing
-constexpr uint16_t kDiscardPort = 9;       // RFC 8866: the address comes from ICE.  0 would reject the section
+constexpr uint16_t kSctpPort = 5000;  // RFC 8841 wants a number; over DTLS it selects nothing
+constexpr uint16_t kDiscardPort =
+    9;  // RFC 8866: the address comes from ICE.  0 would reject the section
 constexpr uint32_t kHostPreference = 126;  // RFC 8445 section 5.1.2.2
 
 // What each section has in common with the offered one, before its use is written.
@@ -66,11 +67,13 @@ void write_downlink(SdpSection& answer, const BoundDownlink& downlink) {
   const DownlinkPlan& plan = downlink.plan;
   answer.ssrcs.push_back({.ssrc = plan.ssrc, .cname = plan.cname, .msid = answer.msids.front()});
   if (plan.rtx_ssrc == 0) return;
-  answer.ssrcs.push_back({.ssrc = plan.rtx_ssrc, .cname = plan.cname, .msid = answer.msids.front()});
+  answer.ssrcs.push_back(
+      {.ssrc = plan.rtx_ssrc, .cname = plan.cname, .msid = answer.msids.front()});
   answer.ssrc_groups.push_back({.semantics = "FID", .ssrcs = {plan.ssrc, plan.rtx_ssrc}});
 }
 
-SdpSection media_section(const SdpSection& offered, const Section& section, const Agreement& agreement) {
+SdpSection media_section(const SdpSection& offered, const Section& section,
+                         const Agreement& agreement) {
   SdpSection answer = mirrored(offered);
   answer.rtcp_mux = true;
   answer.rtcp_rsize = offered.rtcp_rsize;
@@ -95,11 +98,12 @@ SdpSection data_section(const SdpSection& offered) {
   return answer;
 }
 
-SdpSection answer_section(const SdpSection& offered, const Section& section, const Agreement& agreement,
-                          const LocalTransport& local) {
+SdpSection answer_section(const SdpSection& offered, const Section& section,
+                          const Agreement& agreement, const LocalTransport& local) {
   if (section.rejected) return rejected(offered);
-  SdpSection answer = section.kind == wire::SdpKind::Application ? data_section(offered)
-                                                                 : media_section(offered, section, agreement);
+  SdpSection answer = section.kind == wire::SdpKind::Application
+                          ? data_section(offered)
+                          : media_section(offered, section, agreement);
   write_transport(answer, local);
   return answer;
 }
@@ -132,15 +136,17 @@ std::vector<wire::SdpCandidate> host_candidates(const LocalTransport& local) {
   return out;
 }
 
-std::string write_answer(const SdpSession& offer, const SectionTable& table, const std::vector<Agreement>& agreements,
-                         const LocalTransport& local, const AnswerOrigin& origin) {
+std::string write_answer(const SdpSession& offer, const SectionTable& table,
+                         const std::vector<Agreement>& agreements, const LocalTransport& local,
+                         const AnswerOrigin& origin) {
   SdpSession answer;
   answer.origin_id = origin.id;
   answer.origin_version = origin.version;
   answer.ice_lite = true;
   answer.bundle = answered_bundle(offer, table);
   for (size_t i = 0; i < offer.sections.size(); ++i) {
-    answer.sections.push_back(answer_section(offer.sections[i], table.sections()[i], agreements[i], local));
+    answer.sections.push_back(
+        answer_section(offer.sections[i], table.sections()[i], agreements[i], local));
     SdpSection& section = answer.sections.back();
     if (answer.bundle.empty() || section.mid != answer.bundle.front()) continue;
     section.candidates = host_candidates(local);

@@ -1,5 +1,5 @@
-// AnswerWriter: the lines of an answer from an offer, the section table and the agreements made (RFC 9429 section 5.3).
-// Decides nothing: what is sent, received or rejected is in the table.
+// AnswerWriter: the lines of an answer from an offer, the section table and the agreements made
+// (RFC 9429 section 5.3). Decides nothing: what is sent, received or rejected is in the table.
 #pragma once
 
 #include <string>
@@ -20,7 +20,8 @@ std::string write_answer(const wire::SdpSession& offer, const SectionTable& tabl
                          const std::vector<Agreement>& agreements, const LocalTransport& local,
                          const AnswerOrigin& origin);
 
-// RFC 8839: the host candidates of `local` as the description carries them, all of component 1 over UDP.
+// RFC 8839: the host candidates of `local` as the description carries them, all of component 1 over
+// UDP.
 std::vector<wire::SdpCandidate> host_candidates(const LocalTransport& local);
 
 }  // namespace atrium::negotiation

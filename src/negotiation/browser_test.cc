@@ -1,5 +1,6 @@
-// Offers captured from Chromium, and offers in the manner of Firefox and of native clients (src/wire/corpus/sdp).
-// The full answers are kept as goldens.  To renew them: RENEW_GOLDENS=1 build/dev/bin/negotiation_test
+// Offers captured from Chromium, and offers in the manner of Firefox and of native clients
+// (src/wire/corpus/sdp). The full answers are kept as goldens.  To renew them: RENEW_GOLDENS=1
+// build/dev/bin/negotiation_test
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +24,9 @@ std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-std::string offer_of(const std::string& name) { return read_file(kSource + "/src/wire/corpus/sdp/" + name); }
+std::string offer_of(const std::string& name) {
+  return read_file(kSource + "/src/wire/corpus/sdp/" + name);
+}
 
 void expect_golden(const std::string& name, const std::string& actual) {
   const std::string path = kSource + "/src/negotiation/goldens/" + name;
@@ -44,8 +47,9 @@ struct Call {
   Session session{secrets, "atrium"};
   LocalTransport local{.ice_ufrag = "srvrufrg",
                        .ice_password = "serverpasswordserverpasswd",
-                       .fingerprint_sha256 = "0B:1C:2D:3E:4F:50:61:72:83:94:A5:B6:C7:D8:E9:FA:"
-                                             "0B:1C:2D:3E:4F:50:61:72:83:94:A5:B6:C7:D8:E9:FA",
+                       .fingerprint_sha256 =
+                           "0B:1C:2D:3E:4F:50:61:72:83:94:A5:B6:C7:D8:E9:FA:"
+                           "0B:1C:2D:3E:4F:50:61:72:83:94:A5:B6:C7:D8:E9:FA",
                        .candidates = {{.ip = *IpAddress::parse("192.0.2.10"), .port = 7882}}};
 
   AnswerResult answer(const std::string& sample) {
@@ -65,9 +69,12 @@ TEST(ChromiumOffer, placeholders_and_two_subscriptions_get_the_golden_answer) {
 TEST(ChromiumOffer, publishing_after_the_placeholders_gets_the_golden_answer) {
   Call call;
   call.answer("chromium_placeholders.sdp");
-  call.session.add_pending_track(pending("TR_mic", Kind::Audio, "8e0181c7-9a4d-49a6-83f7-c9a818804e05"));
-  call.session.add_pending_track(pending("TR_cam", Kind::Video, "fffd1707-09c1-4853-b416-837f402084c5"));
-  call.session.add_pending_track(pending("TR_screen", Kind::Video, "f9a77f93-f961-471d-a021-d2a3d5610659"));
+  call.session.add_pending_track(
+      pending("TR_mic", Kind::Audio, "8e0181c7-9a4d-49a6-83f7-c9a818804e05"));
+  call.session.add_pending_track(
+      pending("TR_cam", Kind::Video, "fffd1707-09c1-4853-b416-837f402084c5"));
+  call.session.add_pending_track(
+      pending("TR_screen", Kind::Video, "f9a77f93-f961-471d-a021-d2a3d5610659"));
   AnswerResult result = call.answer("chromium_publish.sdp");
   ASSERT_THAT(result.uplinks_added, SizeIs(3));
   EXPECT_EQ(result.uplinks_added[0].track.value, "TR_mic");
@@ -79,8 +86,10 @@ TEST(ChromiumOffer, publishing_after_the_placeholders_gets_the_golden_answer) {
 
 TEST(FirefoxOffer, bundle_only_sections_braced_ids_and_one_way_extensions_are_understood) {
   Call call;
-  call.session.add_pending_track(pending("TR_mic", Kind::Audio, "{5e2a9f14-1c7d-4c0b-90c3-2d8f3b1a7e55}"));
-  call.session.add_pending_track(pending("TR_cam", Kind::Video, "{c0ffee11-7b1e-4a0e-8f37-51e2f0a9d2b4}"));
+  call.session.add_pending_track(
+      pending("TR_mic", Kind::Audio, "{5e2a9f14-1c7d-4c0b-90c3-2d8f3b1a7e55}"));
+  call.session.add_pending_track(
+      pending("TR_cam", Kind::Video, "{c0ffee11-7b1e-4a0e-8f37-51e2f0a9d2b4}"));
   AnswerResult result = call.answer("firefox_publish.sdp");
   ASSERT_THAT(result.uplinks_added, SizeIs(2));
   EXPECT_EQ(result.uplinks_added[0].payload_type, 109);

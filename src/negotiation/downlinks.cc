@@ -27,14 +27,16 @@ bool SsrcPool::is_taken(uint32_t ssrc) const {
   if (ssrc == 0 || given_.contains(ssrc)) return true;
   if (peer_ == nullptr) return false;
   return std::ranges::any_of(peer_->sections, [&](const SdpSection& section) {
-    return std::ranges::any_of(section.ssrcs, [&](const wire::SdpSsrc& each) { return each.ssrc == ssrc; });
+    return std::ranges::any_of(section.ssrcs,
+                               [&](const wire::SdpSsrc& each) { return each.ssrc == ssrc; });
   });
 }
 
 Result<uint32_t> SsrcPool::fresh(SecretSource& secrets) {
   if (static_cast<int64_t>(given_.size()) >= limits::kSrtpOutboundSsrcsMax)
     return fail(ErrorKind::LimitExceeded, "session: all SSRCs of this connection were given");
-  // At most 1 of 2^15 numbers is taken, so a second draw is rare and a tenth means a source that does not vary.
+  // At most 1 of 2^15 numbers is taken, so a second draw is rare and a tenth means a source that
+  // does not vary.
   for (int i = 0; i < 100; ++i) {
     uint32_t ssrc = secrets.u32();
     if (is_taken(ssrc)) continue;
@@ -64,8 +66,8 @@ void assign_downlinks(SectionTable& table, const std::vector<WantedSend>& wanted
   }
 }
 
-Result<void> plan_downlink(Section& section, const Agreement& agreement, const std::string& cname, SsrcPool& ssrcs,
-                           SecretSource& secrets) {
+Result<void> plan_downlink(Section& section, const Agreement& agreement, const std::string& cname,
+                           SsrcPool& ssrcs, SecretSource& secrets) {
   DownlinkPlan& plan = section.downlink->plan;
   plan.mid = section.mid;
   plan.payload_type = agreement.codec->payload_type;
@@ -73,8 +75,10 @@ Result<void> plan_downlink(Section& section, const Agreement& agreement, const s
   plan.cname = cname;
   plan.extensions = agreement.extensions;
   if (plan.ssrc == 0) plan.ssrc = TRY(ssrcs.fresh(secrets));
-  if (plan.rtx_payload_type == 0) plan.rtx_ssrc = 0;
-  else if (plan.rtx_ssrc == 0) plan.rtx_ssrc = TRY(ssrcs.fresh(secrets));
+  if (plan.rtx_payload_type == 0)
+    plan.rtx_ssrc = 0;
+  else if (plan.rtx_ssrc == 0)
+    plan.rtx_ssrc = TRY(ssrcs.fresh(secrets));
   return {};
 }
 

@@ -17,8 +17,12 @@ using wire::SdpSection;
 
 // The numbers that browsers use, so that traces look alike.
 constexpr uint8_t kOpusPayloadType = 111, kVp8PayloadType = 96, kRtxPayloadType = 97;
-constexpr Extensions kOfferedIds{
-    .mid = 4, .rid = 10, .repaired_rid = 11, .transport_seq = 3, .abs_send_time = 2, .audio_level = 1};
+constexpr Extensions kOfferedIds{.mid = 4,
+                                 .rid = 10,
+                                 .repaired_rid = 11,
+                                 .transport_seq = 3,
+                                 .abs_send_time = 2,
+                                 .audio_level = 1};
 
 struct Layer {
   std::string rid;  // empty: the only stream
@@ -46,7 +50,8 @@ SdpCodec vp8() {
   return {.payload_type = kVp8PayloadType,
           .name = std::string(kVp8),
           .clock_rate = 90'000,
-          .feedback = {std::string(kTransportCc), std::string(kFir), std::string(kNack), std::string(kPli)}};
+          .feedback = {std::string(kTransportCc), std::string(kFir), std::string(kNack),
+                       std::string(kPli)}};
 }
 
 SdpCodec rtx() {
@@ -56,19 +61,23 @@ SdpCodec rtx() {
           .fmtp = "apt=" + std::to_string(kVp8PayloadType)};
 }
 
-bool is_offered_for(uint8_t Extensions::* id, wire::SdpKind kind) {
-  if (id == &Extensions::rid || id == &Extensions::repaired_rid) return kind == wire::SdpKind::Video;
+bool is_offered_for(uint8_t Extensions::*id, wire::SdpKind kind) {
+  if (id == &Extensions::rid || id == &Extensions::repaired_rid)
+    return kind == wire::SdpKind::Video;
   return id != &Extensions::audio_level || kind == wire::SdpKind::Audio;
 }
 
 void write_media(SdpSection& section, const Place& place) {
   section.protocol = "UDP/TLS/RTP/SAVPF";
   section.rtcp_mux = section.rtcp_rsize = true;
-  if (place.kind == wire::SdpKind::Audio) section.codecs = {opus()};
-  else section.codecs = {vp8(), rtx()};
+  if (place.kind == wire::SdpKind::Audio)
+    section.codecs = {opus()};
+  else
+    section.codecs = {vp8(), rtx()};
   for (const ExtensionUri& extension : kExtensionUris)
     if (is_offered_for(extension.id, place.kind))
-      section.extmaps.push_back({.id = kOfferedIds.*(extension.id), .uri = std::string(extension.uri)});
+      section.extmaps.push_back(
+          {.id = kOfferedIds.*(extension.id), .uri = std::string(extension.uri)});
 }
 
 void write_sources(SdpSection& section, const Place& place, const std::string& cname) {
@@ -81,12 +90,14 @@ void write_sources(SdpSection& section, const Place& place, const std::string& c
     }
     section.ssrcs.push_back({.ssrc = layer.ssrc, .cname = cname, .msid = section.msids.front()});
     if (layer.rtx_ssrc == 0) continue;
-    section.ssrcs.push_back({.ssrc = layer.rtx_ssrc, .cname = cname, .msid = section.msids.front()});
+    section.ssrcs.push_back(
+        {.ssrc = layer.rtx_ssrc, .cname = cname, .msid = section.msids.front()});
     section.ssrc_groups.push_back({.semantics = "FID", .ssrcs = {layer.ssrc, layer.rtx_ssrc}});
   }
 }
 
-SdpSection write_place(const Place& place, size_t index, const LocalTransport& local, const std::string& cname) {
+SdpSection write_place(const Place& place, size_t index, const LocalTransport& local,
+                       const std::string& cname) {
   SdpSection section;
   section.kind = place.kind;
   section.mid = std::to_string(index);
@@ -136,10 +147,12 @@ Result<AnsweredTransport> answered_transport(const CheckedDescription& answer) {
 }
 
 bool receives_rid(const SdpSection& answer, std::string_view rid) {
-  return std::ranges::any_of(answer.simulcast.recv, [&](const auto& stream) { return stream.front().rid == rid; });
+  return std::ranges::any_of(answer.simulcast.recv,
+                             [&](const auto& stream) { return stream.front().rid == rid; });
 }
 
-// Of a simulcast offer the layers that the answer takes; without any, the lowest one as a single stream.
+// Of a simulcast offer the layers that the answer takes; without any, the lowest one as a single
+// stream.
 void read_sending(AnsweredSection& out, const Place& place, const SdpSection& answer) {
   out.cid = place.cid;
   const bool with_rtx = out.rtx_payload_type != 0;
@@ -150,7 +163,9 @@ void read_sending(AnsweredSection& out, const Place& place, const SdpSection& an
     out.layer_rtx_ssrcs.push_back(with_rtx ? layer.rtx_ssrc : 0);
   }
   out.ssrc = out.rids.empty() ? place.layers.front().ssrc : out.layer_ssrcs.front();
-  out.rtx_ssrc = with_rtx ? (out.rids.empty() ? place.layers.front().rtx_ssrc : out.layer_rtx_ssrcs.front()) : 0;
+  out.rtx_ssrc =
+      with_rtx ? (out.rids.empty() ? place.layers.front().rtx_ssrc : out.layer_rtx_ssrcs.front())
+               : 0;
 }
 
 void read_receiving(AnsweredSection& out, const SdpSection& answer) {
@@ -173,11 +188,13 @@ AnsweredSection read_section(const Place& place, Kind kind, const SdpSection& an
   const SdpCodec* codec = find_codec(answer, served_codec(kind));
   if (codec == nullptr) return out;
   out.sending = wire::sends(place.direction) && wire::receives(answer.direction);
-  out.receiving = wire::receives(place.direction) && wire::sends(answer.direction) && !answer.msids.empty();
+  out.receiving =
+      wire::receives(place.direction) && wire::sends(answer.direction) && !answer.msids.empty();
   out.codec = served_codec(kind);
   out.payload_type = codec->payload_type;
   out.clock_rate = codec->clock_rate;
-  if (const SdpCodec* repair = find_rtx(answer, *codec)) out.rtx_payload_type = repair->payload_type;
+  if (const SdpCodec* repair = find_rtx(answer, *codec))
+    out.rtx_payload_type = repair->payload_type;
   out.nack = wire::has_feedback(answer, *codec, kNack);
   out.pli = wire::has_feedback(answer, *codec, kPli);
   out.transport_cc = wire::has_feedback(answer, *codec, kTransportCc);
@@ -189,7 +206,8 @@ AnsweredSection read_section(const Place& place, Kind kind, const SdpSection& an
 
 // Same sections, in our order, none rejected that we need (RFC 9429 section 5.11).
 Result<void> check_matches(const std::vector<Place>& places, const wire::SdpSession& answer) {
-  if (answer.sections.size() != places.size()) return malformed("answer: not as many sections as offered");
+  if (answer.sections.size() != places.size())
+    return malformed("answer: not as many sections as offered");
   for (size_t i = 0; i < places.size(); ++i) {
     const SdpSection& section = answer.sections[i];
     if (section.kind != places[i].kind) return malformed("answer: kinds differ from the offer");
@@ -222,7 +240,8 @@ Result<Layer> OfferingSession::State::fresh_layer(Kind kind, std::string rid) {
   return layer;
 }
 
-OfferingSession::OfferingSession(SecretSource& secrets, std::string cname) : state_(std::make_unique<State>()) {
+OfferingSession::OfferingSession(SecretSource& secrets, std::string cname)
+    : state_(std::make_unique<State>()) {
   state_->secrets = &secrets;
   state_->cname = std::move(cname);
   state_->origin_id = std::to_string(secrets.u64() >> 2);
@@ -232,23 +251,28 @@ OfferingSession::OfferingSession(OfferingSession&&) noexcept = default;
 OfferingSession& OfferingSession::operator=(OfferingSession&&) noexcept = default;
 
 void OfferingSession::add_receive_sections(uint32_t audio, uint32_t video) {
-  for (uint32_t i = 0; i < audio && !state_->is_full(); ++i) state_->places.push_back({.kind = wire::SdpKind::Audio});
-  for (uint32_t i = 0; i < video && !state_->is_full(); ++i) state_->places.push_back({.kind = wire::SdpKind::Video});
+  for (uint32_t i = 0; i < audio && !state_->is_full(); ++i)
+    state_->places.push_back({.kind = wire::SdpKind::Audio});
+  for (uint32_t i = 0; i < video && !state_->is_full(); ++i)
+    state_->places.push_back({.kind = wire::SdpKind::Video});
 }
 
 void OfferingSession::add_data_section() {
-  bool known = std::ranges::any_of(state_->places,
-                                   [](const Place& place) { return place.kind == wire::SdpKind::Application; });
+  bool known = std::ranges::any_of(
+      state_->places, [](const Place& place) { return place.kind == wire::SdpKind::Application; });
   if (!known && !state_->is_full()) state_->places.push_back({.kind = wire::SdpKind::Application});
 }
 
-Result<std::string> OfferingSession::add_send(Kind kind, std::string cid, std::vector<std::string> rids) {
-  if (state_->is_full()) return fail(ErrorKind::LimitExceeded, "offer: no room for a further section");
+Result<std::string> OfferingSession::add_send(Kind kind, std::string cid,
+                                              std::vector<std::string> rids) {
+  if (state_->is_full())
+    return fail(ErrorKind::LimitExceeded, "offer: no room for a further section");
   Place place{.kind = kind == Kind::Audio ? wire::SdpKind::Audio : wire::SdpKind::Video,
               .cid = std::move(cid),
               .direction = SdpDirection::SendOnly};
   if (rids.empty()) rids.emplace_back();
-  for (std::string& rid : rids) place.layers.push_back(TRY(state_->fresh_layer(kind, std::move(rid))));
+  for (std::string& rid : rids)
+    place.layers.push_back(TRY(state_->fresh_layer(kind, std::move(rid))));
   state_->places.push_back(std::move(place));
   return std::to_string(state_->places.size() - 1);
 }
@@ -289,7 +313,8 @@ Result<AnswerOutcome> OfferingSession::on_answer(std::string_view sdp) {
     }
     outcome.has_data_section = true;
     outcome.sctp_port = section.sctp_port.value_or(0);
-    outcome.max_message_size = section.max_message_size.value_or(65'536);  // RFC 8841 section 6.1: the default
+    outcome.max_message_size =
+        section.max_message_size.value_or(65'536);  // RFC 8841 section 6.1: the default
   }
   return outcome;
 }

@@ -1,6 +1,7 @@
-// OfferingSession: the dialling role of one peer connection, as a client of ours plays it (RFC 9429): offers receiving
-// places, a data section and its own sends, and reads the server's answer.  Owner: src/client.  Pure.
-// Does not: trickle, roll back, or serve media that the session did not offer.
+// OfferingSession: the dialling role of one peer connection, as a client of ours plays it (RFC
+// 9429): offers receiving places, a data section and its own sends, and reads the server's answer.
+// Owner: src/client.  Pure. Does not: trickle, roll back, or serve media that the session did not
+// offer.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@
 
 namespace atrium::negotiation {
 
-// What the answer says about the server's transport.  The client is the DTLS client and the controlling ICE agent.
+// What the answer says about the server's transport.  The client is the DTLS client and the
+// controlling ICE agent.
 struct AnsweredTransport {
   std::string ice_ufrag, ice_password;
   std::string fingerprint_sha256;         // "AB:CD:…"
@@ -64,18 +66,22 @@ class OfferingSession {
   OfferingSession(OfferingSession&&) noexcept;
   OfferingSession& operator=(OfferingSession&&) noexcept;
 
-  // Each of these takes effect with the next offer.  New sections are appended; sections are never removed.
+  // Each of these takes effect with the next offer.  New sections are appended; sections are never
+  // removed.
   void add_receive_sections(uint32_t audio, uint32_t video);
   void add_data_section();  // once
-  // A new sendonly section whose msid track id is `cid`; `rids` (lowest first) makes it simulcast.  Yields its mid.
-  // LimitExceeded: no room for a further section.
+  // A new sendonly section whose msid track id is `cid`; `rids` (lowest first) makes it simulcast.
+  // Yields its mid. LimitExceeded: no room for a further section.
   Result<std::string> add_send(Kind kind, std::string cid, std::vector<std::string> rids = {});
-  // The section of `cid` becomes inactive for good; a republication takes a new one.  false: no such send.
+  // The section of `cid` becomes inactive for good; a republication takes a new one.  false: no
+  // such send.
   bool stop_send(std::string_view cid);
 
-  // The description to send; local.candidates are written when given.  New credentials in `local` restart ICE.
+  // The description to send; local.candidates are written when given.  New credentials in `local`
+  // restart ICE.
   std::string create_offer(const LocalTransport& local);
-  // The answer to the latest offer.  Malformed or not matching the offer: an Error, and nothing is changed.
+  // The answer to the latest offer.  Malformed or not matching the offer: an Error, and nothing is
+  // changed.
   Result<AnswerOutcome> on_answer(std::string_view sdp);
 
  private:

@@ -1,5 +1,5 @@
-// OfferBuilder: browser-like offers for the tests of this folder, section by section, changed between rounds as a client
-// would.  Test code only.
+// OfferBuilder: browser-like offers for the tests of this folder, section by section, changed
+// between rounds as a client would.  Test code only.
 #pragma once
 
 #include <string>
@@ -22,7 +22,11 @@ class OfferBuilder {
                        .channels = 2,
                        .fmtp = "minptime=10;useinbandfec=1",
                        .feedback = {"transport-cc"}},
-                      {.payload_type = 63, .name = "red", .clock_rate = 48'000, .channels = 2, .fmtp = "111/111"}};
+                      {.payload_type = 63,
+                       .name = "red",
+                       .clock_rate = 48'000,
+                       .channels = 2,
+                       .fmtp = "111/111"}};
     section.extmaps.push_back({.id = 1, .uri = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"});
     return add(std::move(section));
   }
@@ -37,7 +41,8 @@ class OfferBuilder {
         {.payload_type = 98, .name = "VP9", .clock_rate = 90'000, .feedback = {"nack"}},
     };
     section.extmaps.push_back({.id = 10, .uri = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"});
-    section.extmaps.push_back({.id = 11, .uri = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"});
+    section.extmaps.push_back(
+        {.id = 11, .uri = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"});
     section.extmaps.push_back({.id = 13, .uri = "urn:3gpp:video-orientation"});
     return add(std::move(section));
   }
@@ -92,7 +97,8 @@ class OfferBuilder {
     section.rtcp_mux = section.rtcp_rsize = true;
     section.extmaps = {
         {.id = 2, .uri = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"},
-        {.id = 3, .uri = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"},
+        {.id = 3,
+         .uri = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"},
         {.id = 4, .uri = "urn:ietf:params:rtp-hdrext:sdes:mid"}};
     if (!track.empty()) section.msids = {{.stream = "-", .track = track}};
     return section;

@@ -18,7 +18,8 @@ using ::testing::SizeIs;
 class OfferTest : public ::testing::Test {
  protected:
   AnswerOutcome round() {
-    auto answer = server_.on_offer(client_.create_offer(client_transport_), ++id_, server_transport_);
+    auto answer =
+        server_.on_offer(client_.create_offer(client_transport_), ++id_, server_transport_);
     EXPECT_TRUE(answer) << (answer ? "" : answer.error().what);
     if (!answer) return {};
     answer_ = *answer;
@@ -41,10 +42,11 @@ class OfferTest : public ::testing::Test {
                                    .ice_password = "clientpasswordclientpass",
                                    .fingerprint_sha256 = OfferBuilder::fingerprint('A'),
                                    .candidates = {}};
-  LocalTransport server_transport_{.ice_ufrag = "srvr",
-                                   .ice_password = "serverpasswordserverpass",
-                                   .fingerprint_sha256 = OfferBuilder::fingerprint('B'),
-                                   .candidates = {{.ip = *IpAddress::parse("127.0.0.1"), .port = 7882}}};
+  LocalTransport server_transport_{
+      .ice_ufrag = "srvr",
+      .ice_password = "serverpasswordserverpass",
+      .fingerprint_sha256 = OfferBuilder::fingerprint('B'),
+      .candidates = {{.ip = *IpAddress::parse("127.0.0.1"), .port = 7882}}};
   AnswerResult answer_;
   uint32_t id_ = 0;
 };
@@ -62,7 +64,8 @@ TEST_F(OfferTest, the_servers_transport_is_read_from_the_answer) {
   EXPECT_EQ(outcome.sctp_port, 5000);
   EXPECT_EQ(outcome.max_message_size, static_cast<uint64_t>(limits::kDataMessageBytesMax));
   ASSERT_THAT(outcome.sections, SizeIs(6));
-  for (const AnsweredSection& section : outcome.sections) EXPECT_FALSE(section.sending || section.receiving);
+  for (const AnsweredSection& section : outcome.sections)
+    EXPECT_FALSE(section.sending || section.receiving);
 }
 
 TEST_F(OfferTest, what_is_published_is_planned_alike_on_both_sides) {
@@ -98,8 +101,10 @@ TEST_F(OfferTest, simulcast_layers_have_one_pair_of_ssrcs_each) {
   ASSERT_THAT(outcome.sections, SizeIs(1));
   EXPECT_THAT(outcome.sections[0].rids, ElementsAre("q", "h", "f"));
   EXPECT_EQ(outcome.sections[0].rids, answer_.uplinks_added.at(0).rids);
-  std::set<uint32_t> ssrcs(outcome.sections[0].layer_ssrcs.begin(), outcome.sections[0].layer_ssrcs.end());
-  ssrcs.insert(outcome.sections[0].layer_rtx_ssrcs.begin(), outcome.sections[0].layer_rtx_ssrcs.end());
+  std::set<uint32_t> ssrcs(outcome.sections[0].layer_ssrcs.begin(),
+                           outcome.sections[0].layer_ssrcs.end());
+  ssrcs.insert(outcome.sections[0].layer_rtx_ssrcs.begin(),
+               outcome.sections[0].layer_rtx_ssrcs.end());
   EXPECT_THAT(ssrcs, SizeIs(6));
   EXPECT_EQ(outcome.sections[0].ssrc, outcome.sections[0].layer_ssrcs[0]);
 }
@@ -127,7 +132,8 @@ TEST_F(OfferTest, what_is_received_is_planned_alike_on_both_sides) {
 TEST_F(OfferTest, missing_sections_are_added_and_filled) {
   client_.add_receive_sections(1, 0);
   round();
-  for (const char* sid : {"TR_1", "TR_2", "TR_3"}) server_.want_send({TrackSid(sid), "PA_far", "", Kind::Audio, "opus"});
+  for (const char* sid : {"TR_1", "TR_2", "TR_3"})
+    server_.want_send({TrackSid(sid), "PA_far", "", Kind::Audio, "opus"});
   Session::Missing missing = server_.missing_sections();
   EXPECT_EQ(missing.audio, 2u);
   client_.add_receive_sections(missing.audio, missing.video);
@@ -164,7 +170,8 @@ TEST_F(OfferTest, answers_that_do_not_fit_the_offer_are_refused) {
   client_.create_offer(client_transport_);
   EXPECT_FALSE(client_.on_answer(fitting));
   EXPECT_FALSE(client_.on_answer(""));
-  EXPECT_FALSE(client_.on_answer(client_.create_offer(client_transport_))) << "an offer is no answer: setup:actpass";
+  EXPECT_FALSE(client_.on_answer(client_.create_offer(client_transport_)))
+      << "an offer is no answer: setup:actpass";
 }
 
 TEST_F(OfferTest, there_is_room_for_as_many_sections_as_a_description_may_have) {

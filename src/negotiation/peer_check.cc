@@ -13,7 +13,8 @@ Result<void> check_mids(const SdpSession& sdp) {
   std::set<std::string_view> mids;
   std::set<std::string_view> bundle(sdp.bundle.begin(), sdp.bundle.end());
   for (const SdpSection& section : sdp.sections) {
-    if (!section.mid.empty() && !mids.insert(section.mid).second) return malformed("description: a mid twice");
+    if (!section.mid.empty() && !mids.insert(section.mid).second)
+      return malformed("description: a mid twice");
     if (wire::is_rejected(section)) continue;
     if (section.mid.empty()) return malformed("description: a section without a=mid");
     if (!bundle.contains(section.mid))
@@ -56,11 +57,14 @@ Result<CheckedDescription> check_description(std::string_view text) {
 
 Result<RemoteTransport> remote_transport(const SdpSection& tagged) {
   const wire::SdpTransport& transport = tagged.transport;
-  if (transport.ice_ufrag.empty() || transport.ice_pwd.empty()) return malformed("description: no ICE credentials");
-  auto fingerprint = std::ranges::find(transport.fingerprints, "sha-256", &wire::SdpFingerprint::hash);
+  if (transport.ice_ufrag.empty() || transport.ice_pwd.empty())
+    return malformed("description: no ICE credentials");
+  auto fingerprint =
+      std::ranges::find(transport.fingerprints, "sha-256", &wire::SdpFingerprint::hash);
   if (fingerprint == transport.fingerprints.end())
     return fail(ErrorKind::Unsupported, "description: no sha-256 fingerprint");
-  if (fingerprint->value.size() != 32 * 3 - 1) return malformed("description: sha-256 fingerprint is not 32 bytes");
+  if (fingerprint->value.size() != 32 * 3 - 1)
+    return malformed("description: sha-256 fingerprint is not 32 bytes");
   return RemoteTransport{.ice_ufrag = transport.ice_ufrag,
                          .ice_password = transport.ice_pwd,
                          .fingerprint_sha256 = fingerprint->value,

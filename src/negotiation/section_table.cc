@@ -11,11 +11,14 @@ using wire::SdpKind;
 using wire::SdpSection;
 
 bool knows_codec(const Section& section, std::string_view codec) {
-  return std::ranges::any_of(section.codecs,
-                             [&](const std::string& name) { return wire::equal_ignoring_case(name, codec); });
+  return std::ranges::any_of(section.codecs, [&](const std::string& name) {
+    return wire::equal_ignoring_case(name, codec);
+  });
 }
 
-bool is_srtp(const SdpSection& section) { return section.protocol.ends_with("RTP/SAVPF"); }
+bool is_srtp(const SdpSection& section) {
+  return section.protocol.ends_with("RTP/SAVPF");
+}
 
 bool is_data(const SdpSection& section) {
   return section.protocol.ends_with("DTLS/SCTP") && section.sctp_port &&
@@ -31,24 +34,27 @@ bool is_acceptable(const SdpSection& section, bool data_seen) {
 }  // namespace
 
 bool is_free(const Section& section, Kind kind) {
-  return media_kind(section.kind) == kind && !section.rejected && section.peer_receives && !section.uplink &&
-         !section.downlink;
+  return media_kind(section.kind) == kind && !section.rejected && section.peer_receives &&
+         !section.uplink && !section.downlink;
 }
 
 Result<void> SectionTable::align(const wire::SdpSession& peer) {
-  if (peer.sections.size() < sections_.size()) return malformed("description: a section disappeared");
+  if (peer.sections.size() < sections_.size())
+    return malformed("description: a section disappeared");
   bool data_seen = false;
   for (size_t i = 0; i < peer.sections.size(); ++i) {
     const SdpSection& described = peer.sections[i];
     if (i == sections_.size()) sections_.push_back({.mid = described.mid, .kind = described.kind});
     Section& section = sections_[i];
     if (section.mid != described.mid || section.kind != described.kind) {
-      if (!section.rejected) return malformed("description: sections changed their order, mid or kind");
+      if (!section.rejected)
+        return malformed("description: sections changed their order, mid or kind");
       section = {.mid = described.mid, .kind = described.kind};
     }
     take(section, described);
     if (!is_acceptable(described, data_seen)) section.rejected = true;
-    if (section.rejected) section.peer_sends = section.peer_receives = section.newly_sending = false;
+    if (section.rejected)
+      section.peer_sends = section.peer_receives = section.newly_sending = false;
     data_seen = data_seen || (section.kind == SdpKind::Application && !section.rejected);
   }
   return {};
@@ -80,7 +86,8 @@ Section* SectionTable::uplink_of(const TrackSid& track) {
 
 Section* SectionTable::free_for(const WantedSend& want) {
   for (Section& section : sections_)
-    if (is_free(section, want.kind) && !section.resting && knows_codec(section, want.codec)) return &section;
+    if (is_free(section, want.kind) && !section.resting && knows_codec(section, want.codec))
+      return &section;
   return nullptr;
 }
 
@@ -96,7 +103,8 @@ bool SectionTable::is_unservable(const WantedSend& want) const {
 }
 
 uint32_t SectionTable::free_count(Kind kind) const {
-  auto count = std::ranges::count_if(sections_, [&](const Section& s) { return is_free(s, kind) && !s.codecs.empty(); });
+  auto count = std::ranges::count_if(
+      sections_, [&](const Section& s) { return is_free(s, kind) && !s.codecs.empty(); });
   return static_cast<uint32_t>(count);
 }
 

@@ -11,7 +11,8 @@
 namespace atrium::negotiation {
 namespace {
 
-// What an accepted offer changes.  A round works on a copy, which replaces the original when the answer is written.
+// What an accepted offer changes.  A round works on a copy, which replaces the original when the
+// answer is written.
 struct Agreed {
   std::vector<PendingTrack> pending;  // oldest first
   std::vector<WantedSend> wanted;     // oldest first
@@ -27,10 +28,12 @@ Role role_of(const Section& section) {
 }
 
 bool is_restart(const std::optional<RemoteTransport>& known, const RemoteTransport& offered) {
-  return known && (known->ice_ufrag != offered.ice_ufrag || known->ice_password != offered.ice_password);
+  return known &&
+         (known->ice_ufrag != offered.ice_ufrag || known->ice_password != offered.ice_password);
 }
 
-// The transport that the offer is about: its own, or the known one when all its sections are stopped.
+// The transport that the offer is about: its own, or the known one when all its sections are
+// stopped.
 Result<RemoteTransport> offered_transport(const CheckedDescription& offer,
                                           const std::optional<RemoteTransport>& known) {
   if (!offer.tagged) {
@@ -46,10 +49,11 @@ Result<RemoteTransport> offered_transport(const CheckedDescription& offer,
   return remote;
 }
 
-// Compares two tables by track: gone or moved to another mid → removed; new, moved or with another plan → added.
+// Compares two tables by track: gone or moved to another mid → removed; new, moved or with another
+// plan → added.
 template <typename Bound, typename Plan>
-void compare(std::optional<Bound> Section::* use, const SectionTable& before, const SectionTable& after,
-             std::vector<Plan>& added, std::vector<TrackSid>& removed) {
+void compare(std::optional<Bound> Section::*use, const SectionTable& before,
+             const SectionTable& after, std::vector<Plan>& added, std::vector<TrackSid>& removed) {
   std::map<TrackSid, const Plan*> old_plans, new_plans;
   for (const Section& section : before.sections())
     if (const auto& bound = section.*use) old_plans[bound->plan.track] = &bound->plan;
@@ -73,7 +77,9 @@ void keep_newest(std::vector<T>& list, int64_t limit) {
   if (static_cast<int64_t>(list.size()) > limit) list.erase(list.begin());
 }
 
-uint32_t minus(uint32_t a, uint32_t b) { return a > b ? a - b : 0; }
+uint32_t minus(uint32_t a, uint32_t b) {
+  return a > b ? a - b : 0;
+}
 
 }  // namespace
 
@@ -109,7 +115,8 @@ Result<std::vector<Agreement>> Session::State::plan(Agreed& next, const wire::Sd
 std::vector<const WantedSend*> Session::State::waiting() const {
   std::vector<const WantedSend*> out;
   for (const WantedSend& want : agreed.wanted)
-    if (agreed.table.downlink_of(want.sid) == nullptr && !agreed.table.is_unservable(want)) out.push_back(&want);
+    if (agreed.table.downlink_of(want.sid) == nullptr && !agreed.table.is_unservable(want))
+      out.push_back(&want);
   return out;
 }
 
@@ -124,7 +131,8 @@ bool Session::State::has_stopped_send() const {
 Session::Session(SecretSource& secrets, std::string cname) : state_(std::make_unique<State>()) {
   state_->secrets = &secrets;
   state_->cname = std::move(cname);
-  state_->origin_id = std::to_string(secrets.u64() >> 2);  // RFC 9429 section 5.2.1: 62 bits, so that it fits anywhere
+  state_->origin_id = std::to_string(
+      secrets.u64() >> 2);  // RFC 9429 section 5.2.1: 62 bits, so that it fits anywhere
 }
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
@@ -142,7 +150,8 @@ void Session::add_pending_track(PendingTrack track) {
 }
 
 void Session::forget_pending_track(const TrackSid& sid) {
-  std::erase_if(state_->agreed.pending, [&](const PendingTrack& track) { return track.sid == sid; });
+  std::erase_if(state_->agreed.pending,
+                [&](const PendingTrack& track) { return track.sid == sid; });
   Section* section = state_->agreed.table.uplink_of(sid);
   if (section == nullptr) return;
   section->uplink.reset();
@@ -152,14 +161,16 @@ void Session::forget_pending_track(const TrackSid& sid) {
 void Session::want_send(WantedSend track) {
   auto& wanted = state_->agreed.wanted;
   if (std::ranges::find(wanted, track.sid, &WantedSend::sid) != wanted.end()) return;
-  if (static_cast<int64_t>(wanted.size()) < limits::kTracksPerRoomMax) wanted.push_back(std::move(track));
+  if (static_cast<int64_t>(wanted.size()) < limits::kTracksPerRoomMax)
+    wanted.push_back(std::move(track));
 }
 
 void Session::stop_send(const TrackSid& sid) {
   std::erase_if(state_->agreed.wanted, [&](const WantedSend& want) { return want.sid == sid; });
 }
 
-Result<AnswerResult> Session::on_offer(std::string_view sdp, uint32_t id, const LocalTransport& local) {
+Result<AnswerResult> Session::on_offer(std::string_view sdp, uint32_t id,
+                                       const LocalTransport& local) {
   CheckedDescription offer = TRY(check_description(sdp));
   Agreed next = state_->agreed;
   RemoteTransport remote = TRY(offered_transport(offer, next.remote));
@@ -183,10 +194,13 @@ Result<AnswerResult> Session::on_offer(std::string_view sdp, uint32_t id, const 
                             {.id = state_->origin_id, .version = ++next.answers});
   for (const Section& section : next.table.sections()) {
     if (section.downlink) result.mid_to_track[section.mid] = section.downlink->plan.track.value;
-    if (section.kind == wire::SdpKind::Application && !section.rejected) result.has_data_section = true;
+    if (section.kind == wire::SdpKind::Application && !section.rejected)
+      result.has_data_section = true;
   }
-  compare(&Section::uplink, state_->agreed.table, next.table, result.uplinks_added, result.uplinks_removed);
-  compare(&Section::downlink, state_->agreed.table, next.table, result.downlinks_added, result.downlinks_removed);
+  compare(&Section::uplink, state_->agreed.table, next.table, result.uplinks_added,
+          result.uplinks_removed);
+  compare(&Section::downlink, state_->agreed.table, next.table, result.downlinks_added,
+          result.downlinks_removed);
   state_->agreed = std::move(next);
   return result;
 }
@@ -200,10 +214,12 @@ Session::Missing Session::missing_sections() const {
   Missing missing;
   const SectionTable& table = state_->agreed.table;
   if (table.sections().empty()) return missing;  // the peer has yet to say what it offers by itself
-  for (const WantedSend* want : state_->waiting()) ++(want->kind == Kind::Audio ? missing.audio : missing.video);
+  for (const WantedSend* want : state_->waiting())
+    ++(want->kind == Kind::Audio ? missing.audio : missing.video);
   missing.audio = minus(missing.audio, table.free_count(Kind::Audio));
   missing.video = minus(missing.video, table.free_count(Kind::Video));
-  uint32_t room = minus(static_cast<uint32_t>(limits::kSdpSectionsMax), static_cast<uint32_t>(table.sections().size()));
+  uint32_t room = minus(static_cast<uint32_t>(limits::kSdpSectionsMax),
+                        static_cast<uint32_t>(table.sections().size()));
   missing.audio = std::min(missing.audio, room);
   missing.video = std::min(missing.video, room - missing.audio);
   return missing;
@@ -215,8 +231,8 @@ bool Session::needs_offer() const {
   if (state_->has_stopped_send()) return true;
   Missing missing = missing_sections();
   if (missing.audio + missing.video > 0) return true;
-  return std::ranges::any_of(state_->waiting(),
-                             [&](const WantedSend* want) { return table.free_count(want->kind) > 0; });
+  return std::ranges::any_of(
+      state_->waiting(), [&](const WantedSend* want) { return table.free_count(want->kind) > 0; });
 }
 
 }  // namespace atrium::negotiation

@@ -1,7 +1,7 @@
-// Session: the offer/answer machine of one peer connection (RFC 9429 in the answering role first; either side may be the
-// offerer by design).  Owner: the node's participant.  Pure.  In: the peer's descriptions and what we want to send;
-// out: descriptions and section plans.  Knows m-sections, mids, payload types, extension ids, cids.  Does not: know rooms,
-// rights, sockets or packets.
+// Session: the offer/answer machine of one peer connection (RFC 9429 in the answering role first;
+// either side may be the offerer by design).  Owner: the node's participant.  Pure.  In: the peer's
+// descriptions and what we want to send; out: descriptions and section plans.  Knows m-sections,
+// mids, payload types, extension ids, cids.  Does not: know rooms, rights, sockets or packets.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ struct Extensions {
 // What we tell the peer about ourselves.
 struct LocalTransport {
   std::string ice_ufrag, ice_password;
-  std::string fingerprint_sha256;          // "AB:CD:…"
-  std::vector<SocketAddress> candidates;   // host candidates written into the description
+  std::string fingerprint_sha256;         // "AB:CD:…"
+  std::vector<SocketAddress> candidates;  // host candidates written into the description
 };
 struct RemoteTransport {
   std::string ice_ufrag, ice_password;
@@ -86,11 +86,11 @@ struct AnswerResult {
   uint32_t id = 0;                                  // the offer's, echoed
   std::map<std::string, std::string> mid_to_track;  // mid → TR_…, every section we send on
   RemoteTransport remote;
-  bool ice_restart = false;   // the peer's credentials changed since the last description
+  bool ice_restart = false;  // the peer's credentials changed since the last description
   bool has_data_section = false;
-  // Changes since the previous answer; those removed are to be applied before those added.  A downlink that moved to
-  // another section is in both lists, under new SSRCs.
-  std::vector<UplinkPlan> uplinks_added;      // also when a known uplink's plan changed
+  // Changes since the previous answer; those removed are to be applied before those added.  A
+  // downlink that moved to another section is in both lists, under new SSRCs.
+  std::vector<UplinkPlan> uplinks_added;  // also when a known uplink's plan changed
   std::vector<TrackSid> uplinks_removed;
   std::vector<DownlinkPlan> downlinks_added;
   std::vector<TrackSid> downlinks_removed;
@@ -103,24 +103,31 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  void add_pending_track(PendingTrack track);       // before its offer arrives; matched by cid, else oldest of the kind
-  // Also lets go of a section that is bound to it already, which is then answered inactive; not reported as removed.
+  // Before its offer arrives; matched by cid, else the oldest of the kind.
+  void add_pending_track(PendingTrack track);
+  // Also lets go of a section that is bound to it already, which is then answered inactive; not
+  // reported as removed.
   void forget_pending_track(const TrackSid& sid);
-  void want_send(WantedSend track);                 // idempotent
+  void want_send(WantedSend track);  // idempotent
   void stop_send(const TrackSid& sid);
 
-  // New local credentials are to be given when the peer restarts ICE; `local` is what to write in this answer.
-  // A malformed or unacceptable offer is an Error naming the reason; the session is unchanged then.
+  // New local credentials are to be given when the peer restarts ICE; `local` is what to write in
+  // this answer. A malformed or unacceptable offer is an Error naming the reason; the session is
+  // unchanged then.
   Result<AnswerResult> on_offer(std::string_view sdp, uint32_t id, const LocalTransport& local);
-  // Whether an offer's ICE credentials differ from the last accepted one's; so that the node can renew its own first.
+  // Whether an offer's ICE credentials differ from the last accepted one's; so that the node can
+  // renew its own first.
   Result<bool> is_ice_restart(std::string_view sdp) const;
 
-  // Sections still missing for wanted sends (single peer connection): what media_sections_requirement asks for.
-  // None before the first offer, for tracks whose codec this peer does not take, and beyond kSdpSectionsMax.
-  struct Missing { uint32_t audio = 0, video = 0; };
+  // Sections still missing for wanted sends (single peer connection): what
+  // media_sections_requirement asks for. None before the first offer, for tracks whose codec this
+  // peer does not take, and beyond kSdpSectionsMax.
+  struct Missing {
+    uint32_t audio = 0, video = 0;
+  };
   Missing missing_sections() const;
-  // Something changed that only an answer can tell (a wanted send fits a free section, a send was stopped), or sections
-  // are missing.  Ask once and wait for the offer: it stays true until then.
+  // Something changed that only an answer can tell (a wanted send fits a free section, a send was
+  // stopped), or sections are missing.  Ask once and wait for the offer: it stays true until then.
   bool needs_offer() const;
 
  private:

@@ -1,5 +1,6 @@
-// Two kinds of input.  Text: any bytes as an offer, twice.  Actions: a dialling and an answering session driven by bytes,
-// with descriptions damaged on the way; after each answer the invariants of the plans are checked.
+// Two kinds of input.  Text: any bytes as an offer, twice.  Actions: a dialling and an answering
+// session driven by bytes, with descriptions damaged on the way; after each answer the invariants
+// of the plans are checked.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +22,9 @@ using namespace atrium::negotiation;
 LocalTransport transport(const char* ufrag) {
   std::string fingerprint = "AA";
   for (int i = 1; i < 32; ++i) fingerprint += ":AA";
-  return {.ice_ufrag = ufrag, .ice_password = "passwordpasswordpassword", .fingerprint_sha256 = fingerprint,
+  return {.ice_ufrag = ufrag,
+          .ice_password = "passwordpasswordpassword",
+          .fingerprint_sha256 = fingerprint,
           .candidates = {{.ip = *IpAddress::parse("127.0.0.1"), .port = 7882}}};
 }
 
@@ -37,13 +40,19 @@ class World {
     if (argument % 3 != 0) return {};
     return {"q", "h", "f"};
   }
-  static TrackSid sid_of(uint8_t argument) { return TrackSid("TR_" + std::to_string(argument % 16)); }
+  static TrackSid sid_of(uint8_t argument) {
+    return TrackSid("TR_" + std::to_string(argument % 16));
+  }
 
   void act(uint8_t action, uint8_t argument) {
     const std::string cid = "cid" + std::to_string(argument % 16);
     switch (action % 10) {
-      case 0: client_.add_receive_sections(argument % 3, argument / 3 % 3); break;
-      case 1: client_.add_data_section(); break;
+      case 0:
+        client_.add_receive_sections(argument % 3, argument / 3 % 3);
+        break;
+      case 1:
+        client_.add_data_section();
+        break;
       case 2: {
         PendingTrack track;
         track.sid = TrackSid("TR_up" + std::to_string(++published_));
@@ -55,13 +64,23 @@ class World {
       case 3:
         static_cast<void>(client_.add_send(kind_of(argument), cid, layers_of(argument)));
         break;
-      case 4: client_.stop_send(cid); break;
-      case 5:
-        server_.want_send({sid_of(argument), "PA_x", "", kind_of(argument), argument % 2 == 0 ? "opus" : "VP8"});
+      case 4:
+        client_.stop_send(cid);
         break;
-      case 6: server_.stop_send(sid_of(argument)); break;
-      case 7: server_.forget_pending_track(TrackSid("TR_up" + std::to_string(argument % (published_ + 1)))); break;
-      default: round(action, argument); break;
+      case 5:
+        server_.want_send(
+            {sid_of(argument), "PA_x", "", kind_of(argument), argument % 2 == 0 ? "opus" : "VP8"});
+        break;
+      case 6:
+        server_.stop_send(sid_of(argument));
+        break;
+      case 7:
+        server_.forget_pending_track(
+            TrackSid("TR_up" + std::to_string(argument % (published_ + 1))));
+        break;
+      default:
+        round(action, argument);
+        break;
     }
   }
 
@@ -69,7 +88,8 @@ class World {
     std::string offer = client_.create_offer(transport("clnt"));
     if (offer.find("m=") == std::string::npos) return;  // nothing offered yet
     bool damaged = action % 10 == 9;
-    if (damaged) offer[(size_t{action} * 256 + argument) % offer.size()] ^= static_cast<char>(argument | 1);
+    if (damaged)
+      offer[(size_t{action} * 256 + argument) % offer.size()] ^= static_cast<char>(argument | 1);
     auto answer = server_.on_offer(offer, 1, transport("srvr"));
     if (!damaged && !spoilt_) CHECK(answer.has_value());
     if (!answer) return;
@@ -126,7 +146,9 @@ void offer_text(std::string_view text) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size > 2 && data[0] == 'v' && data[1] == '=') offer_text(atrium::as_text({data, size}));
-  else World().run({data, size});
+  if (size > 2 && data[0] == 'v' && data[1] == '=')
+    offer_text(atrium::as_text({data, size}));
+  else
+    World().run({data, size});
   return 0;
 }

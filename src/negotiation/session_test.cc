@@ -22,8 +22,12 @@ using enum wire::SdpDirection;
 
 const TrackSid kMic("TR_mic"), kCam("TR_cam"), kFar("TR_far"), kFar2("TR_far2");
 
-WantedSend want_audio(const TrackSid& sid) { return {.sid = sid, .publisher_sid = "PA_x", .stream = "", .kind = Kind::Audio, .codec = "opus"}; }
-WantedSend want_video(const TrackSid& sid) { return {.sid = sid, .publisher_sid = "PA_x", .stream = "", .kind = Kind::Video, .codec = "VP8"}; }
+WantedSend want_audio(const TrackSid& sid) {
+  return {sid, "PA_x", "", Kind::Audio, "opus"};
+}
+WantedSend want_video(const TrackSid& sid) {
+  return {sid, "PA_x", "", Kind::Video, "VP8"};
+}
 PendingTrack pending(const TrackSid& sid, Kind kind, const std::string& cid) {
   PendingTrack track;
   track.sid = sid;
@@ -68,7 +72,8 @@ OfferBuilder placeholders() {
   return offer;
 }
 
-// --- the transport ---------------------------------------------------------------------------------------------------
+// --- the transport
+// ---------------------------------------------------------------------------------------------------
 
 TEST_F(SessionTest, placeholders_are_answered_inactive_with_port_9_and_never_rejected) {
   OfferBuilder offer = placeholders();
@@ -145,7 +150,8 @@ TEST_F(SessionTest, the_version_of_the_answer_grows_and_its_id_stays) {
   EXPECT_EQ(answer_.origin_version, first.origin_version + 1);
 }
 
-// --- what is refused -------------------------------------------------------------------------------------------------
+// --- what is refused
+// -------------------------------------------------------------------------------------------------
 
 TEST_F(SessionTest, offers_that_break_the_rules_are_refused_by_name) {
   auto broken = [](auto change) {
@@ -158,12 +164,16 @@ TEST_F(SessionTest, offers_that_break_the_rules_are_refused_by_name) {
   EXPECT_EQ(refused(broken([](auto& o) { o.at(1).mid = ""; })).kind, ErrorKind::Malformed);
   EXPECT_EQ(refused(broken([](auto& o) { o.sdp.bundle.pop_back(); })).kind, ErrorKind::Unsupported);
   EXPECT_EQ(refused(broken([](auto& o) { o.sdp.bundle.clear(); })).kind, ErrorKind::Unsupported);
-  EXPECT_EQ(refused(broken([](auto& o) { o.at(0).transport.ice_ufrag = ""; })).kind, ErrorKind::Malformed);
-  EXPECT_EQ(refused(broken([](auto& o) { o.at(0).transport.fingerprints.clear(); })).kind, ErrorKind::Unsupported);
-  EXPECT_EQ(refused(broken([](auto& o) { o.at(0).transport.fingerprints[0].value = "AB:CD"; })).kind,
+  EXPECT_EQ(refused(broken([](auto& o) { o.at(0).transport.ice_ufrag = ""; })).kind,
             ErrorKind::Malformed);
-  EXPECT_EQ(refused(broken([](auto& o) { o.at(0).transport.setup = wire::SdpSetup::Passive; })).kind,
+  EXPECT_EQ(refused(broken([](auto& o) { o.at(0).transport.fingerprints.clear(); })).kind,
             ErrorKind::Unsupported);
+  EXPECT_EQ(
+      refused(broken([](auto& o) { o.at(0).transport.fingerprints[0].value = "AB:CD"; })).kind,
+      ErrorKind::Malformed);
+  EXPECT_EQ(
+      refused(broken([](auto& o) { o.at(0).transport.setup = wire::SdpSetup::Passive; })).kind,
+      ErrorKind::Unsupported);
   EXPECT_EQ(refused(broken([](auto& o) {
               for (auto& section : o.sdp.sections) section.rtcp_mux = false;
             })).kind,
@@ -251,7 +261,8 @@ TEST_F(SessionTest, a_section_without_a_codec_of_ours_stays_alive_and_inactive) 
   EXPECT_THAT(result.uplinks_added, IsEmpty());
 }
 
-// --- uplinks ---------------------------------------------------------------------------------------------------------
+// --- uplinks
+// ---------------------------------------------------------------------------------------------------------
 
 TEST_F(SessionTest, a_microphone_is_bound_by_its_cid_and_answered_with_the_offered_numbers) {
   OfferBuilder offer = placeholders();
@@ -269,7 +280,8 @@ TEST_F(SessionTest, a_microphone_is_bound_by_its_cid_and_answered_with_the_offer
   EXPECT_EQ(plan.ssrc, 4242u);
   EXPECT_TRUE(plan.transport_cc);
   EXPECT_FALSE(plan.nack);
-  EXPECT_EQ(plan.extensions, (Extensions{.mid = 4, .transport_seq = 3, .abs_send_time = 2, .audio_level = 1}));
+  EXPECT_EQ(plan.extensions,
+            (Extensions{.mid = 4, .transport_seq = 3, .abs_send_time = 2, .audio_level = 1}));
   EXPECT_EQ(answer_.sections[mic].direction, RecvOnly);
   ASSERT_THAT(answer_.sections[mic].codecs, SizeIs(1));
   EXPECT_EQ(answer_.sections[mic].codecs[0].fmtp, "minptime=10;useinbandfec=1;usedtx=1");
@@ -303,7 +315,8 @@ TEST_F(SessionTest, a_camera_is_answered_with_vp8_its_rtx_and_the_feedback_that_
   EXPECT_EQ(plan.rtx_ssrc, 8u);
   EXPECT_TRUE(plan.nack && plan.pli && plan.transport_cc);
   ASSERT_THAT(answer_.sections[cam].codecs, SizeIs(2));
-  EXPECT_THAT(answer_.sections[cam].codecs[0].feedback, ElementsAre("transport-cc", "ccm fir", "nack", "nack pli"));
+  EXPECT_THAT(answer_.sections[cam].codecs[0].feedback,
+              ElementsAre("transport-cc", "ccm fir", "nack", "nack pli"));
   EXPECT_EQ(answer_.sections[cam].codecs[1].fmtp, "apt=96");
 }
 
@@ -328,7 +341,8 @@ TEST_F(SessionTest, simulcast_layers_are_accepted_and_ordered_as_announced) {
 TEST_F(SessionTest, simulcast_without_the_rid_extension_is_one_stream) {
   OfferBuilder offer;
   size_t cam = offer.simulcast("cam");
-  std::erase_if(offer.at(cam).extmaps, [](const auto& e) { return e.uri.ends_with("sdes:rtp-stream-id"); });
+  std::erase_if(offer.at(cam).extmaps,
+                [](const auto& e) { return e.uri.ends_with("sdes:rtp-stream-id"); });
   session_.add_pending_track(pending(kCam, Kind::Video, "cam"));
   AnswerResult result = answered(offer);
   ASSERT_THAT(result.uplinks_added, SizeIs(1));
@@ -456,7 +470,8 @@ TEST_F(SessionTest, a_known_uplink_is_told_again_when_its_plan_changes) {
   EXPECT_THAT(result.uplinks_removed, IsEmpty());
 }
 
-// --- downlinks -------------------------------------------------------------------------------------------------------
+// --- downlinks
+// -------------------------------------------------------------------------------------------------------
 
 TEST_F(SessionTest, a_wanted_track_takes_the_first_free_section_of_its_kind) {
   OfferBuilder offer = placeholders();
@@ -549,7 +564,8 @@ TEST_F(SessionTest, a_track_wanted_again_gets_ssrcs_that_were_never_used) {
   }
 }
 
-TEST_F(SessionTest, a_downlink_section_that_the_client_publishes_on_is_given_up_and_its_track_moves) {
+TEST_F(SessionTest,
+       a_downlink_section_that_the_client_publishes_on_is_given_up_and_its_track_moves) {
   OfferBuilder offer = placeholders();
   session_.want_send(want_audio(kFar));
   uint32_t first = answered(offer).downlinks_added.at(0).ssrc;
@@ -587,7 +603,8 @@ TEST_F(SessionTest, a_section_on_which_the_client_sends_carries_nothing_back) {
   EXPECT_EQ(session_.missing_sections().audio, 1u);
 }
 
-// --- asking for offers -----------------------------------------------------------------------------------------------
+// --- asking for offers
+// -----------------------------------------------------------------------------------------------
 
 TEST_F(SessionTest, nothing_is_asked_for_before_the_first_offer) {
   session_.want_send(want_video(kFar));
@@ -629,6 +646,17 @@ TEST_F(SessionTest, no_more_sections_are_asked_for_than_one_description_may_have
   answered(offer);
   for (int i = 0; i < 5; ++i) session_.want_send(want_video(TrackSid("TR_" + std::to_string(i))));
   EXPECT_EQ(session_.missing_sections().video, 1u);
+}
+
+TEST_F(SessionTest, stopping_a_send_asks_for_one_offer) {
+  OfferBuilder offer = placeholders();
+  session_.want_send(want_audio(kFar));
+  answered(offer);
+  EXPECT_FALSE(session_.needs_offer());
+  session_.stop_send(kFar);
+  EXPECT_TRUE(session_.needs_offer());
+  answered(offer);
+  EXPECT_FALSE(session_.needs_offer());
 }
 
 TEST_F(SessionTest, stopping_a_send_that_was_never_placed_asks_for_nothing) {

@@ -21,11 +21,14 @@ bool is_same_track(const SdpMsid& msid, std::string_view cid) {
 
 using Pending = std::vector<PendingTrack>;
 
-bool can_bind(const Section& section) { return section.peer_sends && !section.uplink && !section.codecs.empty(); }
+bool can_bind(const Section& section) {
+  return section.peer_sends && !section.uplink && !section.codecs.empty();
+}
 
 Pending::iterator find_named(Pending& pending, Kind kind, const SdpSection& offered) {
-  return std::ranges::find_if(
-      pending, [&](const PendingTrack& track) { return track.kind == kind && names_track(offered, track.cid); });
+  return std::ranges::find_if(pending, [&](const PendingTrack& track) {
+    return track.kind == kind && names_track(offered, track.cid);
+  });
 }
 
 Pending::iterator find_oldest(Pending& pending, Kind kind) {
@@ -39,13 +42,16 @@ void bind(Section& section, Pending& pending, Pending::iterator track) {
   pending.erase(track);
 }
 
-// A section that was bound to one publication and now names another: the peer swapped them in one round.
+// A section that was bound to one publication and now names another: the peer swapped them in one
+// round.
 bool is_swapped(const Section& section, const SdpSection& offered) {
   return section.uplink && !names_track(offered, section.uplink->track.cid);
 }
 
 // A sending section without a msid or source attaches nothing yet.
-bool shows_track(const SdpSection& offered) { return !offered.msids.empty() || !offered.ssrcs.empty(); }
+bool shows_track(const SdpSection& offered) {
+  return !offered.msids.empty() || !offered.ssrcs.empty();
+}
 
 // RFC 5576, 4588: the media SSRC and its RTX.
 void plan_ssrcs(UplinkPlan& plan, const SdpSection& offered) {
@@ -59,11 +65,14 @@ void plan_ssrcs(UplinkPlan& plan, const SdpSection& offered) {
   }
 }
 
-// The order of layers is what add_track said, where it speaks of these layers; else the offered one.
-std::vector<std::string> lowest_first(const std::vector<std::string>& rids, const std::vector<std::string>& announced) {
+// The order of layers is what add_track said, where it speaks of these layers; else the offered
+// one.
+std::vector<std::string> lowest_first(const std::vector<std::string>& rids,
+                                      const std::vector<std::string>& announced) {
   std::vector<std::string> ordered;
   for (const std::string& rid : announced)
-    if (std::ranges::find(rids, rid) != rids.end() && std::ranges::find(ordered, rid) == ordered.end())
+    if (std::ranges::find(rids, rid) != rids.end() &&
+        std::ranges::find(ordered, rid) == ordered.end())
       ordered.push_back(rid);
   return ordered.size() == rids.size() ? ordered : rids;
 }
@@ -73,7 +82,8 @@ std::vector<std::string> lowest_first(const std::vector<std::string>& rids, cons
 bool names_track(const SdpSection& offered, std::string_view cid) {
   auto matches = [&](const SdpMsid& msid) { return is_same_track(msid, cid); };
   if (std::ranges::any_of(offered.msids, matches)) return true;
-  return offered.msids.empty() && std::ranges::any_of(offered.ssrcs, [&](const wire::SdpSsrc& source) {
+  return offered.msids.empty() &&
+         std::ranges::any_of(offered.ssrcs, [&](const wire::SdpSsrc& source) {
            return source.msid && matches(*source.msid);
          });
 }
@@ -83,7 +93,8 @@ void release_uplinks(SectionTable& table) {
     if (section.uplink && (!section.peer_sends || section.codecs.empty())) section.uplink.reset();
 }
 
-void bind_uplinks(SectionTable& table, const wire::SdpSession& peer, std::vector<PendingTrack>& pending) {
+void bind_uplinks(SectionTable& table, const wire::SdpSession& peer,
+                  std::vector<PendingTrack>& pending) {
   auto for_each_media = [&](auto&& visit) {
     for (size_t i = 0; i < table.sections().size() && !pending.empty(); ++i) {
       Section& section = table.sections()[i];
@@ -107,7 +118,8 @@ void bind_uplinks(SectionTable& table, const wire::SdpSession& peer, std::vector
   });
 }
 
-UplinkPlan plan_uplink(const Section& section, const SdpSection& offered, const Agreement& agreement) {
+UplinkPlan plan_uplink(const Section& section, const SdpSection& offered,
+                       const Agreement& agreement) {
   const PendingTrack& track = section.uplink->track;
   UplinkPlan plan;
   plan.track = track.sid;

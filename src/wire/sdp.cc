@@ -13,8 +13,12 @@ namespace {
 
 using Text = std::string_view;
 
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
-char upper(char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); }
+char lower(char c) {
+  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+}
+char upper(char c) {
+  return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+}
 
 std::string lower_case(Text text) {
   std::string out(text);
@@ -28,7 +32,8 @@ Text trim(Text text) {
   return text;
 }
 
-// Takes what stands before `separator` and the separator itself off the front; all of it when there is none.
+// Takes what stands before `separator` and the separator itself off the front; all of it when there
+// is none.
 Text take_until(Text& rest, char separator) {
   size_t end = rest.find(separator);
   Text word = rest.substr(0, end);
@@ -54,20 +59,29 @@ template <typename T>
 bool is_full(const std::vector<T>& list, int64_t limit) {
   return static_cast<int64_t>(list.size()) >= limit;
 }
-bool contains(const std::vector<std::string>& list, Text text) { return std::ranges::find(list, text) != list.end(); }
-bool is_longer(Text text, int64_t limit) { return static_cast<int64_t>(text.size()) > limit; }
+bool contains(const std::vector<std::string>& list, Text text) {
+  return std::ranges::find(list, text) != list.end();
+}
+bool is_longer(Text text, int64_t limit) {
+  return static_cast<int64_t>(text.size()) > limit;
+}
 
-std::unexpected<Error> too_many(const char* literal) { return fail(ErrorKind::LimitExceeded, literal); }
+std::unexpected<Error> too_many(const char* literal) {
+  return fail(ErrorKind::LimitExceeded, literal);
+}
 
 bool is_token_char(char c) {
   if (c <= 0x20 || c >= 0x7f) return false;
   return Text("\"(),/:;<=>?@[\\]").find(c) == Text::npos;
 }
 
-bool is_mid(Text text) { return is_sdp_token(text) && !is_longer(text, limits::kMidBytesMax); }
+bool is_mid(Text text) {
+  return is_sdp_token(text) && !is_longer(text, limits::kMidBytesMax);
+}
 
 bool is_rid(Text text) {
-  return !text.empty() && !is_longer(text, limits::kMidBytesMax) && std::ranges::all_of(text, [](char c) {
+  return !text.empty() && !is_longer(text, limits::kMidBytesMax) &&
+         std::ranges::all_of(text, [](char c) {
            return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
          });
 }
@@ -94,14 +108,16 @@ SdpKind kind_of(Text media) {
   return SdpKind::Other;
 }
 
-// RFC 8122 section 5: pairs of hex digits between colons, to upper case.  The longest hash, SHA-512, has 64 of them.
+// RFC 8122 section 5: pairs of hex digits between colons, to upper case.  The longest hash,
+// SHA-512, has 64 of them.
 std::optional<std::string> fingerprint_value(Text text) {
   if (text.size() % 3 != 2 || text.size() > 64 * 3 - 1) return std::nullopt;
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
     bool colon = i % 3 == 2;
-    if (colon ? text[i] != ':' : !std::isxdigit(static_cast<unsigned char>(text[i]))) return std::nullopt;
+    if (colon ? text[i] != ':' : !std::isxdigit(static_cast<unsigned char>(text[i])))
+      return std::nullopt;
     out.push_back(upper(text[i]));
   }
   return out;
@@ -115,15 +131,18 @@ std::optional<SdpMsid> msid_of(Text value) {
   return msid;
 }
 
-// One direction of a=simulcast: streams between ';', alternatives between ',', '~' before a paused one.
+// One direction of a=simulcast: streams between ';', alternatives between ',', '~' before a paused
+// one.
 Result<std::vector<SdpSimulcastStream>> simulcast_streams(Text text) {
   std::vector<SdpSimulcastStream> streams;
   while (!text.empty()) {
-    if (is_full(streams, limits::kSdpRidsMax)) return too_many("sdp: a=simulcast, too many streams");
+    if (is_full(streams, limits::kSdpRidsMax))
+      return too_many("sdp: a=simulcast, too many streams");
     Text alternatives = take_until(text, ';');
     SdpSimulcastStream stream;
     while (!alternatives.empty()) {
-      if (is_full(stream, limits::kSdpRidsMax)) return too_many("sdp: a=simulcast, too many alternatives");
+      if (is_full(stream, limits::kSdpRidsMax))
+        return too_many("sdp: a=simulcast, too many alternatives");
       Text rid = take_until(alternatives, ',');
       bool paused = rid.starts_with('~');
       if (paused) rid.remove_prefix(1);
@@ -137,8 +156,8 @@ Result<std::vector<SdpSimulcastStream>> simulcast_streams(Text text) {
   return streams;
 }
 
-// Goes through the lines once.  Attributes before the first m= line are gathered in `defaults_`, a section that is never
-// handed out, and copied to the sections that lack their own.
+// Goes through the lines once.  Attributes before the first m= line are gathered in `defaults_`, a
+// section that is never handed out, and copied to the sections that lack their own.
 class SdpReader {
  public:
   Result<SdpSession> read(Text text);
@@ -183,11 +202,21 @@ class SdpReader {
   Result<void> on_rtcp_mux(Text) { return here().rtcp_mux = true, Result<void>(); }
   Result<void> on_rtcp_rsize(Text) { return here().rtcp_rsize = true, Result<void>(); }
   Result<void> on_bundle_only(Text) { return here().bundle_only = true, Result<void>(); }
-  Result<void> on_end_of_candidates(Text) { return here().end_of_candidates = true, Result<void>(); }
-  Result<void> on_sendrecv(Text) { return here().direction = SdpDirection::SendRecv, Result<void>(); }
-  Result<void> on_sendonly(Text) { return here().direction = SdpDirection::SendOnly, Result<void>(); }
-  Result<void> on_recvonly(Text) { return here().direction = SdpDirection::RecvOnly, Result<void>(); }
-  Result<void> on_inactive(Text) { return here().direction = SdpDirection::Inactive, Result<void>(); }
+  Result<void> on_end_of_candidates(Text) {
+    return here().end_of_candidates = true, Result<void>();
+  }
+  Result<void> on_sendrecv(Text) {
+    return here().direction = SdpDirection::SendRecv, Result<void>();
+  }
+  Result<void> on_sendonly(Text) {
+    return here().direction = SdpDirection::SendOnly, Result<void>();
+  }
+  Result<void> on_recvonly(Text) {
+    return here().direction = SdpDirection::RecvOnly, Result<void>();
+  }
+  Result<void> on_inactive(Text) {
+    return here().direction = SdpDirection::Inactive, Result<void>();
+  }
 
   SdpSection& here() { return session_.sections.empty() ? defaults_ : session_.sections.back(); }
   SdpCodec* codec(Text payload_type);
@@ -265,10 +294,14 @@ Result<void> SdpReader::on_line(Text line) {
   if (has_control_character(line)) return malformed("sdp: control character");
   Text value = line.substr(2);
   switch (line[0]) {
-    case 'o': return on_origin(value);
-    case 'm': return on_media(value);
-    case 'a': return on_attribute(value);
-    default: return {};  // s=, t=, c=, b= and the rest decide nothing here
+    case 'o':
+      return on_origin(value);
+    case 'm':
+      return on_media(value);
+    case 'a':
+      return on_attribute(value);
+    default:
+      return {};  // s=, t=, c=, b= and the rest decide nothing here
   }
 }
 
@@ -279,7 +312,8 @@ Result<void> SdpReader::on_origin(Text value) {
   Text id = take_word(value);
   auto version = number<uint64_t>(take_word(value));
   bool digits = std::ranges::all_of(id, [](unsigned char c) { return std::isdigit(c) != 0; });
-  if (id.empty() || id.size() > 32 || !digits || !version) return malformed("sdp: o= ids are not numbers");
+  if (id.empty() || id.size() > 32 || !digits || !version)
+    return malformed("sdp: o= ids are not numbers");
   session_.origin_id = id;
   session_.origin_version = *version;
   origin_seen_ = true;
@@ -288,14 +322,16 @@ Result<void> SdpReader::on_origin(Text value) {
 
 // m=<media> <port> <proto> <fmt> …
 Result<void> SdpReader::on_media(Text value) {
-  if (is_full(session_.sections, limits::kSdpSectionsMax)) return too_many("sdp: too many m= sections");
+  if (is_full(session_.sections, limits::kSdpSectionsMax))
+    return too_many("sdp: too many m= sections");
   SdpSection section;
   section.media = take_word(value);
   auto port = number<uint16_t>(take_word(value));
   section.protocol = take_word(value);
   if (!is_sdp_token(section.media)) return malformed("sdp: m= media word");
   if (!port) return malformed("sdp: m= port");
-  if (section.protocol.empty() || trim(value).empty()) return malformed("sdp: m= without protocol or formats");
+  if (section.protocol.empty() || trim(value).empty())
+    return malformed("sdp: m= without protocol or formats");
   section.port = *port;
   section.kind = kind_of(section.media);
   section.direction = defaults_.direction;
@@ -303,7 +339,8 @@ Result<void> SdpReader::on_media(Text value) {
   if (is_media && section.protocol.find("RTP/") != std::string::npos) {
     TRY(on_payload_types(section, value));
   } else {
-    for (Text word = take_word(value); !word.empty(); word = take_word(value)) section.formats.emplace_back(word);
+    for (Text word = take_word(value); !word.empty(); word = take_word(value))
+      section.formats.emplace_back(word);
   }
   session_.sections.push_back(std::move(section));
   return {};
@@ -334,7 +371,8 @@ Result<void> SdpReader::on_group(Text value) {
   if (!session_.bundle.empty()) return malformed("sdp: more than one BUNDLE group");
   for (Text mid = take_word(value); !mid.empty(); mid = take_word(value)) {
     if (!is_mid(mid)) return malformed("sdp: a=group, not a mid");
-    if (is_full(session_.bundle, limits::kSdpSectionsMax)) return too_many("sdp: a=group, too many mids");
+    if (is_full(session_.bundle, limits::kSdpSectionsMax))
+      return too_many("sdp: a=group, too many mids");
     if (contains(session_.bundle, mid)) return malformed("sdp: a=group, mid twice");
     session_.bundle.emplace_back(mid);
   }
@@ -349,14 +387,16 @@ Result<void> SdpReader::on_mid(Text value) {
 }
 
 Result<void> SdpReader::on_ufrag(Text value) {
-  if (value.size() < 4 || is_longer(value, limits::kIceUfragBytesMax) || value.find(' ') != Text::npos)
+  if (value.size() < 4 || is_longer(value, limits::kIceUfragBytesMax) ||
+      value.find(' ') != Text::npos)
     return malformed("sdp: a=ice-ufrag");
   here().transport.ice_ufrag = value;
   return {};
 }
 
 Result<void> SdpReader::on_pwd(Text value) {
-  if (value.size() < 22 || is_longer(value, limits::kIceUfragBytesMax) || value.find(' ') != Text::npos)
+  if (value.size() < 22 || is_longer(value, limits::kIceUfragBytesMax) ||
+      value.find(' ') != Text::npos)
     return malformed("sdp: a=ice-pwd");
   here().transport.ice_pwd = value;
   return {};
@@ -380,11 +420,16 @@ Result<void> SdpReader::on_fingerprint(Text value) {
 
 Result<void> SdpReader::on_setup(Text value) {
   SdpSetup& setup = here().transport.setup;
-  if (value == "active") setup = SdpSetup::Active;
-  else if (value == "passive") setup = SdpSetup::Passive;
-  else if (value == "actpass") setup = SdpSetup::ActPass;
-  else if (value == "holdconn") setup = SdpSetup::HoldConn;
-  else return malformed("sdp: a=setup");
+  if (value == "active")
+    setup = SdpSetup::Active;
+  else if (value == "passive")
+    setup = SdpSetup::Passive;
+  else if (value == "actpass")
+    setup = SdpSetup::ActPass;
+  else if (value == "holdconn")
+    setup = SdpSetup::HoldConn;
+  else
+    return malformed("sdp: a=setup");
   return {};
 }
 
@@ -405,7 +450,8 @@ Result<void> SdpReader::on_rtpmap(Text value) {
   Text name = take_until(value, '/');
   auto rate = number<uint32_t>(take_until(value, '/'));
   auto channels = value.empty() ? std::optional<uint8_t>(1) : number<uint8_t>(value);
-  if (!is_sdp_token(name) || !rate || *rate == 0 || !channels || *channels == 0) return malformed("sdp: a=rtpmap");
+  if (!is_sdp_token(name) || !rate || *rate == 0 || !channels || *channels == 0)
+    return malformed("sdp: a=rtpmap");
   target->name = name;
   target->clock_rate = *rate;
   target->channels = *channels;
@@ -430,7 +476,8 @@ Result<void> SdpReader::on_rtcp_fb(Text value) {
   SdpCodec* target = payload_type == "*" ? nullptr : codec(payload_type);
   if (target == nullptr && payload_type != "*") return {};
   auto& list = target == nullptr ? here().wildcard_feedback : target->feedback;
-  if (is_full(list, limits::kSdpFeedbackMax)) return too_many("sdp: too many a=rtcp-fb of a payload type");
+  if (is_full(list, limits::kSdpFeedbackMax))
+    return too_many("sdp: too many a=rtcp-fb of a payload type");
   list.emplace_back(value);
   return {};
 }
@@ -442,13 +489,18 @@ Result<void> SdpReader::on_extmap(Text value) {
   Text head = take_word(value);
   auto id = number<uint16_t>(take_until(head, '/'));
   std::optional<SdpDirection> direction = direction_of(head);
-  if (!id || *id == 0 || (!head.empty() && !direction)) return malformed("sdp: a=extmap id or direction");
+  if (!id || *id == 0 || (!head.empty() && !direction))
+    return malformed("sdp: a=extmap id or direction");
   Text uri = take_word(value);
   Text attributes = trim(value);
   if (uri.empty()) return malformed("sdp: a=extmap without URI");
-  if (is_longer(uri, limits::kSdpExtmapBytesMax) || is_longer(attributes, limits::kSdpExtmapBytesMax))
+  if (is_longer(uri, limits::kSdpExtmapBytesMax) ||
+      is_longer(attributes, limits::kSdpExtmapBytesMax))
     return too_many("sdp: a=extmap too long");
-  list.push_back({.id = *id, .direction = direction, .uri = std::string(uri), .attributes = std::string(attributes)});
+  list.push_back({.id = *id,
+                  .direction = direction,
+                  .uri = std::string(uri),
+                  .attributes = std::string(attributes)});
   return {};
 }
 
@@ -470,7 +522,8 @@ SdpSsrc* SdpReader::ssrc_entry(uint32_t ssrc) {
   return &list.emplace_back(SdpSsrc{.ssrc = ssrc});
 }
 
-// a=ssrc:<ssrc> cname:<name>, a=ssrc:<ssrc> msid:<stream> <track>; other attributes of sources are not ours.
+// a=ssrc:<ssrc> cname:<name>, a=ssrc:<ssrc> msid:<stream> <track>; other attributes of sources are
+// not ours.
 Result<void> SdpReader::on_ssrc(Text value) {
   auto ssrc = number<uint32_t>(take_word(value));
   if (!ssrc) return malformed("sdp: a=ssrc");
@@ -482,8 +535,10 @@ Result<void> SdpReader::on_ssrc(Text value) {
   if (value.empty() || (name == "msid" && !msid)) return malformed("sdp: a=ssrc attribute");
   SdpSsrc* entry = ssrc_entry(*ssrc);
   if (entry == nullptr) return too_many("sdp: too many SSRCs");
-  if (msid) entry->msid = std::move(msid);
-  else entry->cname = value;
+  if (msid)
+    entry->msid = std::move(msid);
+  else
+    entry->cname = value;
   return {};
 }
 
@@ -494,7 +549,8 @@ Result<void> SdpReader::on_ssrc_group(Text value) {
   for (Text word = take_word(value); !word.empty(); word = take_word(value)) {
     auto ssrc = number<uint32_t>(word);
     if (!ssrc) return malformed("sdp: a=ssrc-group");
-    if (is_full(group.ssrcs, limits::kSdpSsrcsMax)) return too_many("sdp: a=ssrc-group, too many SSRCs");
+    if (is_full(group.ssrcs, limits::kSdpSsrcsMax))
+      return too_many("sdp: a=ssrc-group, too many SSRCs");
     group.ssrcs.push_back(*ssrc);
   }
   if (!is_sdp_token(group.semantics) || group.ssrcs.empty()) return malformed("sdp: a=ssrc-group");
@@ -509,8 +565,10 @@ Result<void> SdpReader::on_rid(Text value) {
   Text id = take_word(value);
   Text direction = take_word(value);
   if (!is_rid(id) || (direction != "send" && direction != "recv")) return malformed("sdp: a=rid");
-  SdpRid rid{.id = std::string(id), .send = direction == "send", .restrictions = std::string(trim(value))};
-  bool known = std::ranges::any_of(list, [&](const SdpRid& r) { return r.id == rid.id && r.send == rid.send; });
+  SdpRid rid{
+      .id = std::string(id), .send = direction == "send", .restrictions = std::string(trim(value))};
+  bool known = std::ranges::any_of(
+      list, [&](const SdpRid& r) { return r.id == rid.id && r.send == rid.send; });
   if (known) return malformed("sdp: a=rid twice");
   list.push_back(std::move(rid));
   return {};
@@ -538,7 +596,8 @@ Result<void> SdpReader::on_max_message_size(Text value) {
   return here().max_message_size ? Result<void>() : malformed("sdp: a=max-message-size");
 }
 
-// RFC 8839 section 5.1: candidate:<foundation> <component> <transport> <priority> <address> <port> typ <type> …
+// RFC 8839 section 5.1: candidate:<foundation> <component> <transport> <priority> <address> <port>
+// typ <type> …
 Result<void> SdpReader::on_candidate(Text value) {
   auto& list = here().candidates;
   if (is_full(list, limits::kSdpCandidatesMax)) return too_many("sdp: too many a=candidate");
@@ -549,7 +608,8 @@ Result<void> SdpReader::on_candidate(Text value) {
   auto priority = number<uint32_t>(take_word(value));
   candidate.address = take_word(value);
   auto port = number<uint16_t>(take_word(value));
-  if (!component || !priority || !port || take_word(value) != "typ") return malformed("sdp: a=candidate");
+  if (!component || !priority || !port || take_word(value) != "typ")
+    return malformed("sdp: a=candidate");
   candidate.type = take_word(value);
   if (candidate.type.empty()) return malformed("sdp: a=candidate without type");
   candidate.component = *component;
@@ -562,7 +622,9 @@ Result<void> SdpReader::on_candidate(Text value) {
 
 }  // namespace
 
-Result<SdpSession> parse_sdp(std::string_view text) { return SdpReader().read(text); }
+Result<SdpSession> parse_sdp(std::string_view text) {
+  return SdpReader().read(text);
+}
 
 bool has_feedback(const SdpSection& section, const SdpCodec& codec, std::string_view feedback) {
   return contains(codec.feedback, feedback) || contains(section.wildcard_feedback, feedback);
@@ -581,6 +643,8 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-bool is_sdp_token(std::string_view text) { return !text.empty() && std::ranges::all_of(text, is_token_char); }
+bool is_sdp_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, is_token_char);
+}
 
 }  // namespace atrium::wire

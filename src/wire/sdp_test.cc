@@ -16,7 +16,8 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 std::string sample(const std::string& name) {
-  std::ifstream file(std::string(ATRIUM_SOURCE_DIR) + "/src/wire/corpus/sdp/" + name, std::ios::binary);
+  std::ifstream file(std::string(ATRIUM_SOURCE_DIR) + "/src/wire/corpus/sdp/" + name,
+                     std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -29,7 +30,9 @@ SdpSession parsed(const std::string& text) {
 const std::string kHead = "v=0\r\no=- 7 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n";
 const std::string kAudio = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
 
-std::string with_line(const std::string& line) { return kHead + kAudio + line + "\r\n"; }
+std::string with_line(const std::string& line) {
+  return kHead + kAudio + line + "\r\n";
+}
 
 ErrorKind kind_of_error(const std::string& text) {
   auto session = parse_sdp(text);
@@ -147,11 +150,13 @@ TEST(SdpReader, extmaps_keep_direction_and_attributes) {
 }
 
 TEST(SdpReader, unknown_lines_and_attributes_change_nothing) {
-  EXPECT_EQ(parsed(kHead + "z=0 0\r\na=new-thing:x\r\n" + kAudio + "a=other\r\nb=AS:1\r\n"), parsed(kHead + kAudio));
+  EXPECT_EQ(parsed(kHead + "z=0 0\r\na=new-thing:x\r\n" + kAudio + "a=other\r\nb=AS:1\r\n"),
+            parsed(kHead + kAudio));
 }
 
 TEST(SdpReader, attributes_of_payload_types_outside_the_media_line_change_nothing) {
-  EXPECT_EQ(parsed(with_line("a=rtpmap:96 VP8/90000\r\na=fmtp:96 x=1\r\na=rtcp-fb:96 nack")), parsed(kHead + kAudio));
+  EXPECT_EQ(parsed(with_line("a=rtpmap:96 VP8/90000\r\na=fmtp:96 x=1\r\na=rtcp-fb:96 nack")),
+            parsed(kHead + kAudio));
 }
 
 TEST(SdpReader, takes_bare_line_feeds) {
@@ -162,22 +167,52 @@ TEST(SdpReader, takes_bare_line_feeds) {
 }
 
 TEST(SdpReader, refuses_known_lines_that_do_not_parse) {
-  const char* lines[] = {
-      "a=mid:",           "a=mid:x y",        "a=mid:0\r\na=mid:1",       "a=ice-ufrag:abc",
-      "a=ice-pwd:short",  "a=setup:both",     "a=fingerprint:sha-256",    "a=fingerprint:sha-256 AB:C",
-      "a=fingerprint:sha-256 ZZ:11",          "a=rtpmap:111 opus",        "a=rtpmap:111 opus/0",
-      "a=rtpmap:111 opus/48000/x",            "a=rtcp-fb:111",            "a=extmap:0 urn:x",
-      "a=extmap:1/upward urn:x",              "a=extmap:1",               "a=extmap:70000 urn:x",
-      "a=msid:",          "a=ssrc:x cname:a", "a=ssrc:1 cname:",          "a=ssrc:4294967296 cname:a",
-      "a=ssrc-group:FID", "a=ssrc-group:FID 1 x",                         "a=rid:q",
-      "a=rid:q sideways", "a=rid:q! send",    "a=rid:q send\r\na=rid:q send",
-      "a=simulcast:send", "a=simulcast:send q;;h",                        "a=simulcast:send q send h",
-      "a=simulcast:up q", "a=sctp-port:99999", "a=max-message-size:-1",   "a=candidate:1 1 udp 5",
-      "a=candidate:1 1 udp 5 192.0.2.1 9 kind host",                      "a=group:BUNDLE 0 0",
-      "nonsense",         "m=audio 9 UDP/TLS/RTP/SAVPF 128",              "m=audio 9 UDP/TLS/RTP/SAVPF 96 96",
-      "m=audio 70000 UDP/TLS/RTP/SAVPF 96",   "m=audio 9/2 UDP/TLS/RTP/SAVPF 96", "m=audio 9 UDP/TLS/RTP/SAVPF",
-      "o=- 1 1 IN IP4 0.0.0.0",               "a=mid:\x01"};
-  for (const char* line : lines) EXPECT_EQ(kind_of_error(with_line(line)), ErrorKind::Malformed) << line;
+  const char* lines[] = {"a=mid:",
+                         "a=mid:x y",
+                         "a=mid:0\r\na=mid:1",
+                         "a=ice-ufrag:abc",
+                         "a=ice-pwd:short",
+                         "a=setup:both",
+                         "a=fingerprint:sha-256",
+                         "a=fingerprint:sha-256 AB:C",
+                         "a=fingerprint:sha-256 ZZ:11",
+                         "a=rtpmap:111 opus",
+                         "a=rtpmap:111 opus/0",
+                         "a=rtpmap:111 opus/48000/x",
+                         "a=rtcp-fb:111",
+                         "a=extmap:0 urn:x",
+                         "a=extmap:1/upward urn:x",
+                         "a=extmap:1",
+                         "a=extmap:70000 urn:x",
+                         "a=msid:",
+                         "a=ssrc:x cname:a",
+                         "a=ssrc:1 cname:",
+                         "a=ssrc:4294967296 cname:a",
+                         "a=ssrc-group:FID",
+                         "a=ssrc-group:FID 1 x",
+                         "a=rid:q",
+                         "a=rid:q sideways",
+                         "a=rid:q! send",
+                         "a=rid:q send\r\na=rid:q send",
+                         "a=simulcast:send",
+                         "a=simulcast:send q;;h",
+                         "a=simulcast:send q send h",
+                         "a=simulcast:up q",
+                         "a=sctp-port:99999",
+                         "a=max-message-size:-1",
+                         "a=candidate:1 1 udp 5",
+                         "a=candidate:1 1 udp 5 192.0.2.1 9 kind host",
+                         "a=group:BUNDLE 0 0",
+                         "nonsense",
+                         "m=audio 9 UDP/TLS/RTP/SAVPF 128",
+                         "m=audio 9 UDP/TLS/RTP/SAVPF 96 96",
+                         "m=audio 70000 UDP/TLS/RTP/SAVPF 96",
+                         "m=audio 9/2 UDP/TLS/RTP/SAVPF 96",
+                         "m=audio 9 UDP/TLS/RTP/SAVPF",
+                         "o=- 1 1 IN IP4 0.0.0.0",
+                         "a=mid:\x01"};
+  for (const char* line : lines)
+    EXPECT_EQ(kind_of_error(with_line(line)), ErrorKind::Malformed) << line;
   EXPECT_EQ(kind_of_error(""), ErrorKind::Malformed);
   EXPECT_EQ(kind_of_error("v=1\r\n" + kHead), ErrorKind::Malformed);
   EXPECT_EQ(kind_of_error("v=0\r\ns=-\r\n"), ErrorKind::Malformed);
@@ -210,21 +245,28 @@ TEST(SdpReader, each_limit_of_the_table_is_kept_to_the_last_line) {
                       {kSdpSectionsMax - 1, "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"}};
   for (const Row& row : rows) {
     EXPECT_TRUE(parse_sdp(with_line(repeated(row.limit, row.line)))) << row.line;
-    EXPECT_EQ(kind_of_error(with_line(repeated(row.limit + 1, row.line))), ErrorKind::LimitExceeded) << row.line;
+    EXPECT_EQ(kind_of_error(with_line(repeated(row.limit + 1, row.line))), ErrorKind::LimitExceeded)
+        << row.line;
   }
 }
 
 TEST(SdpReader, too_many_sources_rids_or_bytes_are_refused_by_limit) {
   std::string sources, rids;
-  for (int64_t i = 0; i <= limits::kSdpSsrcsMax; ++i) sources += "a=ssrc:" + std::to_string(i) + " cname:x\r\n";
-  for (int64_t i = 0; i <= limits::kSdpRidsMax; ++i) rids += "a=rid:" + std::to_string(i) + " send\r\n";
+  for (int64_t i = 0; i <= limits::kSdpSsrcsMax; ++i)
+    sources += "a=ssrc:" + std::to_string(i) + " cname:x\r\n";
+  for (int64_t i = 0; i <= limits::kSdpRidsMax; ++i)
+    rids += "a=rid:" + std::to_string(i) + " send\r\n";
   EXPECT_EQ(kind_of_error(with_line(sources)), ErrorKind::LimitExceeded);
   EXPECT_EQ(kind_of_error(with_line(rids)), ErrorKind::LimitExceeded);
   auto bytes = [](int64_t count) { return std::string(static_cast<size_t>(count), 'x'); };
-  EXPECT_EQ(kind_of_error(with_line("a=x:" + bytes(limits::kSdpLineBytesMax))), ErrorKind::LimitExceeded);
-  EXPECT_EQ(kind_of_error(with_line("a=fmtp:111 " + bytes(limits::kSdpFmtpBytesMax))), ErrorKind::LimitExceeded);
-  EXPECT_EQ(kind_of_error(with_line("a=extmap:1 " + bytes(limits::kSdpExtmapBytesMax + 1))), ErrorKind::LimitExceeded);
-  EXPECT_EQ(kind_of_error(kHead + repeated(limits::kSdpLinesMax, "\r\n")), ErrorKind::LimitExceeded);
+  EXPECT_EQ(kind_of_error(with_line("a=x:" + bytes(limits::kSdpLineBytesMax))),
+            ErrorKind::LimitExceeded);
+  EXPECT_EQ(kind_of_error(with_line("a=fmtp:111 " + bytes(limits::kSdpFmtpBytesMax))),
+            ErrorKind::LimitExceeded);
+  EXPECT_EQ(kind_of_error(with_line("a=extmap:1 " + bytes(limits::kSdpExtmapBytesMax + 1))),
+            ErrorKind::LimitExceeded);
+  EXPECT_EQ(kind_of_error(kHead + repeated(limits::kSdpLinesMax, "\r\n")),
+            ErrorKind::LimitExceeded);
   EXPECT_EQ(kind_of_error(with_line(repeated(limits::kSdpBytesMax / 1000, bytes(1000) + "\n"))),
             ErrorKind::LimitExceeded);
 }
@@ -240,8 +282,9 @@ TEST_P(SdpRoundTrip, writing_and_reading_again_changes_nothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, SdpRoundTrip,
-                         ::testing::Values("chromium_placeholders.sdp", "chromium_publish.sdp", "firefox_publish.sdp",
-                                           "native_publish.sdp", "session_level.sdp"));
+                         ::testing::Values("chromium_placeholders.sdp", "chromium_publish.sdp",
+                                           "firefox_publish.sdp", "native_publish.sdp",
+                                           "session_level.sdp"));
 
 class SdpTruncation : public ::testing::TestWithParam<const char*> {};
 
@@ -261,7 +304,8 @@ TEST_P(SdpTruncation, every_prefix_is_refused_or_survives_a_round_trip) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Samples, SdpTruncation,
-                         ::testing::Values("firefox_publish.sdp", "native_publish.sdp", "session_level.sdp"));
+                         ::testing::Values("firefox_publish.sdp", "native_publish.sdp",
+                                           "session_level.sdp"));
 
 TEST(SdpQuestions, fmtp_values_are_found_without_regard_to_case_and_spaces) {
   EXPECT_EQ(fmtp_value("minptime=10; UseInbandFec=1", "useinbandfec"), "1");

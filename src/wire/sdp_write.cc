@@ -8,21 +8,30 @@ namespace {
 
 const char* word(SdpDirection direction) {
   switch (direction) {
-    case SdpDirection::SendRecv: return "sendrecv";
-    case SdpDirection::SendOnly: return "sendonly";
-    case SdpDirection::RecvOnly: return "recvonly";
-    case SdpDirection::Inactive: return "inactive";
+    case SdpDirection::SendRecv:
+      return "sendrecv";
+    case SdpDirection::SendOnly:
+      return "sendonly";
+    case SdpDirection::RecvOnly:
+      return "recvonly";
+    case SdpDirection::Inactive:
+      return "inactive";
   }
   return "inactive";
 }
 
 const char* word(SdpSetup setup) {
   switch (setup) {
-    case SdpSetup::Active: return "active";
-    case SdpSetup::Passive: return "passive";
-    case SdpSetup::ActPass: return "actpass";
-    case SdpSetup::HoldConn: return "holdconn";
-    case SdpSetup::Unset: break;
+    case SdpSetup::Active:
+      return "active";
+    case SdpSetup::Passive:
+      return "passive";
+    case SdpSetup::ActPass:
+      return "actpass";
+    case SdpSetup::HoldConn:
+      return "holdconn";
+    case SdpSetup::Unset:
+      break;
   }
   return "";
 }
@@ -112,13 +121,14 @@ void SdpWriter::transport(const SdpSection& section) {
   if (!t.ice_ufrag.empty()) line("a=ice-ufrag:", t.ice_ufrag);
   if (!t.ice_pwd.empty()) line("a=ice-pwd:", t.ice_pwd);
   if (!t.ice_options.empty()) line("a=ice-options:", t.ice_options);
-  for (const SdpFingerprint& each : t.fingerprints) line("a=fingerprint:", each.hash, ' ', each.value);
+  for (const SdpFingerprint& each : t.fingerprints)
+    line("a=fingerprint:", each.hash, ' ', each.value);
   if (t.setup != SdpSetup::Unset) line("a=setup:", word(t.setup));
 }
 
 void SdpWriter::candidate(const SdpCandidate& c) {
-  line("a=candidate:", c.foundation, ' ', c.component, ' ', c.transport, ' ', c.priority, ' ', c.address, ' ', c.port,
-       " typ ", c.type, c.rest.empty() ? "" : " ", c.rest);
+  line("a=candidate:", c.foundation, ' ', c.component, ' ', c.transport, ' ', c.priority, ' ',
+       c.address, ' ', c.port, " typ ", c.type, c.rest.empty() ? "" : " ", c.rest);
 }
 
 void SdpWriter::codec(const SdpCodec& codec) {
@@ -132,13 +142,15 @@ void SdpWriter::codec(const SdpCodec& codec) {
 }
 
 void SdpWriter::extmap(const SdpExtmap& extmap) {
-  line("a=extmap:", extmap.id, extmap.direction ? "/" : "", extmap.direction ? word(*extmap.direction) : "", ' ',
-       extmap.uri, extmap.attributes.empty() ? "" : " ", extmap.attributes);
+  line("a=extmap:", extmap.id, extmap.direction ? "/" : "",
+       extmap.direction ? word(*extmap.direction) : "", ' ', extmap.uri,
+       extmap.attributes.empty() ? "" : " ", extmap.attributes);
 }
 
 void SdpWriter::simulcast(const SdpSection& section) {
   for (const SdpRid& rid : section.rids)
-    line("a=rid:", rid.id, rid.send ? " send" : " recv", rid.restrictions.empty() ? "" : " ", rid.restrictions);
+    line("a=rid:", rid.id, rid.send ? " send" : " recv", rid.restrictions.empty() ? "" : " ",
+         rid.restrictions);
   if (section.simulcast.empty()) return;
   out_ += "a=simulcast:";
   streams("send ", section.simulcast.send);
@@ -147,7 +159,8 @@ void SdpWriter::simulcast(const SdpSection& section) {
   line();
 }
 
-void SdpWriter::streams(std::string_view direction, const std::vector<SdpSimulcastStream>& streams) {
+void SdpWriter::streams(std::string_view direction,
+                        const std::vector<SdpSimulcastStream>& streams) {
   if (streams.empty()) return;
   out_ += direction;
   for (size_t i = 0; i < streams.size(); ++i) {
@@ -177,6 +190,8 @@ void SdpWriter::sources(const SdpSection& section) {
 
 }  // namespace
 
-std::string write_sdp(const SdpSession& session) { return SdpWriter().write(session); }
+std::string write_sdp(const SdpSession& session) {
+  return SdpWriter().write(session);
+}
 
 }  // namespace atrium::wire
