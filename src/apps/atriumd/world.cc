@@ -161,8 +161,10 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   auto tombstones = store->load_tombstones(now.wall);
   if (!tombstones) return Problem(with("cannot read the store", tombstones.error()));
 
-  auto http = runtime::HttpServer::create(
-      {.public_addresses = settings.http_listen, .operator_addresses = settings.operator_listen});
+  runtime::HttpServerOptions http_options;
+  http_options.public_addresses = settings.http_listen;
+  http_options.operator_addresses = settings.operator_listen;
+  auto http = runtime::HttpServer::create(std::move(http_options));
   if (!http) return Problem(with("cannot listen", http.error()));
   parts->http = std::move(*http);
   parts->to_store =
