@@ -36,10 +36,10 @@ std::string make_request_id(SecretSource& secrets, Wall now) {
 }
 
 Response json_response(int status, const Json& body, std::string request_id) {
-  Response response{.status = status, .headers = {}, .body = to_text(body), .error = {}, .request_id = {}};
-  response.headers = {{"Content-Type", "application/json; charset=utf-8"}, {"Cache-Control", "no-store"}};
-  response.request_id = std::move(request_id);
-  return response;
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json; charset=utf-8"}, {"Cache-Control", "no-store"}},
+          .body = to_text(body),
+          .request_id = std::move(request_id)};
 }
 
 // Action and Version are echoed when they are known.
@@ -80,9 +80,7 @@ std::optional<Response> plain_probe(const Request& request) {
   if (request.target != "/" || request.header_count("Authorization") > 0) return std::nullopt;
   return Response{.status = 200,
                   .headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Access-Control-Allow-Origin", "*"}},
-                  .body = request.method == "HEAD" ? "" : "OK",
-                  .error = {},
-                  .request_id = {}};
+                  .body = request.method == "HEAD" ? "" : "OK"};
 }
 
 std::string_view method_name(Method method) { return method == Method::Get ? "GET" : "POST"; }

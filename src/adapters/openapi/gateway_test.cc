@@ -44,7 +44,7 @@ class GatewayTest : public testing::Test {
   Request unsigned_request(std::string method, std::string target, std::string body) {
     return {.method = std::move(method), .target = std::move(target),
             .headers = {{"Host", "localhost:7880"}, {"Content-Type", "application/json"}},
-            .body = std::move(body), .peer = {}};
+            .body = std::move(body)};
   }
   Request signed_request(std::string method, std::string target, std::string body, SigningKey key = {"AKLTmanager", "secret-1"}) {
     Request request = unsigned_request(std::move(method), std::move(target), std::move(body));
@@ -393,7 +393,7 @@ TEST_F(GatewayTest, business_errors_of_2020_alone_may_be_answered_with_200) {
 
 TEST_F(GatewayTest, the_plain_root_answers_probes) {
   for (const char* method : {"GET", "HEAD"}) {
-    const Request probe{.method = method, .target = "/", .headers = {}, .body = "", .peer = {}};
+    const Request probe{.method = method, .target = "/", .headers = {}, .body = ""};
     const auto at_head = gateway.check_head(probe, now);
     ASSERT_TRUE(at_head.has_value());
     EXPECT_EQ(at_head->status, 200);
@@ -401,8 +401,8 @@ TEST_F(GatewayTest, the_plain_root_answers_probes) {
     EXPECT_EQ(header_of(*at_head, "Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(ask(probe).status, 200);
   }
-  EXPECT_EQ(code_of(ask({.method = "POST", .target = "/", .headers = {}, .body = "", .peer = {}})), "MissingParameter");
-  EXPECT_EQ(code_of(ask({.method = "GET", .target = "/", .headers = {{"Authorization", "x"}}, .body = "", .peer = {}})),
+  EXPECT_EQ(code_of(ask({.method = "POST", .target = "/", .headers = {}, .body = ""})), "MissingParameter");
+  EXPECT_EQ(code_of(ask({.method = "GET", .target = "/", .headers = {{"Authorization", "x"}}, .body = ""})),
             "MissingParameter");
 }
 
@@ -430,7 +430,7 @@ TEST_F(GatewayTest, a_body_that_turns_out_too_long_is_refused_alike) {
 }
 
 TEST_F(GatewayTest, faults_of_http_come_in_the_envelope_with_https_own_status) {
-  const Request head{.method = "POST", .target = url("DismissRoom", "2020-12-01"), .headers = {}, .body = "", .peer = {}};
+  const Request head{.method = "POST", .target = url("DismissRoom", "2020-12-01"), .headers = {}, .body = ""};
   const std::vector<std::pair<FaultKind, int>> wanted{
       {FaultKind::Malformed, 400},   {FaultKind::RequestLineTooLong, 414}, {FaultKind::HeadersTooLong, 431},
       {FaultKind::HeadTimeout, 408}, {FaultKind::BodyTimeout, 408},        {FaultKind::BodyTooLong, 413},

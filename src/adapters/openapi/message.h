@@ -15,11 +15,11 @@ namespace atrium::openapi {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
-  std::string method;  // as sent: "POST"
-  std::string target;  // request-target as sent, with query
-  Headers headers;     // names as sent, in order
-  std::string body;
-  SocketAddress peer;
+  std::string method{};  // as sent: "POST"
+  std::string target{};  // request-target as sent, with query
+  Headers headers{};     // names as sent, in order
+  std::string body{};
+  SocketAddress peer{};
 
   // Case-insensitive; empty when absent, the first when repeated.
   std::string_view header(std::string_view name) const;
@@ -29,12 +29,12 @@ struct Request {
 
 struct Response {
   int status = 200;
-  Headers headers;  // Content-Length is the server's
-  std::string body;
+  Headers headers{};  // Content-Length is the server's
+  std::string body{};
   bool close = false;  // the connection must not be used again
   // For counters and audit lines, not sent: what was refused (nullopt: success), and the id in the envelope.
-  std::optional<ErrorCode> error;
-  std::string request_id;
+  std::optional<ErrorCode> error{};
+  std::string request_id{};
 };
 
 // ASCII letters only; HTTP names and the vendor's field names need no more.

@@ -290,7 +290,7 @@ TEST(Messages, show_only_what_is_printable_of_what_a_peer_sent) {
 }
 
 TEST(Messages, find_headers_in_any_case) {
-  const Request request{.method = "", .target = "", .headers = {{"X-Date", "1"}, {"x-date", "2"}}, .body = "", .peer = {}};
+  const Request request{.method = "", .target = "", .headers = {{"X-Date", "1"}, {"x-date", "2"}}, .body = ""};
   EXPECT_EQ(request.header("X-DATE"), "1");
   EXPECT_EQ(request.header_count("x-Date"), 2u);
   EXPECT_EQ(request.header("Host"), "");

@@ -29,12 +29,12 @@ Headers with_authorization(Headers headers, std::string_view signed_headers, std
 
 Request dismissal(Headers headers, std::string_view signed_headers, std::string_view signature) {
   return {.method = "POST", .target = kDismiss, .headers = with_authorization(std::move(headers), signed_headers, signature),
-          .body = kBody, .peer = {}};
+          .body = kBody};
 }
 
 Request query(std::string target, Headers headers, std::string_view signed_headers, std::string_view signature) {
   return {.method = "GET", .target = std::move(target),
-          .headers = with_authorization(std::move(headers), signed_headers, signature), .body = "", .peer = {}};
+          .headers = with_authorization(std::move(headers), signed_headers, signature), .body = ""};
 }
 
 bool matches(const Request& request, std::vector<std::string> public_hosts = {}) {
@@ -119,7 +119,7 @@ constexpr char kNodeList[] =
     "&X-SignedQueries=Action;AppId;RoomId;Version;X-Algorithm;X-Credential;X-Date;X-NotSignBody;X-SignedHeaders";
 
 Request presigned(std::string target) {
-  return {.method = "GET", .target = std::move(target), .headers = {kHost}, .body = "", .peer = {}};
+  return {.method = "GET", .target = std::move(target), .headers = {kHost}, .body = ""};
 }
 
 std::string q1() {
@@ -214,7 +214,7 @@ TEST(Signature, a_default_port_in_host_is_forgiven) {
 
 // Signs a header as a Node signer does, collapsing inner blanks, and sends it as it was.
 TEST(Signature, white_space_inside_a_header_may_have_been_collapsed_by_the_signer) {
-  Request request{.method = "POST", .target = kDismiss, .headers = {{"Host", "h"}, {"X-Note", "a b"}}, .body = kBody, .peer = {}};
+  Request request{.method = "POST", .target = kDismiss, .headers = {{"Host", "h"}, {"X-Note", "a b"}}, .body = kBody};
   sign_request(request, {kAccessKey, kSecret}, *parse_basic_time(kDate));
   EXPECT_TRUE(matches(request));
   request.headers[1].second = "  a  \t b ";
@@ -230,7 +230,7 @@ TEST(Signature, a_listed_header_that_was_not_sent_does_not_match) {
 }
 
 TEST(Signer, produces_the_go_sdks_signature) {
-  Request request{.method = "POST", .target = kDismiss, .headers = {kJsonType, kHost}, .body = kBody, .peer = {}};
+  Request request{.method = "POST", .target = kDismiss, .headers = {kJsonType, kHost}, .body = kBody};
   sign_request(request, {kAccessKey, kSecret}, *parse_basic_time(kDate));
   EXPECT_TRUE(request.header("Authorization")
                   .ends_with("SignedHeaders=content-type;host;x-content-sha256;x-date, "
@@ -240,7 +240,7 @@ TEST(Signer, produces_the_go_sdks_signature) {
 // --- what is refused before a secret is needed ------------------------------------------------------------------------
 
 ErrorCode claim_error(Headers headers, std::string target = kDismiss) {
-  const Request request{.method = "POST", .target = std::move(target), .headers = std::move(headers), .body = "", .peer = {}};
+  const Request request{.method = "POST", .target = std::move(target), .headers = std::move(headers), .body = ""};
   const auto claim = read_claim(request, *parse_target(request.target));
   EXPECT_FALSE(claim.has_value());
   return claim ? ErrorCode::UndefinedError : claim.error().code;
@@ -311,7 +311,7 @@ std::optional<ErrorCode> time_error(int64_t seconds_after, std::string target = 
                                     std::vector<std::string> signed_names = {"x-date"}) {
   SignatureClaim claim = claim_for("cn-north-1", "rtc", "20240102");
   claim.header_names = std::move(signed_names);
-  const Request request{.method = "POST", .target = target, .headers = std::move(headers), .body = "", .peer = {}};
+  const Request request{.method = "POST", .target = target, .headers = std::move(headers), .body = ""};
   const Now now{.mono = {}, .wall = *parse_basic_time(kDate) + std::chrono::seconds(seconds_after)};
   const auto refusal = check_time(claim, request, *parse_target(target), now);
   if (!refusal) return std::nullopt;
@@ -345,7 +345,7 @@ TEST(SignatureTime, follows_an_x_expires_header_only_when_it_is_signed) {
 
 TEST(SignatureTime, needs_a_date_that_exists) {
   SignatureClaim claim = claim_for("cn-north-1", "rtc", "20240102");
-  const Request request{.method = "POST", .target = kDismiss, .headers = {}, .body = "", .peer = {}};
+  const Request request{.method = "POST", .target = kDismiss, .headers = {}, .body = ""};
   const Target target = *parse_target(kDismiss);
   claim.date = "";
   EXPECT_EQ(check_time(claim, request, target, {})->code, ErrorCode::MissingRequestInfo);

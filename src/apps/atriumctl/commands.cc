@@ -1,0 +1,181 @@
+#include "apps/atriumctl/commands.h"
+
+#include <algorithm>
+#include <charconv>
+#include <expected>
+#include <ostream>
+
+#include "adapters/openapi/action.h"
+#include "adapters/openapi/error_table.h"
+#include "adapters/openapi/json.h"
+#include "adapters/openapi/signer.h"
+#include "apps/atriumctl/show.h"
+#include "base/limits.h"
+
+namespace atrium::atriumctl {
+namespace {
+
+using openapi::Json;
+
+// One action asked of the server, as often as its quota makes necessary.
+class Caller {
+ public:
+  Caller(const Settings& settings, const std::string& authority, World& world)
+      : settings_(settings), authority_(authority), world_(world) {}
+
+  // The `Result`; otherwise what has been shown to the operator already, as exit code.
+  std::expected<Json, ExitCode> ask(const char* action, Json::Object fields) {
+    fields.insert(fields.begin(), {"AppId", settings_.app});
+    const std::string body = openapi::to_text(Json(std::move(fields)));
+    for (int64_t attempt = 0;; ++attempt) {
+      const Result<HttpReply> reply = world_.exchange(request(action, body));
+      if (!reply) return unreachable(reply.error());
+      if (reply->status == 429 && attempt < limits::kControlRetriesMax) {
+        world_.wait(retry_after(*reply));
+        continue;
+      }
+      return read(*reply);
+    }
+  }
+
+ private:
+  openapi::Request request(const char* action, const std::string& body) const {
+    openapi::Request out{.method = "POST",
+                         .target = std::string("/?Action=") + action + "&Version=" + std::string(openapi::kVersionOwn),
+                         .headers = {{"Host", authority_},
+                                     {"Content-Type", "application/json"},
+                                     {"Accept", "application/json"},
+                                     {"User-Agent", "atriumctl"}},
+                         .body = body};
+    openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region}, world_.now());
+    return out;
+  }
+
+  static Duration retry_after(const HttpReply& reply) {
+    const std::string_view text = reply.header("Retry-After");
+    int seconds = 0;
+    std::from_chars(text.data(), text.data() + text.size(), seconds);
+    return std::chrono::seconds(std::clamp(seconds, 1, 10));
+  }
+
+  std::unexpected<ExitCode> unreachable(const Error& error) const {
+    world_.err << "atriumctl: no answer from " << settings_.url << ": " << error.message() << ".\n"
+               << "Is atriumd running there? Name another server with --url or ATRIUM_URL.\n";
+    return std::unexpected(ExitCode::Unreachable);
+  }
+
+  std::expected<Json, ExitCode> read(const HttpReply& reply) const {
+    const auto body = openapi::parse_json(reply.body);
+    const Json* metadata = body ? body->find("ResponseMetadata") : nullptr;
+    const Json* error = metadata == nullptr ? nullptr : metadata->find("Error");
+    if (error != nullptr) return refused(*metadata, *error);
+    const Json* result = metadata == nullptr ? nullptr : body->find("Result");
+    if (result != nullptr && result->if_object() != nullptr) return *result;
+    world_.err << "atriumctl: what answers at " << settings_.url << " (HTTP " << reply.status
+               << ") is not an Atrium server.\nCheck --url; a proxy in between must pass / through.\n";
+    return std::unexpected(ExitCode::Unreachable);
+  }
+
+  std::unexpected<ExitCode> refused(const Json& metadata, const Json& error) const {
+    const std::string code = text_of(error, "Code");
+    if (settings_.output == Output::Json) world_.out << openapi::to_text(metadata) << "\n";
+    world_.err << "atriumctl: refused: " << code << ": " << text_of(error, "Message") << "\n"
+               << advice(code) << " (request " << text_of(metadata, "RequestId") << ")\n";
+    return std::unexpected(ExitCode::Refused);
+  }
+
+  const Settings& settings_;
+  const std::string& authority_;
+  World& world_;
+};
+
+ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& command, std::ostream& out) {
+  Json::Object fields{{"RoomId", command.subject}};
+  if (!command.reason.empty()) fields.emplace_back("Reason", command.reason);
+  if (!command.if_session.empty()) fields.emplace_back("IfRoomSessionId", command.if_session);
+  if (command.dry_run) fields.emplace_back("DryRun", true);
+  const auto result = caller.ask("DismissRoom", std::move(fields));
+  if (!result) return result.error();
+  if (settings.output == Output::Json) out << openapi::to_text(*result) << "\n";
+  else if (command.dry_run) show_dry_run(out, command.subject, *result);
+  else show_dismissed(out, command.subject, *result, command.whole_receipt ? Detail::Whole : Detail::Short);
+  return ExitCode::Ok;
+}
+
+// All pages of `list`, put together in one result: that of the last page, with every item.
+std::expected<Json, ExitCode> ask_all_pages(Caller& caller, const char* action, const Json::Object& fields,
+                                            std::string_view list) {
+  Json::Array items;
+  std::string cursor;
+  while (true) {
+    Json::Object page = fields;
+    page.emplace_back("Limit", limits::kPageMax);
+    if (!cursor.empty()) page.emplace_back("Cursor", cursor);
+    auto result = caller.ask(action, std::move(page));
+    if (!result) return std::unexpected(result.error());
+    if (const Json* found = result->find(list); found != nullptr && found->if_array() != nullptr)
+      items.insert(items.end(), found->if_array()->begin(), found->if_array()->end());
+    const std::string next = text_of(*result, "NextCursor");
+    if (next.empty() || next == cursor) {
+      auto& members = std::get<Json::Object>(result->value);
+      for (auto& [name, value] : members)
+        if (name == list) value = std::move(items);
+      return result;
+    }
+    cursor = next;
+  }
+}
+
+ExitCode list_rooms(Caller& caller, const Settings& settings, std::ostream& out) {
+  const auto result = ask_all_pages(caller, "ListRooms", {}, "Rooms");
+  if (!result) return result.error();
+  if (settings.output == Output::Json) out << openapi::to_text(*result) << "\n";
+  else show_rooms(out, *result);
+  return ExitCode::Ok;
+}
+
+ExitCode show_room(Caller& caller, const Settings& settings, const Command& command, World& world) {
+  const auto result = ask_all_pages(caller, "GetRoom", {{"RoomId", command.subject}}, "Users");
+  if (!result) return result.error();
+  if (settings.output == Output::Json) world.out << openapi::to_text(*result) << "\n";
+  if (text_of(*result, "RoomExists") != "true") {
+    world.err << "atriumctl: there is no room " << clean(command.subject) << " now.\n"
+              << "See which there are with: atriumctl room list\n";
+    return ExitCode::Refused;
+  }
+  if (settings.output == Output::Text) show_room_and_users(world.out, *result);
+  return ExitCode::Ok;
+}
+
+ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command& command, std::ostream& out) {
+  const auto result = caller.ask("GetDismissal", {{"OperationId", command.subject}});
+  if (!result) return result.error();
+  if (settings.output == Output::Json) out << openapi::to_text(*result) << "\n";
+  else show_receipt(out, *result);
+  return ExitCode::Ok;
+}
+
+ExitCode missing(std::ostream& err, const char* what, const char* how) {
+  err << "atriumctl: " << what << " is missing.\n" << how << "\n";
+  return ExitCode::Usage;
+}
+
+}  // namespace
+
+ExitCode run(const Settings& settings, const std::string& authority, const Command& command, World& world) {
+  if (settings.access_key.empty() || settings.secret.empty())
+    return missing(world.err, "the access key or its secret",
+                   "Set ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY; for a server started with --dev, give --dev.");
+  if (settings.app.empty())
+    return missing(world.err, "the app", "Give --app APPID or set ATRIUM_APP_ID; for a server started with --dev, give --dev.");
+  Caller caller(settings, authority, world);
+  switch (command.verb) {
+    case Verb::DismissRoom: return dismiss_room(caller, settings, command, world.out);
+    case Verb::ListRooms: return list_rooms(caller, settings, world.out);
+    case Verb::ShowRoom: return show_room(caller, settings, command, world);
+    case Verb::ShowDismissal: return show_dismissal(caller, settings, command, world.out);
+  }
+  return ExitCode::Usage;
+}
+
+}  // namespace atrium::atriumctl

@@ -1,0 +1,55 @@
+// What atriumctl does, apart from sockets, clocks and the command line: requests made, answers shown, exit codes.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "adapters/openapi/message.h"
+#include "apps/atriumctl/http_client.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace atrium::atriumctl {
+
+enum class ExitCode : int {
+  Ok = 0,
+  Refused = 1,  // by the server; or what was asked for does not exist
+  Usage = 2,
+  Unreachable = 3,
+};
+
+enum class Output { Text, Json };
+
+struct Settings {
+  std::string url{};
+  std::string access_key{}, secret{};
+  std::string region = "cn-north-1";
+  std::string app{};
+  Output output = Output::Text;
+};
+
+enum class Verb { DismissRoom, ListRooms, ShowRoom, ShowDismissal };
+
+struct Command {
+  Verb verb = Verb::ListRooms;
+  std::string subject{};  // room id or operation id
+  std::string reason{};
+  std::string if_session{};
+  bool dry_run = false;
+  bool whole_receipt = false;
+};
+
+// The world outside, given by main or by a test.
+struct World {
+  std::function<Result<HttpReply>(const openapi::Request&)> exchange;
+  std::function<Wall()> now;
+  std::function<void(Duration)> wait;
+  std::ostream& out;
+  std::ostream& err;
+};
+
+// `authority` is what goes into Host.
+ExitCode run(const Settings& settings, const std::string& authority, const Command& command, World& world);
+
+}  // namespace atrium::atriumctl

@@ -1,0 +1,172 @@
+#include "apps/atriumctl/show.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <ostream>
+#include <vector>
+
+#include "adapters/openapi/error_table.h"
+
+namespace atrium::atriumctl {
+namespace {
+
+using openapi::ErrorCode;
+using openapi::Json;
+
+using Row = std::vector<std::string>;
+
+// Characters on the screen, near enough: bytes that do not continue a UTF-8 sequence.
+size_t width(std::string_view text) {
+  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) >> 6) != 2; }));
+}
+
+void show_table(std::ostream& out, const std::vector<Row>& rows) {
+  std::vector<size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      out << row[i];
+      if (i + 1 < row.size()) out << std::string(widths[i] - width(row[i]) + 2, ' ');
+    }
+    out << "\n";
+  }
+}
+
+const Json& member(const Json& object, std::string_view name) {
+  static const Json kNothing;
+  const Json* found = object.find(name);
+  return found == nullptr ? kNothing : *found;
+}
+
+std::string milliseconds(const Json& receipt, std::string_view phase) {
+  const Json& span = member(member(receipt, "ElapsedMicroseconds"), phase);
+  const auto* micros = std::get_if<int64_t>(&span.value);
+  if (micros == nullptr) return "not yet";
+  std::string fraction = std::to_string(*micros % 1000);
+  return std::to_string(*micros / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction + " ms";
+}
+
+void show_short_receipt(std::ostream& out, const Json& receipt) {
+  show_table(out, {{"  operation", text_of(receipt, "OperationId")},
+                   {"  session", text_of(receipt, "RoomSessionId")},
+                   {"  users", text_of(receipt, "UsersAtFence") + " at the fence, " + text_of(receipt, "Notified") +
+                                   " told, " + text_of(receipt, "NotNotified") + " not told"},
+                   {"  media cut after", milliseconds(receipt, "MediaCut")},
+                   {"  closed after", milliseconds(receipt, "Closed")},
+                   {"  packets after the cut", text_of(receipt, "PacketsAfterCut")}});
+}
+
+void show_whole_receipt(std::ostream& out, const Json& receipt) {
+  std::vector<Row> rows;
+  if (const Json::Object* members = receipt.if_object())
+    for (const auto& [name, value] : *members)
+      if (value.if_object() == nullptr && value.if_array() == nullptr) rows.push_back({"  " + name, text_of(receipt, name)});
+  for (const std::string_view phase : {"Fenced", "MediaCut", "Notified", "Closed"})
+    rows.push_back({"  " + std::string(phase) + " after", milliseconds(receipt, phase)});
+  if (const Json::Array* users = member(receipt, "NotNotifiedUsers").if_array())
+    for (const Json& user : *users) rows.push_back({"  not told: " + text_of(user, "UserId"), text_of(user, "Reason")});
+  show_table(out, rows);
+}
+
+}  // namespace
+
+std::string clean(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (static_cast<uint8_t>(c) < 0x20 || c == 0x7f) c = '?';
+  return out;
+}
+
+std::string text_of(const Json& object, std::string_view name) {
+  const Json& found = member(object, name);
+  if (found.is_null()) return "";
+  if (const std::string* text = found.if_text()) return clean(*text);
+  return openapi::to_text(found);
+}
+
+std::string_view advice(std::string_view code) {
+  const auto known = openapi::find_error(code);
+  if (!known) return "Read api/openapi.md for this code.";
+  switch (*known) {
+    case ErrorCode::InvalidAccessKey:
+    case ErrorCode::SignatureDoesNotMatch: return "Check ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY.";
+    case ErrorCode::InvalidTimestamp: return "Compare this machine's clock with the server's.";
+    case ErrorCode::InvalidCredential: return "Check --region.";
+    case ErrorCode::IllegalAppId:
+    case ErrorCode::NotExistAppId:
+    case ErrorCode::AccountIdMismatch: return "Check --app or ATRIUM_APP_ID.";
+    case ErrorCode::AccessDenied: return "Use an access key that may manage rooms.";
+    case ErrorCode::RoomSessionMismatch: return "See the current session with: atriumctl room show ROOM";
+    case ErrorCode::NotExistOperation: return "Check the operation id and --app.";
+    case ErrorCode::QpsOverLimit:
+    case ErrorCode::ServiceUnavailableTemp: return "Wait a moment and try again.";
+    case ErrorCode::InternalError: return "Read the server's log; an operation named above goes on: atriumctl dismissal show OP";
+    default: break;
+  }
+  return openapi::error_row(*known).reacts == openapi::Reacts::Operator ? "Read the server's log."
+                                                                        : "Change the request as the message says.";
+}
+
+void show_rooms(std::ostream& out, const Json& result) {
+  const Json::Array* rooms = member(result, "Rooms").if_array();
+  if (rooms == nullptr || rooms->empty()) {
+    out << "No rooms are live now.\n";
+    return;
+  }
+  std::vector<Row> rows{{"ROOM", "SESSION", "VISIBLE", "INVISIBLE", "TRACKS", "CREATED"}};
+  for (const Json& room : *rooms)
+    rows.push_back({text_of(room, "RoomId"), text_of(room, "RoomSessionId"), text_of(room, "VisibleUsers"),
+                    text_of(room, "InvisibleUsers"), text_of(room, "Tracks"), text_of(room, "CreatedAt")});
+  show_table(out, rows);
+}
+
+void show_room_and_users(std::ostream& out, const Json& result) {
+  const Json& room = member(result, "Room");
+  show_table(out, {{"Room", text_of(room, "RoomId")},
+                   {"Session", text_of(room, "RoomSessionId")},
+                   {"Created", text_of(room, "CreatedAt")},
+                   {"Users", text_of(room, "VisibleUsers") + " visible, " + text_of(room, "InvisibleUsers") + " invisible"},
+                   {"Publishers", text_of(room, "Publishers")},
+                   {"Tracks", text_of(room, "Tracks")}});
+  const Json::Array* users = member(result, "Users").if_array();
+  if (users == nullptr || users->empty()) return;
+  std::vector<Row> rows{{"USER", "SESSION", "STATE", "VISIBLE", "TRACKS", "JOINED"}};
+  for (const Json& user : *users)
+    rows.push_back({text_of(user, "UserId"), text_of(user, "UserSessionId"), text_of(user, "State"),
+                    text_of(user, "Visible"), text_of(user, "Tracks"), text_of(user, "JoinedAt")});
+  out << "\n";
+  show_table(out, rows);
+}
+
+void show_dry_run(std::ostream& out, std::string_view room, const Json& result) {
+  if (text_of(result, "RoomExists") != "true") {
+    out << "There is no room " << clean(room) << " now: nothing would be dismissed.\n";
+    return;
+  }
+  const Json& found = member(result, "Room");
+  out << "Room " << clean(room) << " would be dismissed: session " << text_of(found, "RoomSessionId") << ", "
+      << text_of(found, "VisibleUsers") << " visible and " << text_of(found, "InvisibleUsers")
+      << " invisible users. Nothing was done.\n";
+}
+
+void show_dismissed(std::ostream& out, std::string_view room, const Json& result, Detail detail) {
+  const Json& receipt = member(result, "Receipt");
+  if (text_of(receipt, "RoomExists") != "true") {
+    out << "There is no room " << clean(room) << " now: nothing to dismiss.\n";
+    return;
+  }
+  out << "Room " << clean(room) << " is dismissed.\n";
+  if (detail == Detail::Whole) show_whole_receipt(out, receipt);
+  else show_short_receipt(out, receipt);
+}
+
+void show_receipt(std::ostream& out, const Json& result) {
+  const Json& receipt = member(result, "Receipt");
+  out << "Dismissal of room " << text_of(receipt, "RoomId") << ": " << text_of(receipt, "State") << ".\n";
+  show_whole_receipt(out, receipt);
+}
+
+}  // namespace atrium::atriumctl
