@@ -1,0 +1,171 @@
+// A control plane between fakes, for node's tests: an HTTP port that records, shards that answer when the test says so.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapters/openapi/signer.h"
+#include "base/crypto.h"
+#include "base/seeded_secret_source.h"
+#include "node/control.h"
+
+namespace atrium::node::testing {
+
+template <typename T>
+class FakeRing final : public Sender<T>, public Receiver<T> {
+ public:
+  bool try_send(T& value) override {
+    values.push_back(std::move(value));
+    return true;
+  }
+  bool try_receive(T& out) override {
+    if (values.empty()) return false;
+    out = std::move(values.front());
+    values.pop_front();
+    return true;
+  }
+  std::deque<T> values;
+};
+
+class FakeHttp final : public HttpPort {
+ public:
+  struct Seen {
+    std::vector<HttpResponse> responses;
+    bool accepted = false, dropped = false;
+    std::vector<std::string> messages;
+    std::optional<uint16_t> close_code;
+    std::string last;
+  };
+  void respond(ConnectionId connection, HttpResponse response) override {
+    seen[connection].responses.push_back(std::move(response));
+  }
+  void accept_websocket(ConnectionId connection) override { seen[connection].accepted = true; }
+  void send(ConnectionId connection, std::shared_ptr<const std::string> message) override {
+    seen[connection].messages.push_back(*message);
+  }
+  void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last, uint16_t code) override {
+    seen[connection].close_code = code;
+    if (last) seen[connection].last = *last;
+  }
+  void drop(ConnectionId connection) override { seen[connection].dropped = true; }
+  size_t connection_count() const override { return seen.size(); }
+  std::map<ConnectionId, Seen> seen;
+};
+
+class NoFaults final : public FaultPort {
+ public:
+  void at_point(std::string_view) override {}
+};
+
+class ControlTest : public ::testing::Test {
+ protected:
+  static constexpr const char* kApp = "a7e100000000000000000001";
+
+  ControlTest() {
+    Config config;
+    config.dev = true;
+    config.accounts = {{"dev", "AKLTtest", "secret-key"}};
+    config.applications = {{.app = AppId(kApp), .account_id = "dev", .app_key = "app-key", .secondary_app_key = "",
+                            .aliases = {{"devkey", "secret"}}, .any_ids = false, .enabled = true}};
+    config.media_addresses = {{IpAddress::parse("127.0.0.1").value(), 0}};
+    config.files["/demo/"] = {"text/html", "<p>demo</p>"};
+    auto made = ControlPlane::create(
+        std::move(config), ControlParts{http, {ShardEnds{commands, urgent, reports, 7882}}, to_store, from_store, faults,
+                                        secrets, "AA", [] { return ProcessFigures{}; }});
+    CHECK(made.has_value());
+    control = std::move(*made);
+    control->restore({}, now);
+  }
+
+  void advance(Duration by) {
+    now.mono += by;
+    now.wall += by;
+    while (control->next_deadline() <= now.mono) control->on_deadline(now);
+  }
+  ConnectionId connection() { return ConnectionId{next_connection++}; }
+
+  static std::string jwt(const std::string& user, const std::string& room) {
+    const std::string head = base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})"));
+    const std::string claims = base64url(as_bytes(R"({"iss":"devkey","exp":4102444800,"sub":")" + user +
+                                                  R"(","video":{"roomJoin":true,"room":")" + room + "\"}}"));
+    const std::string body = head + "." + claims;
+    return body + "." + base64url(hmac_sha256(as_bytes("secret"), as_bytes(body)));
+  }
+  // An upgrade of /rtc/v1 with the smallest join_request: WrappedJoinRequest{join_request: ""}.
+  ConnectionId upgrade(const std::string& token, const std::string& join_request = "EgA%3D") {
+    const ConnectionId id = connection();
+    HttpRequest request;
+    request.method = "GET";
+    request.target = "/rtc/v1?access_token=" + token + "&join_request=" + join_request;
+    request.is_websocket_upgrade = true;
+    control->on_request(id, request, now);
+    return id;
+  }
+  FakeHttp::Seen& get(const std::string& target, Listener listener = Listener::Public) {
+    const ConnectionId id = connection();
+    HttpRequest request;
+    request.listener = listener;
+    request.method = "GET";
+    request.target = target;
+    control->on_request(id, request, now);
+    return http.seen[id];
+  }
+  ConnectionId api(const std::string& action, const std::string& version, const std::string& body) {
+    openapi::Request signed_request{"POST", "/?Action=" + action + "&Version=" + version, {{"Host", "atrium"}}, body, {}};
+    openapi::sign_request(signed_request, {"AKLTtest", "secret-key"}, now.wall);
+    const ConnectionId id = connection();
+    HttpRequest request{Listener::Public, "POST", signed_request.target, signed_request.headers, body, {}, false};
+    control->on_request(id, std::move(request), now);
+    return id;
+  }
+  ConnectionId dismiss(const std::string& room) {
+    return api("DismissRoom", "2020-12-01", std::string(R"({"AppId":")") + kApp + R"(","RoomId":")" + room + "\"}");
+  }
+  std::string body_of(ConnectionId id) {
+    auto& seen = http.seen[id];
+    return seen.responses.empty() ? "" : seen.responses.back().body;
+  }
+
+  template <typename T>
+  std::optional<T> next_command(FakeRing<ShardCommand>& ring) {
+    for (auto& value : ring.values) {
+      auto* media_command = std::get_if<media::Command>(&value);
+      if (media_command == nullptr) continue;
+      if (auto* found = std::get_if<T>(media_command)) return *found;
+    }
+    return std::nullopt;
+  }
+  void report(media::Report value) {
+    reports.values.push_back(std::move(value));
+    control->on_wake(now);
+  }
+  // The store writes what waits for it.
+  void write_store(bool ok) {
+    StoreRequest request;
+    while (to_store.try_receive(request)) {
+      if (auto* write = std::get_if<store::WriteRequest>(&request))
+        if (auto* put = std::get_if<store::PutDismissal>(write))
+          from_store.values.push_back(DismissalWritten{put->record.operation, ok});
+    }
+    control->on_wake(now);
+  }
+
+  Now now{Mono(std::chrono::seconds(1000)), wall_from_unix_s(1'795'386'900)};
+  SeededSecretSource secrets{7};
+  FakeHttp http;
+  FakeRing<ShardCommand> commands, urgent;
+  FakeRing<ShardReport> reports;
+  FakeRing<StoreRequest> to_store;
+  FakeRing<StoreReply> from_store;
+  NoFaults faults;
+  std::unique_ptr<ControlPlane> control;
+  uint64_t next_connection = 1;
+};
+
+}  // namespace atrium::node::testing
