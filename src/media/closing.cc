@@ -51,7 +51,7 @@ void leave_life(EngineState& engine, Transport& transport) {
     std::erase_if(life.identities, [&](const auto& entry) { return entry.second == &participant; });
     life.participants.erase(std::string(participant.sid));
   }
-  if (life.is_closing) ++life.transports_closed;
+  if (life.is_cut || life.is_closing) ++life.transports_closed;
   if (!life.transports.empty()) return;
   if (life.is_closing)
     engine.report(LifeClosed{life.id, life.transports_closed, life.packets_after_cut});
@@ -123,7 +123,7 @@ void cut_life(EngineState& engine, CutLife command, Now now) {
   const size_t queued = engine.pacer.drop_if([&](const QueuedPacket& packet) { return packet.life == life.id; });
   engine.counters.drop(DropReason::TransportCut, queued);
   empty_queues(engine, [&](const Transport& owner) { return owner.life == &life; });
-  engine.report(LifeCut{life.id, now.mono, now.wall, life.packets_forwarded});
+  engine.report(LifeCut{life.id, now.mono, now.wall, life.packets_forwarded, static_cast<uint32_t>(life.transports.size())});
   for (Transport* transport : life.transports) write_notice(engine, *transport, command.notice);
 }
 
