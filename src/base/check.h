@@ -1,5 +1,6 @@
 // CHECK, DCHECK and BUG: what to do when our own reasoning was wrong.  Nothing a peer can send may reach any of them.
-// CHECK aborts always.  DCHECK aborts in debug, sanitizer, simulation and fuzz builds.  BUG aborts there too; in release
+// CHECK aborts always.  DCHECK aborts in debug, sanitizer, simulation and fuzz builds.  BUG aborts there too; in
+// release
 // it counts and yields true, so that the caller closes that one session: `if (BUG_IF(x)) return …;`.
 #pragma once
 

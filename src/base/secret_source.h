@@ -1,5 +1,7 @@
-// SecretSource: where ufrags, passwords, SSRCs, sids and nonces come from.  A port: the daemon gives OpenSslSecretSource
-// (base/crypto.cc); tests and the simulator give SeededSecretSource, which CI proves absent from the daemon's symbols.
+// SecretSource: where ufrags, passwords, SSRCs, sids and nonces come from.  A port: the daemon gives
+// OpenSslSecretSource
+// (base/crypto.cc); tests and the simulator give SeededSecretSource, which CI proves absent from the daemon's
+// symbols.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,8 @@ struct Account {
 };
 
 struct ApiKeyAlias {
-  std::string api_key;  // LiveKit API key; the AppId itself is always one, with the AppKey as secret
+  std::string
+      api_key;  // LiveKit API key; the AppId itself is always one, with the AppKey as secret
   std::string secret;
 };
 
@@ -39,9 +40,10 @@ struct StaticFile {
 
 // Faults that end-to-end tests plant (atriumd --dev --fault NAME); none in production.
 struct Faults {
-  bool late_send = false;         // one media packet leaves after the cut
-  bool no_record_write = false;   // the store forgets dismissals
-  std::string stop_at;            // before_commit, after_commit, after_cut, mid_notices: the process stops itself there
+  bool late_send = false;        // one media packet leaves after the cut
+  bool no_record_write = false;  // the store forgets dismissals
+  std::string
+      stop_at;  // before_commit, after_commit, after_cut, mid_notices: the process stops itself there
 };
 
 struct Config {

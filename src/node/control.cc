@@ -15,7 +15,8 @@ constexpr Duration kRetryRings = std::chrono::milliseconds(1);
 openapi::GatewayOptions gateway_options(const Config& config) {
   openapi::GatewayOptions options;
   for (const Account& account : config.accounts)
-    options.keys.push_back({account.access_key_id, account.secret, account.account_id, openapi::KeyScope::Manage});
+    options.keys.push_back(
+        {account.access_key_id, account.secret, account.account_id, openapi::KeyScope::Manage});
   for (const Application& app : config.applications)
     options.apps.push_back(
         {app.app, app.account_id, app.any_ids ? openapi::IdRule::Any : openapi::IdRule::Vendor});
@@ -30,7 +31,8 @@ openapi::GatewayOptions gateway_options(const Config& config) {
 
 Result<std::unique_ptr<ControlPlane>> ControlPlane::create(Config config, ControlParts parts) {
   openapi::Gateway gateway = TRY(openapi::Gateway::create(gateway_options(config), parts.secrets));
-  return std::unique_ptr<ControlPlane>(new ControlPlane(std::move(config), std::move(parts), std::move(gateway)));
+  return std::unique_ptr<ControlPlane>(
+      new ControlPlane(std::move(config), std::move(parts), std::move(gateway)));
 }
 
 ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway gateway)
@@ -40,7 +42,8 @@ ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway g
       secrets_(parts.secrets),
       fingerprint_(std::move(parts.fingerprint)),
       figures_(std::move(parts.figures)),
-      registry_(parts.secrets, {.empty_room_grace = config_.empty_room_grace, .resume_grace = config_.resume_grace}),
+      registry_(parts.secrets, {.empty_room_grace = config_.empty_room_grace,
+                                .resume_grace = config_.resume_grace}),
       gateway_(std::move(gateway)),
       token_context_(make_token_context(config_)),
       serialiser_(make_serialiser()),
@@ -77,18 +80,22 @@ void ControlPlane::on_deadline(Now now) {
 Mono ControlPlane::next_deadline() const {
   Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_});
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
-  if (media_.has_unsent() || !to_store_.is_empty()) deadline = std::min(deadline, last_turn_ + kRetryRings);
+  if (media_.has_unsent() || !to_store_.is_empty())
+    deadline = std::min(deadline, last_turn_ + kRetryRings);
   return deadline;
 }
 
-void ControlPlane::submit(domain::Command command) { queue_.push_back(std::move(command)); }
+void ControlPlane::submit(domain::Command command) {
+  queue_.push_back(std::move(command));
+}
 
 // Commands that effects ask for wait until the effects of the present one are all carried out.
 void ControlPlane::run_queue(Now now) {
   while (!queue_.empty()) {
     domain::Command command = std::move(queue_.front());
     queue_.pop_front();
-    for (domain::Effect& effect : registry_.apply(std::move(command), now)) carry_out(std::move(effect), now);
+    for (domain::Effect& effect : registry_.apply(std::move(command), now))
+      carry_out(std::move(effect), now);
   }
 }
 
@@ -118,7 +125,8 @@ ControlPlane::Life* ControlPlane::life_of(const Session& session) {
 
 void ControlPlane::send(const Session& session, signal::Message message) {
   if (message == nullptr) {
-    ++counters_.signal_refused_outgoing;  // the serialiser found a rule broken: never sent (livekit-protocol 3.5)
+    ++counters_
+          .signal_refused_outgoing;  // the serialiser found a rule broken: never sent (livekit-protocol 3.5)
     return;
   }
   if (session.connection) http_.send(*session.connection, std::move(message));
@@ -127,7 +135,8 @@ void ControlPlane::send(const Session& session, signal::Message message) {
 void ControlPlane::forget_connection(ConnectionId connection) {
   const auto known = participant_of_.find(connection);
   if (known != participant_of_.end()) {
-    if (Session* session = find_session(known->second); session != nullptr && session->connection == connection)
+    if (Session* session = find_session(known->second);
+        session != nullptr && session->connection == connection)
       session->connection.reset();
     participant_of_.erase(known);
   }

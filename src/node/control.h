@@ -1,4 +1,5 @@
-// ControlPlane: the control thread's node.  Takes what the HTTP server, the shards, the store and the clock say, turns it into
+// ControlPlane: the control thread's node.  Takes what the HTTP server, the shards, the store and the clock say,
+// turns it into
 // domain commands, and carries the registry's effects out in their order.  Owner: apps (or sim).  Thread: control.
 // Files: control.cc (the loop), control_effects.cc (effects), control_http.cc (routes), control_join.cc (doors),
 // control_signal.cc (messages of clients), control_media.cc (reports of shards), control_api.cc (management calls).
@@ -59,7 +60,8 @@ class ControlPlane final : public ControlHandler {
   std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) override;
   HttpResponse on_fault(const HttpRequest& head, HttpFault fault, Now now) override;
   void on_request(ConnectionId connection, HttpRequest request, Now now) override;
-  void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary, Now now) override;
+  void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary,
+                            Now now) override;
   void on_closed(ConnectionId connection, Now now) override;
   void on_websocket_closed_out(ConnectionId connection, bool written, Now now) override;
   void on_wake(Now now) override;
@@ -145,7 +147,8 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_http.cc
   void on_operator_request(ConnectionId connection, const HttpRequest& request, Now now);
-  void on_signal_request(ConnectionId connection, const HttpRequest& request, const signal::Target& target, Now now);
+  void on_signal_request(ConnectionId connection, const HttpRequest& request,
+                         const signal::Target& target, Now now);
   void answer_file(ConnectionId connection, const HttpRequest& request);
   void answer_scrapes(Now now);
   std::string metrics() const;
@@ -153,8 +156,10 @@ class ControlPlane final : public ControlHandler {
   // --- control_join.cc
   static signal::TokenContext make_token_context(const Config& config);
   static signal::Serialiser make_serialiser();
-  signal::TokenOutcome verify(std::string_view token, const std::optional<RoomId>& path_room, Now now) const;
-  void on_join_request(ConnectionId connection, const signal::Target& target, signal::VerifiedToken token);
+  signal::TokenOutcome verify(std::string_view token, const std::optional<RoomId>& path_room,
+                              Now now) const;
+  void on_join_request(ConnectionId connection, const signal::Target& target,
+                       signal::VerifiedToken token);
   void on_validate_request(ConnectionId connection, const signal::VerifiedToken& token, Now now);
   void refuse(ConnectionId connection, const signal::Refusal& refusal);
   void send_refresh(const ParticipantSid& participant, Session& session, Now now);
@@ -183,7 +188,8 @@ class ControlPlane final : public ControlHandler {
   void hear(const Speaking& by, domain::UpdateTrackInfo& message);
   void hear(const Speaking& by, signal::Refused& message);
   void hear(const Speaking& by, signal::Unsupported& message);
-  void on_offer(const ParticipantSid& participant, Session& session, std::string_view sdp, uint32_t id);
+  void on_offer(const ParticipantSid& participant, Session& session, std::string_view sdp,
+                uint32_t id);
   void ask_for_sections(Session& session);
 
   // --- control_media.cc

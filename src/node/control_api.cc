@@ -7,7 +7,9 @@
 namespace atrium::node {
 namespace {
 
-double seconds(int64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
+double seconds(int64_t microseconds) {
+  return static_cast<double>(microseconds) / 1e6;
+}
 
 }  // namespace
 
@@ -16,7 +18,8 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
   const openapi::Request call = to_openapi(request);
   if (waiting_.size() >= static_cast<size_t>(limits::kApiWaitingMax)) {
     ++counters_.api_refused;
-    http_.respond(connection, to_http(gateway_.fault_response(call, openapi::FaultKind::Overloaded, now)));
+    http_.respond(connection,
+                  to_http(gateway_.fault_response(call, openapi::FaultKind::Overloaded, now)));
     return;
   }
   const WaiterId waiter{next_waiter_++};
@@ -48,10 +51,16 @@ void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
 
 void ControlPlane::run(domain::DismissReply& effect, Now) {
   switch (effect.outcome) {
-    case domain::DismissOutcome::Done: ++counters_.dismissals_done; break;
-    case domain::DismissOutcome::NoSuchRoom: ++counters_.dismissals_unknown_room; break;
+    case domain::DismissOutcome::Done:
+      ++counters_.dismissals_done;
+      break;
+    case domain::DismissOutcome::NoSuchRoom:
+      ++counters_.dismissals_unknown_room;
+      break;
     case domain::DismissOutcome::MediaCutUnconfirmed:
-    case domain::DismissOutcome::RecordFailed: ++counters_.dismissals_failed; break;
+    case domain::DismissOutcome::RecordFailed:
+      ++counters_.dismissals_failed;
+      break;
   }
   if (effect.outcome == domain::DismissOutcome::MediaCutUnconfirmed ||
       effect.outcome == domain::DismissOutcome::RecordFailed) {
@@ -76,7 +85,8 @@ void ControlPlane::observe(const domain::DismissalRecord& record) {
     counters_.fence_to_last_notice.observe(seconds(*record.notified_us - *record.fenced_us));
   if (record.packets_after_cut.value_or(0) != 0) {
     log_line(LogLevel::Error, "packets left after the media cut",
-             {{"operation", record.operation.value}, {"packets", std::to_string(*record.packets_after_cut)}});
+             {{"operation", record.operation.value},
+              {"packets", std::to_string(*record.packets_after_cut)}});
   }
 }
 
@@ -89,7 +99,8 @@ void ControlPlane::take_store_replies() {
     } else if (auto* found = std::get_if<DismissalFound>(&reply)) {
       const auto waiting = waiting_.find(found->waiter);
       if (waiting == waiting_.end()) continue;
-      answer_api(found->waiter, gateway_.on_store_answer(waiting->second.call, {found->ok, std::move(found->record)}));
+      answer_api(found->waiter, gateway_.on_store_answer(waiting->second.call,
+                                                         {found->ok, std::move(found->record)}));
     } else {
       store_is_healthy_ = false;
       log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});

@@ -11,10 +11,13 @@ namespace {
 
 constexpr uint8_t layer_of(domain::VideoQuality quality) {
   switch (quality) {
-    case domain::VideoQuality::Low: return 0;
-    case domain::VideoQuality::Medium: return 1;
+    case domain::VideoQuality::Low:
+      return 0;
+    case domain::VideoQuality::Medium:
+      return 1;
     case domain::VideoQuality::High:
-    case domain::VideoQuality::Off: return 2;
+    case domain::VideoQuality::Off:
+      return 2;
   }
   return 2;
 }
@@ -25,14 +28,17 @@ void ControlPlane::carry_out(domain::Effect effect, Now now) {
   std::visit([&](auto& one) { run(one, now); }, effect);
 }
 
-// --- persist ---------------------------------------------------------------------------------------------------------
+// --- persist
+// ---------------------------------------------------------------------------------------------------------
 
 void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   const OperationId operation = effect.record.operation;
   if (effect.record.state != domain::DismissalState::Running) observe(effect.record);
-  if (to_store_.send(store::WriteRequest(store::PutDismissal{std::move(effect.record), std::move(effect.tombstones)})))
+  if (to_store_.send(store::WriteRequest(
+          store::PutDismissal{std::move(effect.record), std::move(effect.tombstones)})))
     return;
-  log_line(LogLevel::Error, "the store is too far behind to take a record", {{"operation", operation.value}});
+  log_line(LogLevel::Error, "the store is too far behind to take a record",
+           {{"operation", operation.value}});
   submit(domain::RecordStored{operation, false});
 }
 
@@ -41,7 +47,8 @@ void ControlPlane::run(domain::PersistTombstones& effect, Now) {
     log_line(LogLevel::Error, "the store is too far behind to take tombstones");
 }
 
-// --- media -----------------------------------------------------------------------------------------------------------
+// --- media
+// -----------------------------------------------------------------------------------------------------------
 
 void ControlPlane::run(domain::CutRoom& effect, Now) {
   const auto life = lives_.find(effect.room_sid);
@@ -51,7 +58,8 @@ void ControlPlane::run(domain::CutRoom& effect, Now) {
   }
   for (const ParticipantSid& participant : life->second.participants)
     if (Session* session = find_session(participant)) session->is_cut = true;
-  media_.send(life->second.id, media::CutLife{life->second.id, signal::notice_packet(effect.notice)});
+  media_.send(life->second.id,
+              media::CutLife{life->second.id, signal::notice_packet(effect.notice)});
 }
 
 void ControlPlane::run(domain::CloseRoom& effect, Now) {
@@ -75,7 +83,8 @@ void ControlPlane::run(domain::CutParticipant& effect, Now) {
 
 void ControlPlane::run(domain::CloseParticipant& effect, Now) {
   Session* session = find_session(effect.participant);
-  if (session == nullptr || !session->peer->close_transport()) submit(domain::TransportClosed{effect.participant});
+  if (session == nullptr || !session->peer->close_transport())
+    submit(domain::TransportClosed{effect.participant});
 }
 
 void ControlPlane::run(domain::StartForward& effect, Now) {
@@ -87,8 +96,9 @@ void ControlPlane::run(domain::StartForward& effect, Now) {
   session->peer->want_send({.sid = effect.track,
                             .publisher_sid = effect.publisher.value,
                             .stream = track->second.stream,
-                            .kind = effect.kind == domain::TrackKind::Audio ? negotiation::Kind::Audio
-                                                                            : negotiation::Kind::Video,
+                            .kind = effect.kind == domain::TrackKind::Audio
+                                        ? negotiation::Kind::Audio
+                                        : negotiation::Kind::Video,
                             .codec = track->second.codec});
   to_negotiate_.push_back(effect.subscriber);
 }
@@ -110,7 +120,8 @@ void ControlPlane::run(domain::PauseTrack& effect, Now) {
   Life* life = session == nullptr ? nullptr : life_of(*session);
   if (life == nullptr) return;
   const auto track = life->tracks.find(effect.track);
-  if (track != life->tracks.end()) media_.send(life->id, media::SetUplinkMuted{track->second.id, effect.muted});
+  if (track != life->tracks.end())
+    media_.send(life->id, media::SetUplinkMuted{track->second.id, effect.muted});
 }
 
 void ControlPlane::run(domain::StopTrack& effect, Now) {
@@ -122,10 +133,12 @@ void ControlPlane::run(domain::StopTrack& effect, Now) {
 }
 
 void ControlPlane::run(domain::SetDataPermission& effect, Now) {
-  if (Session* session = find_session(effect.participant)) session->peer->set_can_publish_data(effect.can_publish_data);
+  if (Session* session = find_session(effect.participant))
+    session->peer->set_can_publish_data(effect.can_publish_data);
 }
 
-// --- signal ----------------------------------------------------------------------------------------------------------
+// --- signal
+// ----------------------------------------------------------------------------------------------------------
 
 void ControlPlane::run(domain::ParticipantUpdate& effect, Now) {
   const signal::Message message = serialiser_.participant_update(effect.participants);
@@ -142,15 +155,16 @@ void ControlPlane::run(domain::RoomUpdate& effect, Now) {
 void ControlPlane::run(domain::TrackPublished& effect, Now) {
   Session* session = find_session(effect.participant);
   if (session == nullptr) return;
-  negotiation::PendingTrack pending{
-      .sid = effect.track.sid,
-      .kind = effect.track.kind == domain::TrackKind::Audio ? negotiation::Kind::Audio : negotiation::Kind::Video,
-      .cid = effect.track.cid,
-      .preferred_codec = "",
-      .stereo = effect.track.stereo,
-      .disable_dtx = effect.track.disable_dtx,
-      .disable_red = effect.track.disable_red,
-      .layer_rids = {}};
+  negotiation::PendingTrack pending{.sid = effect.track.sid,
+                                    .kind = effect.track.kind == domain::TrackKind::Audio
+                                                ? negotiation::Kind::Audio
+                                                : negotiation::Kind::Video,
+                                    .cid = effect.track.cid,
+                                    .preferred_codec = "",
+                                    .stereo = effect.track.stereo,
+                                    .disable_dtx = effect.track.disable_dtx,
+                                    .disable_red = effect.track.disable_red,
+                                    .layer_rids = {}};
   for (const domain::VideoLayer& layer : effect.track.layers)
     if (!layer.rid.empty()) pending.layer_rids.push_back(layer.rid);
   session->peer->add_pending_track(std::move(pending));
@@ -159,24 +173,29 @@ void ControlPlane::run(domain::TrackPublished& effect, Now) {
 }
 
 void ControlPlane::run(domain::RequestAnswer& effect, Now) {
-  if (Session* session = find_session(effect.participant)) send(*session, serialiser_.request_response(effect));
+  if (Session* session = find_session(effect.participant))
+    send(*session, serialiser_.request_response(effect));
 }
 
 void ControlPlane::run(domain::TrackSubscribed& effect, Now) {
-  if (Session* session = find_session(effect.publisher)) send(*session, serialiser_.track_subscribed(effect.track));
+  if (Session* session = find_session(effect.publisher))
+    send(*session, serialiser_.track_subscribed(effect.track));
 }
 
 void ControlPlane::run(domain::TrackUnpublished& effect, Now) {
-  if (Session* session = find_session(effect.participant)) send(*session, serialiser_.track_unpublished(effect.track));
+  if (Session* session = find_session(effect.participant))
+    send(*session, serialiser_.track_unpublished(effect.track));
 }
 
 void ControlPlane::run(domain::SubscriptionFailed& effect, Now) {
-  if (Session* session = find_session(effect.participant)) send(*session, serialiser_.subscription_response(effect.track));
+  if (Session* session = find_session(effect.participant))
+    send(*session, serialiser_.subscription_response(effect.track));
 }
 
 void ControlPlane::run(domain::SubscriptionAllowed& effect, Now) {
   if (Session* session = find_session(effect.participant))
-    send(*session, serialiser_.subscription_permission_update(effect.publisher, effect.track, effect.allowed));
+    send(*session, serialiser_.subscription_permission_update(effect.publisher, effect.track,
+                                                              effect.allowed));
 }
 
 void ControlPlane::run(domain::SendLeave& effect, Now) {
@@ -192,7 +211,8 @@ void ControlPlane::run(domain::SendLeave& effect, Now) {
   session->connection.reset();
   participant_of_.erase(connection);
   closing_.emplace(connection, effect.participant);
-  http_.close_websocket(connection, serialiser_.leave(effect.reason, effect.action), effect.close_code);
+  http_.close_websocket(connection, serialiser_.leave(effect.reason, effect.action),
+                        effect.close_code);
 }
 
 void ControlPlane::run(domain::SendServerData& effect, Now) {
@@ -200,9 +220,12 @@ void ControlPlane::run(domain::SendServerData& effect, Now) {
     session->peer->send_reliable(signal::server_data_packet(effect.topic, effect.json));
 }
 
-void ControlPlane::run(domain::DropConnection& effect, Now) { forget_connection(effect.connection); }
+void ControlPlane::run(domain::DropConnection& effect, Now) {
+  forget_connection(effect.connection);
+}
 
-// --- event -----------------------------------------------------------------------------------------------------------
+// --- event
+// -----------------------------------------------------------------------------------------------------------
 
 void ControlPlane::run(domain::Event& effect, Now) {
   static constexpr const char* kNames[] = {"room started", "room ended",      "user joined",
@@ -216,7 +239,8 @@ void ControlPlane::run(domain::Event& effect, Now) {
             {"track", effect.track.value}});
 }
 
-// --- the ends --------------------------------------------------------------------------------------------------------
+// --- the ends
+// --------------------------------------------------------------------------------------------------------
 
 void ControlPlane::run(domain::LifeForgotten& effect, Now) {
   lives_.erase(effect.room_sid);

@@ -1,4 +1,5 @@
-// A control plane between fakes, for node's tests: an HTTP port that records, shards that answer when the test says so.
+// A control plane between fakes, for node's tests: an HTTP port that records, shards that answer when the test says
+// so.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -49,7 +50,8 @@ class FakeHttp final : public HttpPort {
   void send(ConnectionId connection, std::shared_ptr<const std::string> message) override {
     seen[connection].messages.push_back(*message);
   }
-  void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last, uint16_t code) override {
+  void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last,
+                       uint16_t code) override {
     seen[connection].close_code = code;
     if (last) seen[connection].last = *last;
   }
@@ -71,13 +73,24 @@ class ControlTest : public ::testing::Test {
     Config config;
     config.dev = true;
     config.accounts = {{"dev", "AKLTtest", "secret-key"}};
-    config.applications = {{.app = AppId(kApp), .account_id = "dev", .app_key = "app-key", .secondary_app_key = "",
-                            .aliases = {{"devkey", "secret"}}, .any_ids = false, .enabled = true}};
+    config.applications = {{.app = AppId(kApp),
+                            .account_id = "dev",
+                            .app_key = "app-key",
+                            .secondary_app_key = "",
+                            .aliases = {{"devkey", "secret"}},
+                            .any_ids = false,
+                            .enabled = true}};
     config.media_addresses = {{IpAddress::parse("127.0.0.1").value(), 0}};
     config.files["/demo/"] = {"text/html", "<p>demo</p>"};
-    auto made = ControlPlane::create(
-        std::move(config), ControlParts{http, {ShardEnds{commands, urgent, reports, 7882}}, to_store, from_store, faults,
-                                        secrets, "AA", [] { return ProcessFigures{}; }});
+    auto made = ControlPlane::create(std::move(config),
+                                     ControlParts{http,
+                                                  {ShardEnds{commands, urgent, reports, 7882}},
+                                                  to_store,
+                                                  from_store,
+                                                  faults,
+                                                  secrets,
+                                                  "AA",
+                                                  [] { return ProcessFigures{}; }});
     CHECK(made.has_value());
     control = std::move(*made);
     control->restore({}, now);
@@ -92,8 +105,9 @@ class ControlTest : public ::testing::Test {
 
   static std::string jwt(const std::string& user, const std::string& room) {
     const std::string head = base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})"));
-    const std::string claims = base64url(as_bytes(R"({"iss":"devkey","exp":4102444800,"sub":")" + user +
-                                                  R"(","video":{"roomJoin":true,"room":")" + room + "\"}}"));
+    const std::string claims =
+        base64url(as_bytes(R"({"iss":"devkey","exp":4102444800,"sub":")" + user +
+                           R"(","video":{"roomJoin":true,"room":")" + room + "\"}}"));
     const std::string body = head + "." + claims;
     return body + "." + base64url(hmac_sha256(as_bytes("secret"), as_bytes(body)));
   }
@@ -117,15 +131,18 @@ class ControlTest : public ::testing::Test {
     return http.seen[id];
   }
   ConnectionId api(const std::string& action, const std::string& version, const std::string& body) {
-    openapi::Request signed_request{"POST", "/?Action=" + action + "&Version=" + version, {{"Host", "atrium"}}, body, {}};
+    openapi::Request signed_request{
+        "POST", "/?Action=" + action + "&Version=" + version, {{"Host", "atrium"}}, body, {}};
     openapi::sign_request(signed_request, {"AKLTtest", "secret-key"}, now.wall);
     const ConnectionId id = connection();
-    HttpRequest request{Listener::Public, "POST", signed_request.target, signed_request.headers, body, {}, false};
+    HttpRequest request{
+        Listener::Public, "POST", signed_request.target, signed_request.headers, body, {}, false};
     control->on_request(id, std::move(request), now);
     return id;
   }
   ConnectionId dismiss(const std::string& room) {
-    return api("DismissRoom", "2020-12-01", std::string(R"({"AppId":")") + kApp + R"(","RoomId":")" + room + "\"}");
+    return api("DismissRoom", "2020-12-01",
+               std::string(R"({"AppId":")") + kApp + R"(","RoomId":")" + room + "\"}");
   }
   std::string body_of(ConnectionId id) {
     auto& seen = http.seen[id];

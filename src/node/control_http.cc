@@ -1,4 +1,5 @@
-// Routes: which path is whose.  `/` is the management API's; /rtc/v1 and /r/<room>/rtc/v1 are the signalling doors; the rest are
+// Routes: which path is whose.  `/` is the management API's; /rtc/v1 and /r/<room>/rtc/v1 are the signalling doors;
+// the rest are
 // files that the daemon serves.  The operator's listener has paths of its own.
 #include "base/check.h"
 #include "base/limits.h"
@@ -22,8 +23,10 @@ bool is_api_path(std::string_view target) {
 }  // namespace
 
 std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, Now now) {
-  if (head.listener != Listener::Public || head.is_websocket_upgrade || !is_api_path(head.target)) return std::nullopt;
-  if (head.method == "OPTIONS") return to_response(signal::preflight(head.header("Access-Control-Request-Headers")));
+  if (head.listener != Listener::Public || head.is_websocket_upgrade || !is_api_path(head.target))
+    return std::nullopt;
+  if (head.method == "OPTIONS")
+    return to_response(signal::preflight(head.header("Access-Control-Request-Headers")));
   auto response = gateway_.check_head(to_openapi(head), now);
   if (!response) return std::nullopt;
   return to_http(std::move(*response));
@@ -46,13 +49,15 @@ void ControlPlane::on_request(ConnectionId connection, HttpRequest request, Now 
   finish_turn(now);
 }
 
-void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest& request, const signal::Target& target,
-                                     Now now) {
+void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest& request,
+                                     const signal::Target& target, Now now) {
   if (request.method == "OPTIONS") {
-    http_.respond(connection, to_response(signal::preflight(request.header("Access-Control-Request-Headers"))));
+    http_.respond(connection,
+                  to_response(signal::preflight(request.header("Access-Control-Request-Headers"))));
     return;
   }
-  if (target.endpoint == signal::Endpoint::DualJoin || target.endpoint == signal::Endpoint::DualValidate) {
+  if (target.endpoint == signal::Endpoint::DualJoin ||
+      target.endpoint == signal::Endpoint::DualValidate) {
     http_.respond(connection, to_response(signal::dual_form_not_served()));
     return;
   }
@@ -60,10 +65,13 @@ void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest&
     http_.respond(connection, to_response(signal::upgrade_required()));
     return;
   }
-  if (is_draining_) return refuse(connection, signal::refuse_busy("this server is draining; try again"));
+  if (is_draining_)
+    return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   if (target.has_bad_prefix)
-    return refuse(connection, signal::refuse(domain::ClientCode::RoomIdIllegal, "the path names no legal room id"));
-  auto token = verify(signal::presented_token(target, request.header("Authorization")), target.path_room, now);
+    return refuse(connection, signal::refuse(domain::ClientCode::RoomIdIllegal,
+                                             "the path names no legal room id"));
+  auto token = verify(signal::presented_token(target, request.header("Authorization")),
+                      target.path_room, now);
   if (!token) return refuse(connection, signal::refuse(token.error()));
   if (target.endpoint == signal::Endpoint::JoinValidate)
     on_validate_request(connection, *token, now);
@@ -81,8 +89,11 @@ void ControlPlane::answer_file(ConnectionId connection, const HttpRequest& reque
   const std::string path(path_of(request.target));
   const auto file = config_.files.find(path);
   if (file != config_.files.end()) {
-    http_.respond(connection, {200, {{"Content-Type", file->second.content_type}, {"Cache-Control", "no-cache"}},
-                               file->second.bytes, false});
+    http_.respond(connection,
+                  {200,
+                   {{"Content-Type", file->second.content_type}, {"Cache-Control", "no-cache"}},
+                   file->second.bytes,
+                   false});
   } else if (config_.files.contains(path + "/")) {
     http_.respond(connection, {308, {{"Location", path + "/"}}, "", false});
   } else {
@@ -90,13 +101,16 @@ void ControlPlane::answer_file(ConnectionId connection, const HttpRequest& reque
   }
 }
 
-// --- the operator's listener --------------------------------------------------------------------------------------------
+// --- the operator's listener
+// --------------------------------------------------------------------------------------------
 
-void ControlPlane::on_operator_request(ConnectionId connection, const HttpRequest& request, Now now) {
+void ControlPlane::on_operator_request(ConnectionId connection, const HttpRequest& request,
+                                       Now now) {
   const std::string_view path = path_of(request.target);
   const bool is_read = request.method == "GET" || request.method == "HEAD";
   if (path == "/livez" && is_read) {
-    http_.respond(connection, text_response(200, "alive\n"));  // this thread turns: nothing more is claimed
+    http_.respond(connection,
+                  text_response(200, "alive\n"));  // this thread turns: nothing more is claimed
   } else if ((path == "/metrics" || path == "/readyz") && is_read) {
     if (scrapes_.size() >= static_cast<size_t>(limits::kScrapesMax)) {
       http_.respond(connection, text_response(503, "too many scrapes wait already\n"));
@@ -107,12 +121,15 @@ void ControlPlane::on_operator_request(ConnectionId connection, const HttpReques
                         media_.snapshots_taken() + media_.shard_count() * (scrapes_.size() + 1)});
   } else if (path == "/drain" && request.method == "POST") {
     is_draining_ = true;
-    http_.respond(connection, text_response(200, "draining: new joins are refused with 503, calls go on\n"));
+    http_.respond(connection,
+                  text_response(200, "draining: new joins are refused with 503, calls go on\n"));
   } else if (path == "/drain" && request.method == "DELETE") {
     is_draining_ = false;
     http_.respond(connection, text_response(200, "serving\n"));
   } else {
-    http_.respond(connection, text_response(404, "served here: GET /metrics, /livez, /readyz; POST or DELETE /drain\n"));
+    http_.respond(
+        connection,
+        text_response(404, "served here: GET /metrics, /livez, /readyz; POST or DELETE /drain\n"));
   }
 }
 
@@ -128,9 +145,11 @@ void ControlPlane::answer_scrapes(Now now) {
     } else if (is_draining_) {
       http_.respond(scrape.connection, text_response(503, "not ready: draining\n"));
     } else if (!store_is_healthy_) {
-      http_.respond(scrape.connection, text_response(503, "not ready: the last write to the store failed\n"));
+      http_.respond(scrape.connection,
+                    text_response(503, "not ready: the last write to the store failed\n"));
     } else if (!is_complete) {
-      http_.respond(scrape.connection, text_response(503, "not ready: a media shard does not answer\n"));
+      http_.respond(scrape.connection,
+                    text_response(503, "not ready: a media shard does not answer\n"));
     } else {
       http_.respond(scrape.connection, text_response(200, "ready\n"));
     }

@@ -12,7 +12,9 @@ namespace {
 
 // How long a refusal at the upgrade is repeated on the validate path: browsers ask there at once, for at most 3 s.
 constexpr Duration kRefusalRepeat = std::chrono::seconds(5);
-constexpr uint16_t closing_code(domain::ClientCode code) { return static_cast<uint16_t>(3000 - static_cast<int>(code)); }
+constexpr uint16_t closing_code(domain::ClientCode code) {
+  return static_cast<uint16_t>(3000 - static_cast<int>(code));
+}
 
 }  // namespace
 
@@ -25,25 +27,31 @@ signal::TokenContext ControlPlane::make_token_context(const Config& config) {
                            .api_keys = {},
                            .any_ids = app.any_ids,
                            .enabled = app.enabled};
-    for (const ApiKeyAlias& alias : app.aliases) entry.api_keys.push_back({alias.api_key, alias.secret});
+    for (const ApiKeyAlias& alias : app.aliases)
+      entry.api_keys.push_back({alias.api_key, alias.secret});
     context.apps.push_back(std::move(entry));
   }
   return context;
 }
 
-signal::Serialiser ControlPlane::make_serialiser() { return signal::Serialiser(signal::ServerInfo{}); }
+signal::Serialiser ControlPlane::make_serialiser() {
+  return signal::Serialiser(signal::ServerInfo{});
+}
 
-signal::TokenOutcome ControlPlane::verify(std::string_view token, const std::optional<RoomId>& path_room, Now now) const {
+signal::TokenOutcome ControlPlane::verify(std::string_view token,
+                                          const std::optional<RoomId>& path_room, Now now) const {
   return signal::verify_token(token, token_context_, path_room, now);
 }
 
 void ControlPlane::refuse(ConnectionId connection, const signal::Refusal& refusal) {
   ++counters_.joins_refused;
   signal::HttpAnswer answer = signal::to_answer(refusal);
-  http_.respond(connection, {answer.status, std::move(answer.headers), std::move(answer.body), false});
+  http_.respond(connection,
+                {answer.status, std::move(answer.headers), std::move(answer.body), false});
 }
 
-void ControlPlane::on_join_request(ConnectionId connection, const signal::Target& target, signal::VerifiedToken token) {
+void ControlPlane::on_join_request(ConnectionId connection, const signal::Target& target,
+                                   signal::VerifiedToken token) {
   auto parameters = signal::parse_join_parameters(target);
   if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
   const bool is_reconnect = parameters->is_reconnect;
@@ -56,19 +64,23 @@ void ControlPlane::on_join_request(ConnectionId connection, const signal::Target
     submit(domain::Join{connection, std::move(joiner)});
 }
 
-void ControlPlane::on_validate_request(ConnectionId connection, const signal::VerifiedToken& token, Now now) {
-  std::erase_if(recent_refusals_, [&](const auto& entry) { return entry.second.until <= now.mono; });
+void ControlPlane::on_validate_request(ConnectionId connection, const signal::VerifiedToken& token,
+                                       Now now) {
+  std::erase_if(recent_refusals_,
+                [&](const auto& entry) { return entry.second.until <= now.mono; });
   if (const auto recent = recent_refusals_.find(token.hash); recent != recent_refusals_.end())
     return refuse(connection, recent->second.refusal);
   signal::HttpAnswer answer = signal::validate_success();
-  http_.respond(connection, {answer.status, std::move(answer.headers), std::move(answer.body), false});
+  http_.respond(connection,
+                {answer.status, std::move(answer.headers), std::move(answer.body), false});
 }
 
 void ControlPlane::run(domain::JoinRefused& effect, Now now) {
   const auto arrival = arrivals_.find(effect.connection);
   if (arrival == arrivals_.end()) return;
   const signal::Refusal refusal = signal::refuse(effect);
-  if (!effect.retry_later && recent_refusals_.size() < static_cast<size_t>(limits::kRecentRefusalsMax))
+  if (!effect.retry_later &&
+      recent_refusals_.size() < static_cast<size_t>(limits::kRecentRefusalsMax))
     recent_refusals_[arrival->second.token.hash] = {refusal, now.mono + kRefusalRepeat};
   arrivals_.erase(arrival);
   refuse(effect.connection, refusal);
@@ -150,23 +162,27 @@ void ControlPlane::close_with_leave(ConnectionId connection, signal::Message lea
   ++counters_.resumes_refused;
   arrivals_.erase(connection);
   http_.accept_websocket(connection);
-  // `reconnect` first: a leave as first message makes the browser SDK join again, and native ones ignore it (DESIGN 1).
+  // `reconnect` first: a leave as first message makes the browser SDK join again, and native ones ignore it (DESIGN
+  // 1).
   if (signal::Message first = serialiser_.reconnect()) http_.send(connection, std::move(first));
   http_.close_websocket(connection, std::move(leave), code);
 }
 
 void ControlPlane::run(domain::ResumeMeetsTombstone& effect, Now) {
-  close_with_leave(effect.connection, serialiser_.leave(effect.notice), closing_code(effect.notice.code));
+  close_with_leave(effect.connection, serialiser_.leave(effect.notice),
+                   closing_code(effect.notice.code));
 }
 
 void ControlPlane::run(domain::ResumeUnknown& effect, Now) {
-  close_with_leave(effect.connection,
-                   serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect), 1000);
+  close_with_leave(
+      effect.connection,
+      serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect), 1000);
 }
 
 // JWT joiners get a fresh token now and every few minutes, so that one that runs out does not bar the way back.
 void ControlPlane::send_refresh(const ParticipantSid&, Session& session, Now now) {
-  if (auto token = signal::mint_refresh(session.token, session.token.permissions, token_context_, now))
+  if (auto token =
+          signal::mint_refresh(session.token, session.token.permissions, token_context_, now))
     send(session, serialiser_.refresh_token(*token));
 }
 

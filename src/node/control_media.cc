@@ -15,11 +15,13 @@ void ControlPlane::take_reports(Now now) {
 }
 
 void ControlPlane::on_report(const media::TransportUp& report, Now) {
-  if (auto participant = media_.find_participant(report.transport)) submit(domain::TransportUp{*participant});
+  if (auto participant = media_.find_participant(report.transport))
+    submit(domain::TransportUp{*participant});
 }
 
 void ControlPlane::on_report(const media::TransportDown& report, Now) {
-  if (auto participant = media_.find_participant(report.transport)) submit(domain::TransportDown{*participant});
+  if (auto participant = media_.find_participant(report.transport))
+    submit(domain::TransportDown{*participant});
 }
 
 void ControlPlane::on_report(const media::ReliableChannel& report, Now) {
@@ -28,7 +30,8 @@ void ControlPlane::on_report(const media::ReliableChannel& report, Now) {
 }
 
 void ControlPlane::on_report(const media::NoticeDone& report, Now) {
-  if (auto participant = media_.find_participant(report.transport)) submit(domain::NoticeAcked{*participant});
+  if (auto participant = media_.find_participant(report.transport))
+    submit(domain::NoticeAcked{*participant});
 }
 
 void ControlPlane::on_report(const media::LifeCut& report, Now) {
@@ -39,8 +42,10 @@ void ControlPlane::on_report(const media::LifeCut& report, Now) {
   submit(domain::RoomCut{*room_sid, report.at, report.wall_at, report.transports});
   if (life == lives_.end()) return;
   for (const ParticipantSid& participant : life->second.participants) {
-    Session* session = find_session(participant);  // without a transport nobody has a channel to acknowledge on
-    if (session != nullptr && !session->peer->has_transport()) submit(domain::NoticeAcked{participant});
+    Session* session =
+        find_session(participant);  // without a transport nobody has a channel to acknowledge on
+    if (session != nullptr && !session->peer->has_transport())
+      submit(domain::NoticeAcked{participant});
   }
 }
 
@@ -75,12 +80,12 @@ void ControlPlane::on_report(const media::ServerMessage& report, Now now) {
     submit(domain::RenewToken{*participant, signal::make_joiner(*token, session->parameters)});
     return;
   }
-  session->peer->send_reliable(signal::notice_packet(
-      {.code = domain::ClientCode::UpdateTokenWithInvalidToken,
-       .name = "UPDATE_TOKEN_WITH_INVALID_TOKEN",
-       .message = "The new token was refused; the former one stays in force.",
-       .operation = {},
-       .forbidden_until = {}}));
+  session->peer->send_reliable(
+      signal::notice_packet({.code = domain::ClientCode::UpdateTokenWithInvalidToken,
+                             .name = "UPDATE_TOKEN_WITH_INVALID_TOKEN",
+                             .message = "The new token was refused; the former one stays in force.",
+                             .operation = {},
+                             .forbidden_until = {}}));
 }
 
 }  // namespace atrium::node

@@ -4,7 +4,8 @@
 
 namespace atrium::node {
 
-void ControlPlane::on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary, Now now) {
+void ControlPlane::on_websocket_message(ConnectionId connection, std::string_view data,
+                                        bool is_binary, Now now) {
   const auto known = participant_of_.find(connection);
   Session* session = known == participant_of_.end() ? nullptr : find_session(known->second);
   if (session == nullptr) return;  // it is being closed
@@ -28,16 +29,19 @@ void ControlPlane::hear(const Speaking& by, signal::ClientOffer& message) {
   on_offer(by.participant, by.session, message.sdp, message.id);
 }
 
-void ControlPlane::on_offer(const ParticipantSid& participant, Session& session, std::string_view sdp, uint32_t id) {
+void ControlPlane::on_offer(const ParticipantSid& participant, Session& session,
+                            std::string_view sdp, uint32_t id) {
   Life* life = life_of(session);
   if (life == nullptr || session.is_cut) return;
   ++counters_.offers;
   auto outcome = session.peer->on_offer(sdp, id, life->tracks, life->streams);
   if (!outcome) {
     ++counters_.offers_refused;
-    log_line(LogLevel::Warning, "offer refused", {{"participant", participant.value}, {"why", outcome.error().what}});
+    log_line(LogLevel::Warning, "offer refused",
+             {{"participant", participant.value}, {"why", outcome.error().what}});
     // The client starts over; what it has published here ends with its session (livekit-protocol 5.9).
-    send(session, serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect));
+    send(session,
+         serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect));
     return;
   }
   send(session, serialiser_.answer(outcome->sdp, outcome->id, outcome->mid_to_track));
@@ -47,7 +51,8 @@ void ControlPlane::on_offer(const ParticipantSid& participant, Session& session,
   }
   for (auto& live : outcome->live)
     submit(domain::TrackLive{participant, live.track, std::move(live.mime), std::move(live.mid)});
-  for (const TrackSid& track : outcome->attached) submit(domain::ForwardAttached{participant, track});
+  for (const TrackSid& track : outcome->attached)
+    submit(domain::ForwardAttached{participant, track});
   to_negotiate_.push_back(participant);
 }
 
@@ -67,21 +72,37 @@ void ControlPlane::hear(const Speaking& by, signal::AddTrack& message) {
   message.command.participant = by.participant;
   submit(std::move(message.command));
 }
-void ControlPlane::hear(const Speaking&, domain::SetMuted& message) { submit(std::move(message)); }
-void ControlPlane::hear(const Speaking&, domain::UpdateSubscription& message) { submit(std::move(message)); }
-void ControlPlane::hear(const Speaking&, domain::UpdateTrackSettings& message) { submit(std::move(message)); }
-void ControlPlane::hear(const Speaking&, domain::SubscriptionPermission& message) { submit(std::move(message)); }
-void ControlPlane::hear(const Speaking&, domain::UpdateMetadata& message) { submit(std::move(message)); }
-void ControlPlane::hear(const Speaking&, domain::UpdateTrackInfo& message) { submit(std::move(message)); }
-void ControlPlane::hear(const Speaking&, domain::Leave& message) { submit(std::move(message)); }
+void ControlPlane::hear(const Speaking&, domain::SetMuted& message) {
+  submit(std::move(message));
+}
+void ControlPlane::hear(const Speaking&, domain::UpdateSubscription& message) {
+  submit(std::move(message));
+}
+void ControlPlane::hear(const Speaking&, domain::UpdateTrackSettings& message) {
+  submit(std::move(message));
+}
+void ControlPlane::hear(const Speaking&, domain::SubscriptionPermission& message) {
+  submit(std::move(message));
+}
+void ControlPlane::hear(const Speaking&, domain::UpdateMetadata& message) {
+  submit(std::move(message));
+}
+void ControlPlane::hear(const Speaking&, domain::UpdateTrackInfo& message) {
+  submit(std::move(message));
+}
+void ControlPlane::hear(const Speaking&, domain::Leave& message) {
+  submit(std::move(message));
+}
 
 // A publication that a resuming client has and we do not: it must start over.
 void ControlPlane::hear(const Speaking& by, signal::SyncState& message) {
   const Life* life = life_of(by.session);
   if (life == nullptr) return;
   for (const auto& publication : message.publications) {
-    if (life->tracks.contains(publication.track) || life->streams.contains(publication.track)) continue;
-    send(by.session, serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect));
+    if (life->tracks.contains(publication.track) || life->streams.contains(publication.track))
+      continue;
+    send(by.session,
+         serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect));
     return;
   }
 }
@@ -90,17 +111,22 @@ void ControlPlane::hear(const Speaking& by, signal::Simulate& message) {
   if (!config_.dev) return;  // fault injection is for development servers
   switch (message.scenario) {
     case signal::Simulate::Scenario::LeaveRequestFullReconnect:
-      send(by.session, serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect));
+      send(by.session,
+           serialiser_.leave(domain::LeaveReason::StateMismatch, domain::LeaveAction::Reconnect));
       break;
     case signal::Simulate::Scenario::NodeFailure:
     case signal::Simulate::Scenario::ServerLeave:
-      send(by.session, serialiser_.leave(domain::LeaveReason::ServerShutdown, domain::LeaveAction::Reconnect));
+      send(by.session,
+           serialiser_.leave(domain::LeaveReason::ServerShutdown, domain::LeaveAction::Reconnect));
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
-void ControlPlane::hear(const Speaking& by, signal::Ping&) { send(by.session, serialiser_.pong(by.now)); }
+void ControlPlane::hear(const Speaking& by, signal::Ping&) {
+  send(by.session, serialiser_.pong(by.now));
+}
 void ControlPlane::hear(const Speaking& by, signal::PingRequest& message) {
   send(by.session, serialiser_.pong_resp(message, by.now));
 }

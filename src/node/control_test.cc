@@ -38,7 +38,8 @@ TEST_F(ControlTest, a_dismissal_answers_only_after_cut_leave_close_and_both_reco
   report(media::LifeClosed{.life = close->life, .transports_closed = 0, .packets_after_cut = 0});
   EXPECT_EQ(body_of(caller), "") << "the final record is not durable yet";
   write_store(true);
-  EXPECT_NE(body_of(caller).find(R"("Result":{"message":"success"})"), std::string::npos) << body_of(caller);
+  EXPECT_NE(body_of(caller).find(R"("Result":{"message":"success"})"), std::string::npos)
+      << body_of(caller);
   EXPECT_EQ(control->registry().counts().rooms, 0u);
 }
 
@@ -125,7 +126,8 @@ TEST_F(ControlTest, garbage_on_a_websocket_ends_that_socket_alone) {
   control->on_websocket_message(alice, "\xff\xff\xff", true, now);
   EXPECT_TRUE(http.seen[alice].dropped);
   EXPECT_FALSE(http.seen[bob].dropped);
-  EXPECT_EQ(control->registry().counts().participants, 2u) << "alice may come back within the grace";
+  EXPECT_EQ(control->registry().counts().participants, 2u)
+      << "alice may come back within the grace";
 }
 
 TEST_F(ControlTest, files_and_the_root_have_their_own_answers) {

@@ -18,18 +18,27 @@ HttpResponse to_http(openapi::Response response) {
 
 openapi::FaultKind to_openapi(HttpFault fault) {
   switch (fault) {
-    case HttpFault::Malformed: return openapi::FaultKind::Malformed;
-    case HttpFault::RequestLineTooLong: return openapi::FaultKind::RequestLineTooLong;
-    case HttpFault::HeadersTooLong: return openapi::FaultKind::HeadersTooLong;
-    case HttpFault::HeadTimeout: return openapi::FaultKind::HeadTimeout;
-    case HttpFault::BodyTimeout: return openapi::FaultKind::BodyTimeout;
-    case HttpFault::BodyTooLong: return openapi::FaultKind::BodyTooLong;
-    case HttpFault::UnsupportedTransferEncoding: return openapi::FaultKind::UnsupportedTransferEncoding;
+    case HttpFault::Malformed:
+      return openapi::FaultKind::Malformed;
+    case HttpFault::RequestLineTooLong:
+      return openapi::FaultKind::RequestLineTooLong;
+    case HttpFault::HeadersTooLong:
+      return openapi::FaultKind::HeadersTooLong;
+    case HttpFault::HeadTimeout:
+      return openapi::FaultKind::HeadTimeout;
+    case HttpFault::BodyTimeout:
+      return openapi::FaultKind::BodyTimeout;
+    case HttpFault::BodyTooLong:
+      return openapi::FaultKind::BodyTooLong;
+    case HttpFault::UnsupportedTransferEncoding:
+      return openapi::FaultKind::UnsupportedTransferEncoding;
   }
   return openapi::FaultKind::Malformed;
 }
 
-std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
+std::string_view path_of(std::string_view target) {
+  return target.substr(0, target.find('?'));
+}
 
 HttpResponse text_response(int status, std::string body) {
   return {status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(body), false};

@@ -9,9 +9,9 @@ namespace atrium::node {
 MediaPlane::MediaPlane(std::vector<ShardEnds> shards) {
   CHECK(!shards.empty());
   for (ShardEnds& ends : shards) {
-    shards_.push_back(std::make_unique<ShardState>(ShardState{
-        ends, OverflowSender<ShardCommand>(ends.commands, limits::kRingOverflowMax),
-        OverflowSender<ShardCommand>(ends.urgent, limits::kRingOverflowMax), 0}));
+    shards_.push_back(std::make_unique<ShardState>(
+        ShardState{ends, OverflowSender<ShardCommand>(ends.commands, limits::kRingOverflowMax),
+                   OverflowSender<ShardCommand>(ends.urgent, limits::kRingOverflowMax), 0}));
   }
   snapshots_.resize(shards_.size());
 }
@@ -66,9 +66,13 @@ std::optional<ParticipantSid> MediaPlane::find_participant(TransportId transport
   return found->second;
 }
 
-void MediaPlane::forget_transport(TransportId transport) { transports_.erase(transport); }
+void MediaPlane::forget_transport(TransportId transport) {
+  transports_.erase(transport);
+}
 
-TrackId MediaPlane::new_track(LifeId) { return TrackId{next_id_++}; }
+TrackId MediaPlane::new_track(LifeId) {
+  return TrackId{next_id_++};
+}
 
 void MediaPlane::send(LifeId life, media::Command command) {
   const auto found = lives_.find(life);

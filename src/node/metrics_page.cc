@@ -25,7 +25,8 @@ class Page {
     families_.push_back({name, help, type, {}});
     return families_.back();
   }
-  static ClientMetric with_value(uint64_t value, bool is_counter, std::vector<ClientMetric::Label> labels) {
+  static ClientMetric with_value(uint64_t value, bool is_counter,
+                                 std::vector<ClientMetric::Label> labels) {
     ClientMetric metric;
     metric.label = std::move(labels);
     (is_counter ? metric.counter.value : metric.gauge.value) = static_cast<double>(value);
@@ -36,7 +37,8 @@ class Page {
     uint64_t cumulative = 0;
     for (size_t i = 0; i < from.counts().size(); ++i) {
       cumulative += from.counts()[i];
-      const double bound = i < Histogram::kBounds.size() ? Histogram::kBounds[i] : std::numeric_limits<double>::infinity();
+      const double bound = i < Histogram::kBounds.size() ? Histogram::kBounds[i]
+                                                         : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({cumulative, bound});
     }
     metric.histogram.sample_count = from.total();
@@ -49,7 +51,7 @@ class Page {
   std::vector<MetricFamily> families_;
 };
 
-uint64_t sum(const std::vector<ShardSnapshot>& shards, uint64_t media::EngineCounters::* field) {
+uint64_t sum(const std::vector<ShardSnapshot>& shards, uint64_t media::EngineCounters::*field) {
   uint64_t total = 0;
   for (const ShardSnapshot& shard : shards) total += shard.counters.*field;
   return total;
@@ -58,25 +60,34 @@ uint64_t sum(const std::vector<ShardSnapshot>& shards, uint64_t media::EngineCou
 void add_rooms(Page& page, const MetricsInput& in) {
   page.gauge("atrium_rooms", "Room lives, dismissing ones included", in.rooms.rooms);
   page.gauge("atrium_rooms_dismissing", "Lives being dismissed now", in.rooms.dismissing);
-  page.gauge("atrium_users", "Participants present, those in the resume window included", in.rooms.participants);
+  page.gauge("atrium_users", "Participants present, those in the resume window included",
+             in.rooms.participants);
   page.gauge("atrium_tracks", "Published tracks", in.rooms.tracks);
   page.gauge("atrium_subscriptions", "Pairs of subscriber and track", in.rooms.subscriptions);
-  page.gauge("atrium_tombstones", "Sessions that are still to be told of their removal", in.rooms.tombstones);
+  page.gauge("atrium_tombstones", "Sessions that are still to be told of their removal",
+             in.rooms.tombstones);
 }
 
 void add_dismissals(Page& page, const ControlCounters& control) {
-  auto& dismissals = page.family("atrium_dismissals_total", "Answered DismissRoom operations by outcome", MetricType::Counter);
-  dismissals.metric.push_back(Page::with_value(control.dismissals_done, true, {{"outcome", "done"}}));
-  dismissals.metric.push_back(Page::with_value(control.dismissals_failed, true, {{"outcome", "failed"}}));
-  dismissals.metric.push_back(Page::with_value(control.dismissals_unknown_room, true, {{"outcome", "no_such_room"}}));
-  page.counter("atrium_dismissed_users_total", "Users in rooms at their fence", control.dismissed_users);
-  page.counter("atrium_dismissed_users_not_notified_total", "Users who got a tombstone instead of the notice",
+  auto& dismissals = page.family("atrium_dismissals_total",
+                                 "Answered DismissRoom operations by outcome", MetricType::Counter);
+  dismissals.metric.push_back(
+      Page::with_value(control.dismissals_done, true, {{"outcome", "done"}}));
+  dismissals.metric.push_back(
+      Page::with_value(control.dismissals_failed, true, {{"outcome", "failed"}}));
+  dismissals.metric.push_back(
+      Page::with_value(control.dismissals_unknown_room, true, {{"outcome", "no_such_room"}}));
+  page.counter("atrium_dismissed_users_total", "Users in rooms at their fence",
+               control.dismissed_users);
+  page.counter("atrium_dismissed_users_not_notified_total",
+               "Users who got a tombstone instead of the notice",
                control.dismissed_users_not_notified);
-  page.histogram("atrium_dismissal_accept_to_fence_seconds", "From the accepted call to the fence", control.accept_to_fence);
-  page.histogram("atrium_dismissal_fence_to_media_cut_seconds", "From the fence to the confirmed media cut",
-                 control.fence_to_media_cut);
-  page.histogram("atrium_dismissal_fence_to_last_notice_seconds", "From the fence to the last session told",
-                 control.fence_to_last_notice);
+  page.histogram("atrium_dismissal_accept_to_fence_seconds", "From the accepted call to the fence",
+                 control.accept_to_fence);
+  page.histogram("atrium_dismissal_fence_to_media_cut_seconds",
+                 "From the fence to the confirmed media cut", control.fence_to_media_cut);
+  page.histogram("atrium_dismissal_fence_to_last_notice_seconds",
+                 "From the fence to the last session told", control.fence_to_last_notice);
 }
 
 void add_control(Page& page, const MetricsInput& in) {
@@ -84,18 +95,26 @@ void add_control(Page& page, const MetricsInput& in) {
   page.counter("atrium_joins_total", "Accepted joins", control.joins);
   page.counter("atrium_joins_refused_total", "Joins refused at the upgrade", control.joins_refused);
   page.counter("atrium_resumes_total", "Accepted resumes", control.resumes);
-  page.counter("atrium_resumes_refused_total", "Resumes of unknown or removed sessions", control.resumes_refused);
+  page.counter("atrium_resumes_refused_total", "Resumes of unknown or removed sessions",
+               control.resumes_refused);
   page.counter("atrium_api_calls_total", "Management calls", control.api_calls);
-  page.counter("atrium_api_refused_total", "Management calls answered with an error", control.api_refused);
-  page.counter("atrium_signal_messages_in_total", "Messages from clients", control.signal_messages_in);
-  page.counter("atrium_signal_malformed_total", "Messages from clients that did not parse", control.signal_malformed);
-  page.counter("atrium_signal_outgoing_refused_total", "Messages that the serialiser refused to send: a bug if not 0",
+  page.counter("atrium_api_refused_total", "Management calls answered with an error",
+               control.api_refused);
+  page.counter("atrium_signal_messages_in_total", "Messages from clients",
+               control.signal_messages_in);
+  page.counter("atrium_signal_malformed_total", "Messages from clients that did not parse",
+               control.signal_malformed);
+  page.counter("atrium_signal_outgoing_refused_total",
+               "Messages that the serialiser refused to send: a bug if not 0",
                control.signal_refused_outgoing);
   page.counter("atrium_offers_total", "Descriptions offered by clients", control.offers);
-  page.counter("atrium_offers_refused_total", "Descriptions that were not acceptable", control.offers_refused);
+  page.counter("atrium_offers_refused_total", "Descriptions that were not acceptable",
+               control.offers_refused);
   page.gauge("atrium_http_connections", "Open HTTP and WebSocket connections", in.http_connections);
-  page.counter("atrium_lost_commands_total", "Commands to shards that found no room: a bug if not 0", in.lost_commands);
-  page.counter("atrium_bugs_total", "Broken invariants that ended one session: a bug if not 0", in.bugs);
+  page.counter("atrium_lost_commands_total",
+               "Commands to shards that found no room: a bug if not 0", in.lost_commands);
+  page.counter("atrium_bugs_total", "Broken invariants that ended one session: a bug if not 0",
+               in.bugs);
   page.gauge("process_open_fds", "Open file descriptors", in.open_descriptors);
   page.gauge("process_resident_memory_bytes", "Resident memory", in.resident_bytes);
   auto& cpu = page.family("process_cpu_seconds_total", "User and system time", MetricType::Counter);
@@ -106,31 +125,49 @@ void add_control(Page& page, const MetricsInput& in) {
 
 void add_media(Page& page, const MetricsInput& in) {
   using C = media::EngineCounters;
-  page.counter("atrium_datagrams_in_total", "Datagrams received by the media ports", sum(in.shards, &C::datagrams_in));
-  page.counter("atrium_datagrams_out_total", "Datagrams sent by the media ports", sum(in.shards, &C::datagrams_out));
-  page.counter("atrium_bytes_in_total", "Bytes received by the media ports", sum(in.shards, &C::bytes_in));
-  page.counter("atrium_bytes_out_total", "Bytes sent by the media ports", sum(in.shards, &C::bytes_out));
-  page.counter("atrium_rtp_in_total", "Authenticated RTP packets received", sum(in.shards, &C::rtp_in));
-  page.counter("atrium_rtp_forwarded_total", "RTP packets encrypted for a subscriber", sum(in.shards, &C::rtp_forwarded));
+  page.counter("atrium_datagrams_in_total", "Datagrams received by the media ports",
+               sum(in.shards, &C::datagrams_in));
+  page.counter("atrium_datagrams_out_total", "Datagrams sent by the media ports",
+               sum(in.shards, &C::datagrams_out));
+  page.counter("atrium_bytes_in_total", "Bytes received by the media ports",
+               sum(in.shards, &C::bytes_in));
+  page.counter("atrium_bytes_out_total", "Bytes sent by the media ports",
+               sum(in.shards, &C::bytes_out));
+  page.counter("atrium_rtp_in_total", "Authenticated RTP packets received",
+               sum(in.shards, &C::rtp_in));
+  page.counter("atrium_rtp_forwarded_total", "RTP packets encrypted for a subscriber",
+               sum(in.shards, &C::rtp_forwarded));
   page.counter("atrium_rtx_in_total", "Retransmissions received", sum(in.shards, &C::rtx_in));
   page.counter("atrium_rtx_out_total", "Retransmissions sent", sum(in.shards, &C::rtx_out));
-  page.counter("atrium_nacks_sent_total", "Sequence numbers asked for upstream", sum(in.shards, &C::nacks_sent));
-  page.counter("atrium_nacks_received_total", "Sequence numbers asked for downstream", sum(in.shards, &C::nacks_received));
-  page.counter("atrium_plis_sent_total", "Key frames asked for upstream", sum(in.shards, &C::plis_sent));
-  page.counter("atrium_twcc_feedback_sent_total", "Transport feedback messages sent", sum(in.shards, &C::twcc_feedback_sent));
-  page.counter("atrium_dtls_handshakes_total", "Finished DTLS handshakes", sum(in.shards, &C::dtls_handshakes));
-  page.counter("atrium_data_messages_in_total", "Data messages from clients", sum(in.shards, &C::data_messages_in));
-  page.counter("atrium_data_messages_out_total", "Data messages to clients", sum(in.shards, &C::data_messages_out));
-  page.counter("atrium_packets_after_cut_total", "Media or client data that left a shard after its life was cut: a bug if not 0",
+  page.counter("atrium_nacks_sent_total", "Sequence numbers asked for upstream",
+               sum(in.shards, &C::nacks_sent));
+  page.counter("atrium_nacks_received_total", "Sequence numbers asked for downstream",
+               sum(in.shards, &C::nacks_received));
+  page.counter("atrium_plis_sent_total", "Key frames asked for upstream",
+               sum(in.shards, &C::plis_sent));
+  page.counter("atrium_twcc_feedback_sent_total", "Transport feedback messages sent",
+               sum(in.shards, &C::twcc_feedback_sent));
+  page.counter("atrium_dtls_handshakes_total", "Finished DTLS handshakes",
+               sum(in.shards, &C::dtls_handshakes));
+  page.counter("atrium_data_messages_in_total", "Data messages from clients",
+               sum(in.shards, &C::data_messages_in));
+  page.counter("atrium_data_messages_out_total", "Data messages to clients",
+               sum(in.shards, &C::data_messages_out));
+  page.counter("atrium_packets_after_cut_total",
+               "Media or client data that left a shard after its life was cut: a bug if not 0",
                sum(in.shards, &C::packets_after_cut));
-  page.gauge("atrium_transports", "ICE/DTLS transports on the shards", sum(in.shards, &C::transports));
-  page.gauge("atrium_forwarders", "Pairs of track and subscriber on the shards", sum(in.shards, &C::forwarders));
-  auto& drops = page.family("atrium_drops_total", "Packets and messages that went no further, by reason", MetricType::Counter);
+  page.gauge("atrium_transports", "ICE/DTLS transports on the shards",
+             sum(in.shards, &C::transports));
+  page.gauge("atrium_forwarders", "Pairs of track and subscriber on the shards",
+             sum(in.shards, &C::forwarders));
+  auto& drops =
+      page.family("atrium_drops_total", "Packets and messages that went no further, by reason",
+                  MetricType::Counter);
   for (size_t reason = 0; reason < media::kDropReasons; ++reason) {
     uint64_t total = 0;
     for (const ShardSnapshot& shard : in.shards) total += shard.counters.drops[reason];
-    drops.metric.push_back(
-        Page::with_value(total, true, {{"reason", media::name(static_cast<media::DropReason>(reason))}}));
+    drops.metric.push_back(Page::with_value(
+        total, true, {{"reason", media::name(static_cast<media::DropReason>(reason))}}));
   }
 }
 

@@ -1,5 +1,7 @@
-// OverflowSender: a ring's sending end that never loses a value because the ring is full (DESIGN: control commands are never
-// dropped).  What does not fit waits here, in order, up to `bound`; beyond it `send` answers false and the caller decides.
+// OverflowSender: a ring's sending end that never loses a value because the ring is full (DESIGN: control commands
+// are never
+// dropped).  What does not fit waits here, in order, up to `bound`; beyond it `send` answers false and the caller
+// decides.
 // Owner and thread: whoever owns the ring's sending end.
 #pragma once
 

@@ -31,11 +31,13 @@ media::DtlsFingerprint fingerprint_of(const std::string& text) {
     if (c != ':') digits.push_back(c);
   media::DtlsFingerprint out;
   const auto bytes = from_hex(digits);
-  if (bytes && bytes->size() == out.sha256.size()) std::copy(bytes->begin(), bytes->end(), out.sha256.begin());
+  if (bytes && bytes->size() == out.sha256.size())
+    std::copy(bytes->begin(), bytes->end(), out.sha256.begin());
   return out;  // all zero matches no certificate
 }
 
-media::AddUplink uplink_command(const negotiation::UplinkPlan& plan, TransportId transport, TrackId track) {
+media::AddUplink uplink_command(const negotiation::UplinkPlan& plan, TransportId transport,
+                                TrackId track) {
   return {.transport = transport,
           .track = track,
           .kind = plan.kind == negotiation::Kind::Audio ? media::Kind::Audio : media::Kind::Video,
@@ -74,7 +76,7 @@ void Peer::renew_credentials() {
 }
 
 Result<Peer::OfferOutcome> Peer::on_offer(std::string_view sdp, uint32_t id, TrackTable& tracks,
-                                               const StreamTable& streams) {
+                                          const StreamTable& streams) {
   const bool restart = transport_.has_value() && TRY(session_.is_ice_restart(sdp));
   const negotiation::LocalTransport before = local_;
   if (restart) renew_credentials();
@@ -84,8 +86,12 @@ Result<Peer::OfferOutcome> Peer::on_offer(std::string_view sdp, uint32_t id, Tra
     return std::unexpected(answer.error());
   }
   requirement_outstanding_ = false;
-  OfferOutcome outcome{.sdp = answer->sdp, .id = answer->id, .mid_to_track = answer->mid_to_track, .live = {},
-                       .gone = {}, .attached = {}};
+  OfferOutcome outcome{.sdp = answer->sdp,
+                       .id = answer->id,
+                       .mid_to_track = answer->mid_to_track,
+                       .live = {},
+                       .gone = {},
+                       .attached = {}};
   open_or_restart(*answer);
   apply_uplinks(*answer, tracks, streams, outcome);
   apply_downlinks(*answer, tracks, outcome);
@@ -97,23 +103,25 @@ void Peer::open_or_restart(const negotiation::AnswerResult& answer) {
   const media::IceCredentials remote{answer.remote.ice_ufrag, answer.remote.ice_password};
   if (!transport_) {
     transport_ = media_.new_transport(life_, options_.participant);
-    media_.send(life_, media::OpenTransport{.transport = *transport_,
-                                            .life = life_,
-                                            .participant_sid = options_.participant.value,
-                                            .identity = options_.user.value,
-                                            .hidden = options_.hidden,
-                                            .can_publish_data = options_.can_publish_data,
-                                            .local = local,
-                                            .remote = remote,
-                                            .remote_fingerprint = fingerprint_of(answer.remote.fingerprint_sha256),
-                                            .remote_candidates = {}});
+    media_.send(life_, media::OpenTransport{
+                           .transport = *transport_,
+                           .life = life_,
+                           .participant_sid = options_.participant.value,
+                           .identity = options_.user.value,
+                           .hidden = options_.hidden,
+                           .can_publish_data = options_.can_publish_data,
+                           .local = local,
+                           .remote = remote,
+                           .remote_fingerprint = fingerprint_of(answer.remote.fingerprint_sha256),
+                           .remote_candidates = {}});
   } else if (answer.ice_restart) {
-    media_.send(life_, media::RestartIce{.transport = *transport_, .local = local, .remote = remote});
+    media_.send(life_,
+                media::RestartIce{.transport = *transport_, .local = local, .remote = remote});
   }
 }
 
-void Peer::apply_uplinks(const negotiation::AnswerResult& answer, TrackTable& tracks, const StreamTable& streams,
-                         OfferOutcome& outcome) {
+void Peer::apply_uplinks(const negotiation::AnswerResult& answer, TrackTable& tracks,
+                         const StreamTable& streams, OfferOutcome& outcome) {
   for (const TrackSid& sid : answer.uplinks_removed) {
     const auto known = tracks.find(sid);
     if (known == tracks.end()) continue;
@@ -125,15 +133,18 @@ void Peer::apply_uplinks(const negotiation::AnswerResult& answer, TrackTable& tr
     auto [entry, is_new] = tracks.try_emplace(plan.track);
     if (is_new) entry->second.id = media_.new_track(life_);
     entry->second.publisher = options_.participant;
-    if (const auto stream = streams.find(plan.track); stream != streams.end()) entry->second.stream = stream->second;
-    entry->second.kind = plan.kind == negotiation::Kind::Audio ? domain::TrackKind::Audio : domain::TrackKind::Video;
+    if (const auto stream = streams.find(plan.track); stream != streams.end())
+      entry->second.stream = stream->second;
+    entry->second.kind =
+        plan.kind == negotiation::Kind::Audio ? domain::TrackKind::Audio : domain::TrackKind::Video;
     entry->second.codec = plan.codec;
     media_.send(life_, uplink_command(plan, *transport_, entry->second.id));
     outcome.live.push_back({plan.track, mime_of(plan.kind, plan.codec), plan.mid});
   }
 }
 
-void Peer::apply_downlinks(const negotiation::AnswerResult& answer, const TrackTable& tracks, OfferOutcome& outcome) {
+void Peer::apply_downlinks(const negotiation::AnswerResult& answer, const TrackTable& tracks,
+                           OfferOutcome& outcome) {
   for (const TrackSid& sid : answer.downlinks_removed) {
     const auto forward = forwards_.find(sid);
     if (forward == forwards_.end()) continue;
@@ -156,7 +167,8 @@ void Peer::apply_downlinks(const negotiation::AnswerResult& answer, const TrackT
                                          .cname = plan.cname,
                                          .paused = paused.paused});
     if (paused.layer != 2)
-      media_.send(life_, media::PauseForward{*transport_, track->second.id, paused.paused, paused.layer});
+      media_.send(life_,
+                  media::PauseForward{*transport_, track->second.id, paused.paused, paused.layer});
     outcome.attached.push_back(plan.track);
   }
 }

@@ -1,5 +1,7 @@
-// Peer: one participant's peer connection as control sees it: its negotiation, its transport on a shard, and how section plans
-// became media commands.  Owner: ControlPlane.  Thread: control.  Does not: decide who may publish or subscribe (domain does).
+// Peer: one participant's peer connection as control sees it: its negotiation, its transport on a shard, and how
+// section plans
+// became media commands.  Owner: ControlPlane.  Thread: control.  Does not: decide who may publish or subscribe
+// (domain does).
 #pragma once
 
 #include <map>
@@ -32,7 +34,7 @@ struct PeerOptions {
   UserId user;
   bool hidden = false;
   bool can_publish_data = true;
-  std::string fingerprint;                 // ours, "AB:CD:…"
+  std::string fingerprint;                // ours, "AB:CD:…"
   std::vector<SocketAddress> candidates;  // with the shard's port
 };
 
@@ -55,12 +57,16 @@ class Peer {
     std::vector<TrackSid> attached;
   };
   // Applies the offer: opens or restarts the transport and sends the media commands.  Nothing changes on error.
-  Result<OfferOutcome> on_offer(std::string_view sdp, uint32_t id, TrackTable& tracks, const StreamTable& streams);
+  Result<OfferOutcome> on_offer(std::string_view sdp, uint32_t id, TrackTable& tracks,
+                                const StreamTable& streams);
 
-  void add_pending_track(negotiation::PendingTrack track) { session_.add_pending_track(std::move(track)); }
+  void add_pending_track(negotiation::PendingTrack track) {
+    session_.add_pending_track(std::move(track));
+  }
   void want_send(negotiation::WantedSend track) { session_.want_send(std::move(track)); }
   void stop_send(const TrackSid& track);
-  void pause_forward(const TrackSid& track, bool paused, uint8_t layer);  // layer: 0 lowest … 2 highest
+  void pause_forward(const TrackSid& track, bool paused,
+                     uint8_t layer);  // layer: 0 lowest … 2 highest
   // The publication ended on our side: its uplink is forgotten and its section freed at the next offer.
   void stop_track(const TrackSid& track, TrackTable& tracks);
 
@@ -81,9 +87,10 @@ class Peer {
 
  private:
   void open_or_restart(const negotiation::AnswerResult& answer);
-  void apply_uplinks(const negotiation::AnswerResult& answer, TrackTable& tracks, const StreamTable& streams,
-                     OfferOutcome& outcome);
-  void apply_downlinks(const negotiation::AnswerResult& answer, const TrackTable& tracks, OfferOutcome& outcome);
+  void apply_uplinks(const negotiation::AnswerResult& answer, TrackTable& tracks,
+                     const StreamTable& streams, OfferOutcome& outcome);
+  void apply_downlinks(const negotiation::AnswerResult& answer, const TrackTable& tracks,
+                       OfferOutcome& outcome);
   void renew_credentials();
 
   // given
@@ -99,7 +106,7 @@ class Peer {
     bool paused = false;
     uint8_t layer = 2;
   };
-  std::map<TrackSid, Paused> paused_;  // asked for before the section existed
+  std::map<TrackSid, Paused> paused_;     // asked for before the section existed
   std::map<TrackSid, TrackId> forwards_;  // what AddForward was sent for
   bool requirement_outstanding_ = false;
 };

@@ -18,13 +18,14 @@
 
 namespace atrium::node {
 
-// --- HTTP and WebSocket: control thread ----------------------------------------------------------------------------------------
+// --- HTTP and WebSocket: control thread
+// ----------------------------------------------------------------------------------------
 enum class Listener : uint8_t { Public, Operator };  // 7880, 7889
 
 struct HttpRequest {
   Listener listener = Listener::Public;
-  std::string method;  // as sent: "POST"
-  std::string target;  // request-target as sent, with query
+  std::string method;                                        // as sent: "POST"
+  std::string target;                                        // request-target as sent, with query
   std::vector<std::pair<std::string, std::string>> headers;  // names as sent, in order
   std::string body;
   SocketAddress peer;
@@ -41,19 +42,30 @@ struct HttpResponse {
 };
 
 // How a head was refused by the server itself, before any handler: which limit was met.
-enum class HttpFault : uint8_t { Malformed, RequestLineTooLong, HeadersTooLong, HeadTimeout, BodyTimeout, BodyTooLong, UnsupportedTransferEncoding };
+enum class HttpFault : uint8_t {
+  Malformed,
+  RequestLineTooLong,
+  HeadersTooLong,
+  HeadTimeout,
+  BodyTimeout,
+  BodyTooLong,
+  UnsupportedTransferEncoding
+};
 
 // Called by the server.  All calls on the control thread; none re-enters.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
-  // The head is complete, the body not yet read.  nullopt: go on and read at most kHttpBodyBytesMax; a response: answer at once.
+  // The head is complete, the body not yet read.  nullopt: go on and read at most kHttpBodyBytesMax; a response:
+  // answer at once.
   virtual std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) = 0;
   // The shape of an answer to a fault; the server closes after it.
   virtual HttpResponse on_fault(const HttpRequest& head, HttpFault fault, Now now) = 0;
-  // Complete request, or complete upgrade head.  Answered later by HttpPort::respond, or for upgrades accept_websocket.
+  // Complete request, or complete upgrade head.  Answered later by HttpPort::respond, or for upgrades
+  // accept_websocket.
   virtual void on_request(ConnectionId connection, HttpRequest request, Now now) = 0;
-  virtual void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary, Now now) = 0;
+  virtual void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary,
+                                    Now now) = 0;
   // Gone for whatever reason; not called after close_websocket has been answered by on_websocket_closed_out.
   virtual void on_closed(ConnectionId connection, Now now) = 0;
   // The last message and close frame given to close_websocket are with the kernel (written = true), or never will be.
@@ -68,15 +80,18 @@ class HttpPort {
   virtual void accept_websocket(ConnectionId connection) = 0;
   // Queues a binary message; shared between recipients.  Beyond kSignalQueueBytesMax the connection is cut.
   virtual void send(ConnectionId connection, std::shared_ptr<const std::string> message) = 0;
-  // Queued messages, then `last` (may be null) and the close frame in one write; then half-close, read away until FIN or
+  // Queued messages, then `last` (may be null) and the close frame in one write; then half-close, read away until
+  // FIN or
   // kCloseDrainMs, then reset.
-  virtual void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last, uint16_t code) = 0;
+  virtual void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last,
+                               uint16_t code) = 0;
   // At once, without a word.
   virtual void drop(ConnectionId connection) = 0;
   virtual size_t connection_count() const = 0;
 };
 
-// --- media shard: its own thread -------------------------------------------------------------------------------------------------
+// --- media shard: its own thread
+// -------------------------------------------------------------------------------------------------
 struct ShardDatagram {
   FiveTuple path;
   ByteSpan bytes;
@@ -91,14 +106,16 @@ class ShardHandler {
  public:
   virtual ~ShardHandler() = default;
   virtual void on_datagrams(std::span<ShardDatagram> batch, Now now) = 0;
-  virtual void on_wake(Now now) = 0;  // commands may be waiting in the rings; looked at between turns
+  virtual void on_wake(
+      Now now) = 0;  // commands may be waiting in the rings; looked at between turns
   virtual void on_deadline(Now now) = 0;
   virtual Mono next_deadline() const = 0;
   virtual std::span<const ShardSendRun> drain(Now now) = 0;
   virtual bool has_more_to_send() const = 0;
 };
 
-// --- helper threads: store, sctp ----------------------------------------------------------------------------------------------------
+// --- helper threads: store, sctp
+// ----------------------------------------------------------------------------------------------------
 class WorkerHandler {
  public:
   virtual ~WorkerHandler() = default;
@@ -107,7 +124,8 @@ class WorkerHandler {
   virtual Mono next_deadline() const = 0;
 };
 
-// --- control thread: everything that is not HTTP ----------------------------------------------------------------------------------------
+// --- control thread: everything that is not HTTP
+// ----------------------------------------------------------------------------------------
 class ControlHandler : public HttpHandler {
  public:
   virtual void on_wake(Now now) = 0;  // rings from shards and store may hold something

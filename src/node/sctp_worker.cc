@@ -24,11 +24,13 @@ void SctpWorker::on_wake(Now now) {
   for (size_t shard = 0; shard < shards_.size(); ++shard) {
     media::SctpCommand command;
     for (int i = 0; i < limits::kRingSctp && shards_[shard].commands.try_receive(command); ++i) {
-      if (std::holds_alternative<media::SctpOpen>(command)) shard_of_[transport_of(command)] = shard;
+      if (std::holds_alternative<media::SctpOpen>(command))
+        shard_of_[transport_of(command)] = shard;
       const bool is_close = std::holds_alternative<media::SctpClose>(command);
       const TransportId transport = transport_of(command);
       if (is_close && !shard_of_.contains(transport)) {
-        events_[shard].send(media::SctpClosed{transport});  // never opened here: closed all the same
+        events_[shard].send(
+            media::SctpClosed{transport});  // never opened here: closed all the same
         continue;
       }
       world_.on_command(std::move(command), now);
@@ -44,7 +46,8 @@ void SctpWorker::on_deadline(Now now) {
 }
 
 Mono SctpWorker::next_deadline() const {
-  const bool waiting = std::ranges::any_of(events_, [](const auto& sender) { return !sender.is_empty(); });
+  const bool waiting =
+      std::ranges::any_of(events_, [](const auto& sender) { return !sender.is_empty(); });
   return waiting ? Mono::min() : world_.next_deadline();
 }
 

@@ -1,4 +1,5 @@
-// SctpWorker: the sctp thread's handler: SCTP commands of all shards into one SctpWorld, its events back to the shard that has
+// SctpWorker: the sctp thread's handler: SCTP commands of all shards into one SctpWorld, its events back to the
+// shard that has
 // the transport.  Owner: apps (or sim).  Thread: sctp.
 #pragma once
 

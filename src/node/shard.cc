@@ -56,7 +56,9 @@ std::span<const ShardSendRun> Shard::drain(Now now) {
   return runs_;
 }
 
-bool Shard::has_more_to_send() const { return engine_.has_more_to_send(); }
+bool Shard::has_more_to_send() const {
+  return engine_.has_more_to_send();
+}
 
 void Shard::take_commands(Now now) {
   ShardCommand command;

@@ -9,7 +9,8 @@ namespace {
 constexpr size_t kBatchMax = 256;  // writes in one transaction
 }
 
-StoreWorker::StoreWorker(store::Store store, Receiver<StoreRequest>& requests, Sender<StoreReply>& replies)
+StoreWorker::StoreWorker(store::Store store, Receiver<StoreRequest>& requests,
+                         Sender<StoreReply>& replies)
     : store_(std::move(store)), requests_(requests), replies_(replies, limits::kRingOverflowMax) {}
 
 void StoreWorker::on_wake(Now now) {
@@ -24,7 +25,8 @@ void StoreWorker::on_wake(Now now) {
     write(std::exchange(batch, {}));  // a question sees what was written before it
     if (const auto* find = std::get_if<FindDismissal>(&request)) {
       auto found = store_.find_dismissal(find->operation);
-      replies_.send(DismissalFound{find->waiter, found.has_value(), found ? std::move(*found) : std::nullopt});
+      replies_.send(DismissalFound{find->waiter, found.has_value(),
+                                   found ? std::move(*found) : std::nullopt});
     } else if (auto purged = store_.purge(now.wall); !purged) {
       replies_.send(StoreTrouble{purged.error().what});
     }
@@ -33,9 +35,13 @@ void StoreWorker::on_wake(Now now) {
   replies_.flush();
 }
 
-void StoreWorker::on_deadline(Now now) { on_wake(now); }
+void StoreWorker::on_deadline(Now now) {
+  on_wake(now);
+}
 
-Mono StoreWorker::next_deadline() const { return replies_.is_empty() ? kNever : Mono::min(); }
+Mono StoreWorker::next_deadline() const {
+  return replies_.is_empty() ? kNever : Mono::min();
+}
 
 void StoreWorker::write(std::vector<store::WriteRequest> batch) {
   if (batch.empty()) return;
@@ -45,7 +51,8 @@ void StoreWorker::write(std::vector<store::WriteRequest> batch) {
     if (const auto* put = std::get_if<store::PutDismissal>(&batch[i]))
       replies_.send(DismissalWritten{put->record.operation, ok});
     else if (!ok)
-      replies_.send(StoreTrouble{i < results.size() ? results[i].error().what : "a write was lost"});
+      replies_.send(
+          StoreTrouble{i < results.size() ? results[i].error().what : "a write was lost"});
   }
 }
 

@@ -1,4 +1,5 @@
-// StoreWorker: the store thread's handler.  What arrived together is written together (group commit), then read questions are
+// StoreWorker: the store thread's handler.  What arrived together is written together (group commit), then read
+// questions are
 // answered.  Owner: apps (or sim).  Thread: store.
 #pragma once
 
@@ -27,7 +28,9 @@ struct DismissalFound {
   bool ok = false;  // false: the store could not be read
   std::optional<domain::DismissalRecord> record;
 };
-struct StoreTrouble { std::string what; };  // for the log: a write of tombstones or a purge failed
+struct StoreTrouble {
+  std::string what;
+};  // for the log: a write of tombstones or a purge failed
 using StoreReply = std::variant<DismissalWritten, DismissalFound, StoreTrouble>;
 
 class StoreWorker final : public WorkerHandler {

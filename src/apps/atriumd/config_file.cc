@@ -14,7 +14,8 @@ using Problems = std::vector<std::string>;
 std::string text_of(const toml::node& node) {
   if (auto text = node.value<std::string>(); node.is_string() && text) return *text;
   if (auto flag = node.value<bool>(); node.is_boolean() && flag) return *flag ? "true" : "false";
-  if (auto integer = node.value<int64_t>(); node.is_integer() && integer) return std::to_string(*integer);
+  if (auto integer = node.value<int64_t>(); node.is_integer() && integer)
+    return std::to_string(*integer);
   if (const auto* array = node.as_array()) {
     std::string joined;
     for (const auto& item : *array) joined += (joined.empty() ? "" : ",") + text_of(item);
@@ -24,13 +25,16 @@ std::string text_of(const toml::node& node) {
 }
 
 // Reads `names` out of a table; whatever else is in it is a problem that names itself.
-std::map<std::string, std::string> fields(const toml::table& table, const std::set<std::string>& names,
+std::map<std::string, std::string> fields(const toml::table& table,
+                                          const std::set<std::string>& names,
                                           const std::string& where, Problems& problems) {
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : table) {
     const std::string name(key.str());
-    if (names.contains(name)) out[name] = text_of(value);
-    else if (!value.is_array_of_tables()) problems.push_back(where + ": unknown key \"" + name + "\"");
+    if (names.contains(name))
+      out[name] = text_of(value);
+    else if (!value.is_array_of_tables())
+      problems.push_back(where + ": unknown key \"" + name + "\"");
   }
   return out;
 }
@@ -48,9 +52,14 @@ void read_apps(const toml::array& array, Settings& settings, Problems& problems)
   for (const auto& item : array) {
     const auto* table = item.as_table();
     if (table == nullptr) continue;
-    auto f = fields(*table, {"id", "account", "key", "secondary_key", "ids", "enabled"}, "[[app]]", problems);
-    node::Application app{.app = AppId(f["id"]), .account_id = f["account"], .app_key = f["key"],
-                          .secondary_app_key = f["secondary_key"], .aliases = {}, .any_ids = f["ids"] == "any",
+    auto f = fields(*table, {"id", "account", "key", "secondary_key", "ids", "enabled"}, "[[app]]",
+                    problems);
+    node::Application app{.app = AppId(f["id"]),
+                          .account_id = f["account"],
+                          .app_key = f["key"],
+                          .secondary_app_key = f["secondary_key"],
+                          .aliases = {},
+                          .any_ids = f["ids"] == "any",
                           .enabled = f["enabled"] != "false"};
     if (!f["ids"].empty() && f["ids"] != "any" && f["ids"] != "vendor")
       problems.push_back("[[app]] ids: must be \"vendor\" or \"any\"");
@@ -65,13 +74,17 @@ void read_apps(const toml::array& array, Settings& settings, Problems& problems)
   }
 }
 
-void read_scalars(const toml::table& table, const std::string& prefix, Settings& settings, Problems& problems) {
+void read_scalars(const toml::table& table, const std::string& prefix, Settings& settings,
+                  Problems& problems) {
   for (const auto& [key, value] : table) {
     const std::string name = prefix + std::string(key.str());
     if (value.is_array_of_tables()) {
-      if (name == "account") read_accounts(*value.as_array(), settings, problems);
-      else if (name == "app") read_apps(*value.as_array(), settings, problems);
-      else problems.push_back("unknown table [[" + name + "]]");
+      if (name == "account")
+        read_accounts(*value.as_array(), settings, problems);
+      else if (name == "app")
+        read_apps(*value.as_array(), settings, problems);
+      else
+        problems.push_back("unknown table [[" + name + "]]");
       continue;
     }
     if (const auto* inner = value.as_table()) {
@@ -82,7 +95,8 @@ void read_scalars(const toml::table& table, const std::string& prefix, Settings&
     for (const SettingKey& row : setting_keys()) {
       if (name != row.name) continue;
       known = true;
-      if (auto problem = row.set(settings, text_of(value))) problems.push_back(name + ": " + *problem);
+      if (auto problem = row.set(settings, text_of(value)))
+        problems.push_back(name + ": " + *problem);
     }
     if (!known) problems.push_back("unknown key \"" + name + "\"");
   }

@@ -21,12 +21,14 @@ const char* content_type(const std::string& extension) {
 
 }  // namespace
 
-std::expected<std::map<std::string, node::StaticFile>, std::string> read_files(const std::string& directory) {
+std::expected<std::map<std::string, node::StaticFile>, std::string> read_files(
+    const std::string& directory) {
   namespace fs = std::filesystem;
   std::map<std::string, node::StaticFile> files;
   std::error_code failure;
   int64_t total = 0;
-  for (fs::recursive_directory_iterator it(directory, failure), end; !failure && it != end; it.increment(failure)) {
+  for (fs::recursive_directory_iterator it(directory, failure), end; !failure && it != end;
+       it.increment(failure)) {
     if (!it->is_regular_file()) continue;
     std::ifstream stream(it->path(), std::ios::binary);
     std::string bytes((std::istreambuf_iterator<char>(stream)), {});
@@ -35,7 +37,8 @@ std::expected<std::map<std::string, node::StaticFile>, std::string> read_files(c
       return std::unexpected(directory + ": more files than web.dir may hold");
     const std::string path = "/" + fs::relative(it->path(), directory).generic_string();
     if (it->path().filename() == "index.html")
-      files[path.substr(0, path.size() - std::string("index.html").size())] = {content_type(".html"), bytes};
+      files[path.substr(0, path.size() - std::string("index.html").size())] = {
+          content_type(".html"), bytes};
     files[path] = {content_type(it->path().extension().string()), std::move(bytes)};
   }
   if (failure) return std::unexpected(directory + ": " + failure.message());

@@ -11,6 +11,7 @@ namespace atrium::atriumd {
 
 // Every regular file under `directory` by its path ("/demo/demo.js"), and "/demo/" for a folder's index.html.
 // Bounded: 1,000 files, 32 MiB.  The error is one line for the operator.
-std::expected<std::map<std::string, node::StaticFile>, std::string> read_files(const std::string& directory);
+std::expected<std::map<std::string, node::StaticFile>, std::string> read_files(
+    const std::string& directory);
 
 }  // namespace atrium::atriumd

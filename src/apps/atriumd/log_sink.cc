@@ -10,10 +10,18 @@ namespace {
 
 void write_line(LogLevel level, std::string_view line) {
   switch (level) {
-    case LogLevel::Debug: spdlog::debug("{}", line); break;
-    case LogLevel::Info: spdlog::info("{}", line); break;
-    case LogLevel::Warning: spdlog::warn("{}", line); break;
-    case LogLevel::Error: spdlog::error("{}", line); break;
+    case LogLevel::Debug:
+      spdlog::debug("{}", line);
+      break;
+    case LogLevel::Info:
+      spdlog::info("{}", line);
+      break;
+    case LogLevel::Warning:
+      spdlog::warn("{}", line);
+      break;
+    case LogLevel::Error:
+      spdlog::error("{}", line);
+      break;
   }
 }
 

@@ -16,7 +16,8 @@ template <typename T>
 std::optional<T> number(const std::string& text, T low, T high) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() || value < low || value > high)
+    return std::nullopt;
   return value;
 }
 
@@ -41,7 +42,8 @@ std::optional<SocketAddress> socket_address(std::string_view text) {
   const size_t colon = text.rfind(':');
   if (colon == text.npos) return std::nullopt;
   std::string_view host = text.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   const auto ip = IpAddress::parse(host);
   const auto port = number<uint16_t>(std::string(text.substr(colon + 1)), 0, 65535);
   if (!ip || !port) return std::nullopt;
@@ -52,7 +54,8 @@ Problem set_addresses(std::vector<SocketAddress>& out, const std::string& text) 
   std::vector<SocketAddress> addresses;
   for (const std::string& part : split(text)) {
     const auto address = socket_address(part);
-    if (!address) return "must be addresses like 127.0.0.1:7880 or [::1]:7880, with commas between them";
+    if (!address)
+      return "must be addresses like 127.0.0.1:7880 or [::1]:7880, with commas between them";
     addresses.push_back(*address);
   }
   if (addresses.empty()) return "must name at least one address";
@@ -68,12 +71,18 @@ Problem set_grace(Duration& out, const std::string& text) {
 }
 
 Problem set_fault(Settings& s, const std::string& text) {
-  static const std::set<std::string> points{"before_commit", "after_commit", "after_cut", "mid_notices"};
+  static const std::set<std::string> points{"before_commit", "after_commit", "after_cut",
+                                            "mid_notices"};
   for (const std::string& part : split(text)) {
-    if (part == "late_send") s.node.faults.late_send = true;
-    else if (part == "no_record_write") s.node.faults.no_record_write = true;
-    else if (part.starts_with("stop_at=") && points.contains(part.substr(8))) s.node.faults.stop_at = part.substr(8);
-    else return "must be late_send, no_record_write or stop_at=before_commit|after_commit|after_cut|mid_notices";
+    if (part == "late_send")
+      s.node.faults.late_send = true;
+    else if (part == "no_record_write")
+      s.node.faults.no_record_write = true;
+    else if (part.starts_with("stop_at=") && points.contains(part.substr(8)))
+      s.node.faults.stop_at = part.substr(8);
+    else
+      return "must be late_send, no_record_write or "
+             "stop_at=before_commit|after_commit|after_cut|mid_notices";
   }
   return std::nullopt;
 }
@@ -101,18 +110,22 @@ const std::vector<SettingKey>& setting_keys() {
   using S = Settings;
   using T = const std::string&;
   static const std::vector<SettingKey> keys{
-      {"http.listen", "ADDRESS:PORT,…", "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
+      {"http.listen", "ADDRESS:PORT,…",
+       "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
-      {"operator.listen", "ADDRESS:PORT,…", "/metrics, /livez, /readyz, drain (default 127.0.0.1:7889)",
+      {"operator.listen", "ADDRESS:PORT,…",
+       "/metrics, /livez, /readyz, drain (default 127.0.0.1:7889)",
        [](S& s, T t) { return set_addresses(s.operator_listen, t); }},
-      {"media.port", "PORT", "UDP port of the first shard; the others follow (default 7882; 0: the kernel chooses each)",
+      {"media.port", "PORT",
+       "UDP port of the first shard; the others follow (default 7882; 0: the kernel chooses each)",
        [](S& s, T t) -> Problem {
          const auto port = number<uint16_t>(t, 0, 65535);
          if (!port) return "must be a port from 0 to 65535";
          s.media_port = *port;
          return std::nullopt;
        }},
-      {"media.shards", "N", "media threads, each with its own UDP port (default: cores - 1, at least 1)",
+      {"media.shards", "N",
+       "media threads, each with its own UDP port (default: cores - 1, at least 1)",
        [](S& s, T t) -> Problem {
          const auto shards = number<uint32_t>(t, 1, limits::kShardsMax);
          if (!shards) return "must be a number from 1 to " + std::to_string(limits::kShardsMax);
@@ -125,23 +138,32 @@ const std::vector<SettingKey>& setting_keys() {
          if (!s.media_bind) return "must be an IP address";
          return std::nullopt;
        }},
-      {"media.advertise", "IP,…", "addresses told to clients (default: every address that is not loopback; --dev 127.0.0.1)",
+      {"media.advertise", "IP,…",
+       "addresses told to clients (default: every address that is not loopback; --dev 127.0.0.1)",
        [](S& s, T t) { return set_media_addresses(s.media_advertise, t); }},
       {"store.data_dir", "DIR", "where the store lies (default ./data)",
-       [](S& s, T t) -> Problem { return s.data_dir = t, t.empty() ? Problem("must not be empty") : std::nullopt; }},
+       [](S& s, T t) -> Problem {
+         return s.data_dir = t, t.empty() ? Problem("must not be empty") : std::nullopt;
+       }},
       {"web.dir", "DIR", "files served under / (default: none; --dev the demo page)",
        [](S& s, T t) -> Problem { return s.web_dir = t, std::nullopt; }},
       {"api.region", "NAME", "region echoed in answers (default cn-north-1)",
-       [](S& s, T t) -> Problem { return s.node.region = t, t.empty() ? Problem("must not be empty") : std::nullopt; }},
+       [](S& s, T t) -> Problem {
+         return s.node.region = t, t.empty() ? Problem("must not be empty") : std::nullopt;
+       }},
       {"api.accepted_regions", "NAME,…", "further regions accepted in credentials",
        [](S& s, T t) -> Problem { return s.node.accepted_regions = split(t), std::nullopt; }},
-      {"api.public_hosts", "HOST,…", "Host values that a proxy hides, tried when a signature covers the host",
+      {"api.public_hosts", "HOST,…",
+       "Host values that a proxy hides, tried when a signature covers the host",
        [](S& s, T t) -> Problem { return s.node.public_hosts = split(t), std::nullopt; }},
-      {"api.business_errors_200", "true|false", "answer business errors of 2020-12-01 with HTTP 200 (default false)",
+      {"api.business_errors_200", "true|false",
+       "answer business errors of 2020-12-01 with HTTP 200 (default false)",
        [](S& s, T t) { return set_flag(s.node.business_errors_200, t); }},
-      {"room.empty_grace_ms", "MS", "a room ends this long after its last user left (default 10000)",
+      {"room.empty_grace_ms", "MS",
+       "a room ends this long after its last user left (default 10000)",
        [](S& s, T t) { return set_grace(s.node.empty_room_grace, t); }},
-      {"room.resume_grace_ms", "MS", "a user whose signalling is lost counts as present this long (default 20000)",
+      {"room.resume_grace_ms", "MS",
+       "a user whose signalling is lost counts as present this long (default 20000)",
        [](S& s, T t) { return set_grace(s.node.resume_grace, t); }},
       {"log.level", "LEVEL", "debug, info, warning or error (default info)",
        [](S& s, T t) -> Problem {
@@ -149,25 +171,32 @@ const std::vector<SettingKey>& setting_keys() {
          if (t == "debug" || t == "info" || t == "warning" || t == "error") return std::nullopt;
          return "must be debug, info, warning or error";
        }},
-      {"dev.public", "true|false", "--dev may listen beyond loopback although its keys are public (default false)",
+      {"dev.public", "true|false",
+       "--dev may listen beyond loopback although its keys are public (default false)",
        [](S& s, T t) { return set_flag(s.media_public, t); }},
-      {"fault", "NAME,…", "--dev only, for tests: late_send, no_record_write, stop_at=POINT", set_fault},
+      {"fault", "NAME,…", "--dev only, for tests: late_send, no_record_write, stop_at=POINT",
+       set_fault},
   };
   return keys;
 }
 
-std::string flag_of(const SettingKey& key) { return "--" + with_separator(key.name, '-'); }
+std::string flag_of(const SettingKey& key) {
+  return "--" + with_separator(key.name, '-');
+}
 
 std::string environment_of(const SettingKey& key) {
   std::string name = "ATRIUM_" + with_separator(key.name, '_');
-  std::ranges::transform(name, name.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+  std::ranges::transform(name, name.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  });
   return name;
 }
 
 void apply_dev_defaults(Settings& settings) {
   static constexpr char kAccount[] = "dev";
   settings.node.dev = true;
-  settings.node.accounts.push_back({kAccount, "AKLTdevaccesskey000000000001", "ZGV2LXNlY3JldC1rZXk="});
+  settings.node.accounts.push_back(
+      {kAccount, "AKLTdevaccesskey000000000001", "ZGV2LXNlY3JldC1rZXk="});
   settings.node.applications.push_back({.app = AppId("a7e100000000000000000001"),
                                         .account_id = kAccount,
                                         .app_key = "devappkey00000000000000000000001",
@@ -179,7 +208,8 @@ void apply_dev_defaults(Settings& settings) {
   if (settings.http_listen.empty()) settings.http_listen = {{loopback, 7880}};
   if (settings.operator_listen.empty()) settings.operator_listen = {{loopback, 7889}};
   if (!settings.media_bind && !settings.media_public) settings.media_bind = loopback;
-  if (settings.media_advertise.empty() && !settings.media_public) settings.media_advertise = {loopback};
+  if (settings.media_advertise.empty() && !settings.media_public)
+    settings.media_advertise = {loopback};
 }
 
 namespace {
@@ -195,15 +225,18 @@ void check_accounts(const node::Config& config, std::vector<std::string>& proble
   for (const node::Account& account : config.accounts) {
     accounts.insert(account.account_id);
     if (account.access_key_id.empty() || account.secret.empty())
-      problems.push_back("account " + account.account_id + ": access_key and secret must not be empty");
+      problems.push_back("account " + account.account_id +
+                         ": access_key and secret must not be empty");
     if (!keys.insert(account.access_key_id).second)
       problems.push_back("account: access_key " + account.access_key_id + " is given twice");
   }
   for (const node::Application& app : config.applications) {
-    if (app.app.value.size() != 24) problems.push_back("app " + app.app.value + ": id must have 24 characters");
+    if (app.app.value.size() != 24)
+      problems.push_back("app " + app.app.value + ": id must have 24 characters");
     if (app.app_key.empty()) problems.push_back("app " + app.app.value + ": key must not be empty");
     if (!accounts.contains(app.account_id))
-      problems.push_back("app " + app.app.value + ": no account is named \"" + app.account_id + "\"");
+      problems.push_back("app " + app.app.value + ": no account is named \"" + app.account_id +
+                         "\"");
   }
 }
 
@@ -216,9 +249,11 @@ void check_dev(const Settings& settings, std::vector<std::string>& problems) {
   }
   if (settings.media_public) return;
   auto beyond = [](const SocketAddress& address) { return !address.ip.is_loopback(); };
-  if (std::ranges::any_of(settings.http_listen, beyond) || std::ranges::any_of(settings.operator_listen, beyond) ||
+  if (std::ranges::any_of(settings.http_listen, beyond) ||
+      std::ranges::any_of(settings.operator_listen, beyond) ||
       (settings.media_bind && !settings.media_bind->is_loopback()))
-    problems.push_back("--dev listens on loopback only, since its keys are public; --dev-public true lifts that");
+    problems.push_back(
+        "--dev listens on loopback only, since its keys are public; --dev-public true lifts that");
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// What atriumd is told: a configuration file (TOML), environment variables, flags; later ones win.  Checked as a whole before
+// What atriumd is told: a configuration file (TOML), environment variables, flags; later ones win.  Checked as a
+// whole before
 // anything starts, and every refusal names the key and what to do.
 #pragma once
 

@@ -64,12 +64,17 @@ namespace {
 
 using Problem = std::unexpected<std::string>;
 
-std::string with(const std::string& what, const Error& error) { return what + ": " + error.what; }
+std::string with(const std::string& what, const Error& error) {
+  return what + ": " + error.what;
+}
 
-std::expected<store::Store, std::string> open_store(const Settings& settings, StopAt& faults, Now now) {
+std::expected<store::Store, std::string> open_store(const Settings& settings, StopAt& faults,
+                                                    Now now) {
   std::error_code failure;
   std::filesystem::create_directories(settings.data_dir, failure);
-  if (failure) return Problem("cannot make the data directory " + settings.data_dir + ": " + failure.message());
+  if (failure)
+    return Problem("cannot make the data directory " + settings.data_dir + ": " +
+                   failure.message());
   store::StoreOptions options;
   options.drop_dismissal_writes = settings.node.faults.no_record_write;
   options.at_point = [&faults](std::string_view point) { faults.at_point(point); };
@@ -78,27 +83,35 @@ std::expected<store::Store, std::string> open_store(const Settings& settings, St
   return std::move(*store);
 }
 
-std::unique_ptr<ShardParts> make_shard(std::unique_ptr<runtime::UdpShard> udp, node::Waker& control, node::Waker& sctp) {
+std::unique_ptr<ShardParts> make_shard(std::unique_ptr<runtime::UdpShard> udp, node::Waker& control,
+                                       node::Waker& sctp) {
   auto shard = std::make_unique<ShardParts>();
   shard->udp = std::move(udp);
   node::Waker& self = shard->udp->waker();
-  shard->commands = std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
-  shard->urgent = std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
-  shard->reports = std::make_unique<runtime::RingChannel<node::ShardReport>>(limits::kRingCommands, control);
-  shard->to_sctp = std::make_unique<runtime::RingChannel<media::SctpCommand>>(limits::kRingSctp, sctp);
-  shard->from_sctp = std::make_unique<runtime::RingChannel<media::SctpEvent>>(limits::kRingSctp, self);
+  shard->commands =
+      std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
+  shard->urgent =
+      std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
+  shard->reports =
+      std::make_unique<runtime::RingChannel<node::ShardReport>>(limits::kRingCommands, control);
+  shard->to_sctp =
+      std::make_unique<runtime::RingChannel<media::SctpCommand>>(limits::kRingSctp, sctp);
+  shard->from_sctp =
+      std::make_unique<runtime::RingChannel<media::SctpEvent>>(limits::kRingSctp, self);
   return shard;
 }
 
 std::expected<std::vector<SocketAddress>, std::string> media_addresses(const Settings& settings) {
   std::vector<IpAddress> addresses = settings.media_advertise;
   if (addresses.empty()) {
-    const auto own = runtime::local_addresses(settings.dev ? runtime::Loopback::Include : runtime::Loopback::Leave);
+    const auto own = runtime::local_addresses(settings.dev ? runtime::Loopback::Include
+                                                           : runtime::Loopback::Leave);
     if (!own) return Problem(with("cannot list the network interfaces", own.error()));
     addresses = *own;
   }
   if (addresses.empty())
-    return Problem("no address to tell clients for media: set media.advertise to this machine's address");
+    return Problem(
+        "no address to tell clients for media: set media.advertise to this machine's address");
   std::vector<SocketAddress> out;
   for (const IpAddress& address : addresses) out.push_back({address, 0});
   return out;
@@ -109,13 +122,13 @@ node::ProcessFigures process_figures() {
   return {figures.open_descriptors, figures.resident_bytes, figures.cpu_us};
 }
 
-
 std::expected<void, std::string> make_shards(World::Parts& parts, const Settings& settings) {
   for (uint32_t i = 0; i < settings.media_shards; ++i) {
     const auto port = static_cast<uint16_t>(settings.media_port == 0 ? 0 : settings.media_port + i);
     auto udp = runtime::UdpShard::create({.index = i, .port = port, .bind = settings.media_bind});
     if (!udp) return Problem(with("cannot bind UDP port " + std::to_string(port), udp.error()));
-    parts.shards.push_back(make_shard(std::move(*udp), parts.http->waker(), parts.sctp_thread.waker()));
+    parts.shards.push_back(
+        make_shard(std::move(*udp), parts.http->waker(), parts.sctp_thread.waker()));
   }
   return {};
 }
@@ -127,24 +140,27 @@ void make_handlers(World::Parts& parts, std::shared_ptr<const media::Certificate
     sctp_ends.push_back({shard.to_sctp->receiver, shard.from_sctp->sender});
     shard.handler = std::make_unique<node::Shard>(
         parts.secrets, media::EngineOptions{.shard = i, .certificate = certificate},
-        node::ShardLinks{shard.commands->receiver, shard.urgent->receiver, shard.reports->sender, shard.to_sctp->sender,
-                         shard.from_sctp->receiver});
+        node::ShardLinks{shard.commands->receiver, shard.urgent->receiver, shard.reports->sender,
+                         shard.to_sctp->sender, shard.from_sctp->receiver});
   }
   parts.sctp_worker = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
 }
 
-std::expected<void, std::string> make_control(World::Parts& parts, const Settings& settings, node::Config config,
+std::expected<void, std::string> make_control(World::Parts& parts, const Settings& settings,
+                                              node::Config config,
                                               const media::CertificateKey& certificate) {
   std::vector<node::ShardEnds> ends;
   for (auto& shard : parts.shards)
-    ends.push_back({shard->commands->sender, shard->urgent->sender, shard->reports->receiver, shard->udp->port()});
+    ends.push_back({shard->commands->sender, shard->urgent->sender, shard->reports->receiver,
+                    shard->udp->port()});
   auto addresses = media_addresses(settings);
   if (!addresses) return Problem(addresses.error());
   config.media_addresses = std::move(*addresses);
   auto control = node::ControlPlane::create(
-      std::move(config), node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender, parts.from_store->receiver,
-                                            *parts.faults, parts.secrets, media::fingerprint_text(certificate),
-                                            process_figures});
+      std::move(config),
+      node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
+                         parts.from_store->receiver, *parts.faults, parts.secrets,
+                         media::fingerprint_text(certificate), process_figures});
   if (!control) return Problem(with("configuration", control.error()));
   parts.control = std::move(*control);
   return {};
@@ -167,15 +183,18 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   auto http = runtime::HttpServer::create(std::move(http_options));
   if (!http) return Problem(with("cannot listen", http.error()));
   parts->http = std::move(*http);
-  parts->to_store =
-      std::make_unique<runtime::RingChannel<node::StoreRequest>>(limits::kRingCommands, parts->store_thread.waker());
-  parts->from_store = std::make_unique<runtime::RingChannel<node::StoreReply>>(limits::kRingCommands, parts->http->waker());
-  parts->store_worker = std::make_unique<node::StoreWorker>(std::move(*store), parts->to_store->receiver, parts->from_store->sender);
+  parts->to_store = std::make_unique<runtime::RingChannel<node::StoreRequest>>(
+      limits::kRingCommands, parts->store_thread.waker());
+  parts->from_store = std::make_unique<runtime::RingChannel<node::StoreReply>>(
+      limits::kRingCommands, parts->http->waker());
+  parts->store_worker = std::make_unique<node::StoreWorker>(
+      std::move(*store), parts->to_store->receiver, parts->from_store->sender);
 
   if (auto made = make_shards(*parts, settings); !made) return Problem(made.error());
   const auto certificate = media::make_certificate();
   make_handlers(*parts, certificate);
-  if (auto made = make_control(*parts, settings, settings.node, *certificate); !made) return Problem(made.error());
+  if (auto made = make_control(*parts, settings, settings.node, *certificate); !made)
+    return Problem(made.error());
   parts->control->restore(std::move(*tombstones), now);
   return std::unique_ptr<World>(new World(std::move(parts)));
 }
@@ -197,8 +216,12 @@ void World::run() {
   parts_->http->run(*parts_->control);
 }
 
-std::vector<SocketAddress> World::http_addresses() const { return parts_->http->addresses(node::Listener::Public); }
-std::vector<SocketAddress> World::operator_addresses() const { return parts_->http->addresses(node::Listener::Operator); }
+std::vector<SocketAddress> World::http_addresses() const {
+  return parts_->http->addresses(node::Listener::Public);
+}
+std::vector<SocketAddress> World::operator_addresses() const {
+  return parts_->http->addresses(node::Listener::Operator);
+}
 std::vector<uint16_t> World::media_ports() const {
   std::vector<uint16_t> ports;
   for (const auto& shard : parts_->shards) ports.push_back(shard->udp->port());

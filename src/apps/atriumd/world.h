@@ -13,7 +13,8 @@ namespace atrium::atriumd {
 
 class World {
  public:
-  // Opens the store, binds every port, makes the certificate; nothing runs yet.  The problem is one line for the operator.
+  // Opens the store, binds every port, makes the certificate; nothing runs yet.  The problem is one line for the
+  // operator.
   static std::expected<std::unique_ptr<World>, std::string> create(const Settings& settings);
   ~World();
 

@@ -1,10 +1,10 @@
-// The real threads together: control, two shards, store and sctp, with real sockets.  Its point is the thread sanitizer: every
+// The real threads together: control, two shards, store and sctp, with real sockets.  Its point is the thread
+// sanitizer: every
 // ring and waker of the daemon is crossed here.
 #include "world.h"
 
-#include <gtest/gtest.h>
-
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,7 +34,10 @@ class Connection {
   }
   ~Connection() { ::close(fd_); }
   bool connected() const { return connected_; }
-  void write(const std::string& text) { EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size())); }
+  void write(const std::string& text) {
+    EXPECT_EQ(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
   // Reads until `end` was seen or the peer closed.
   std::string read_until(const std::string& end) {
     char buffer[4096];
@@ -56,7 +59,8 @@ class Connection {
 class WorldTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    directory_ = std::filesystem::temp_directory_path() / ("atrium-world-" + std::to_string(::getpid()));
+    directory_ =
+        std::filesystem::temp_directory_path() / ("atrium-world-" + std::to_string(::getpid()));
     const IpAddress loopback = IpAddress::parse("127.0.0.1").value();
     Settings settings;
     settings.dev = true;
@@ -78,23 +82,29 @@ class WorldTest : public ::testing::Test {
   }
 
   static std::string jwt(const std::string& user, const std::string& room) {
-    const std::string body = base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})")) + "." +
-                             base64url(as_bytes(R"({"iss":"devkey","exp":4102444800,"sub":")" + user +
-                                                R"(","video":{"roomJoin":true,"room":")" + room + "\"}}"));
+    const std::string body =
+        base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})")) + "." +
+        base64url(as_bytes(R"({"iss":"devkey","exp":4102444800,"sub":")" + user +
+                           R"(","video":{"roomJoin":true,"room":")" + room + "\"}}"));
     return body + "." + base64url(hmac_sha256(as_bytes("secret"), as_bytes(body)));
   }
   std::unique_ptr<Connection> join(const std::string& user, const std::string& room) {
     auto socket = std::make_unique<Connection>(world_->http_addresses().front());
-    socket->write("GET /rtc/v1?access_token=" + jwt(user, room) +
-                  "&join_request=EgA%3D HTTP/1.1\r\nHost: atrium\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    socket->write(
+        "GET /rtc/v1?access_token=" + jwt(user, room) +
+        "&join_request=EgA%3D HTTP/1.1\r\nHost: atrium\r\nConnection: Upgrade\r\nUpgrade: "
+        "websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
     EXPECT_NE(socket->read_until("PA_").find("101 "), std::string::npos);
     return socket;
   }
   std::string dismiss(const std::string& room) {
-    const std::string body = R"({"AppId":"a7e100000000000000000001","Receipt":true,"RoomId":")" + room + "\"}";
-    openapi::Request request{"POST", "/?Action=DismissRoom&Version=2020-12-01", {{"Host", "atrium"}}, body, {}};
-    openapi::sign_request(request, {"AKLTdevaccesskey000000000001", "ZGV2LXNlY3JldC1rZXk="}, runtime::read_clock().wall);
+    const std::string body =
+        R"({"AppId":"a7e100000000000000000001","Receipt":true,"RoomId":")" + room + "\"}";
+    openapi::Request request{
+        "POST", "/?Action=DismissRoom&Version=2020-12-01", {{"Host", "atrium"}}, body, {}};
+    openapi::sign_request(request, {"AKLTdevaccesskey000000000001", "ZGV2LXNlY3JldC1rZXk="},
+                          runtime::read_clock().wall);
     std::string head = "POST " + request.target + " HTTP/1.1\r\nConnection: close\r\n";
     for (const auto& [name, value] : request.headers) head += name + ": " + value + "\r\n";
     Connection socket(world_->http_addresses().front());
@@ -117,7 +127,8 @@ TEST_F(WorldTest, rooms_on_two_shards_are_joined_dismissed_and_counted) {
     other.join();
     EXPECT_NE(answer.find("\"UsersAtFence\":2"), std::string::npos) << answer;
     EXPECT_NE(dismiss("three").find("\"success\""), std::string::npos);
-    for (auto& person : people) EXPECT_NE(person->read_all().find("\x88"), std::string::npos) << "a close frame";
+    for (auto& person : people)
+      EXPECT_NE(person->read_all().find("\x88"), std::string::npos) << "a close frame";
   }
   Connection scrape(world_->operator_addresses().front());
   scrape.write("GET /metrics HTTP/1.1\r\nHost: atrium\r\nConnection: close\r\n\r\n");
