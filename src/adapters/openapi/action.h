@@ -1,5 +1,6 @@
-// What an action is: a row of plain data and a few small functions.  Each file in actions/ defines the rows of one action
-// and exports them as `std::span<const ActionRow> <file>_rows()`; CMake lists the files, so adding an action touches one.
+// What an action is: a row of plain data and a few small functions.  Each file in actions/ defines
+// the rows of one action and exports them as `std::span<const ActionRow> <file>_rows()`; CMake
+// lists the files, so adding an action touches one.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,10 @@ namespace atrium::openapi {
 
 enum class KeyScope : uint8_t { Read, Manage };  // Manage may also read
 enum class IdRule : uint8_t { Vendor, Any };     // the app option `ids`
-enum class Method : uint8_t { Get, Post };       // Get: fields come from the query; Post: from a JSON body
+enum class Method : uint8_t {
+  Get,
+  Post
+};  // Get: fields come from the query; Post: from a JSON body
 enum class QuotaScope : uint8_t { Account, App };
 
 struct AccessKey {
@@ -52,9 +56,14 @@ struct PendingCall {
 // The `Result` of the envelope, or why there is none.
 using Answer = std::variant<Json, Refusal>;
 
-// What a handler wants done before it can answer.  `call` of the context remembers what it needs afterwards.
-struct ApplyCommand { domain::Command command; };
-struct FindRecord { OperationId operation; };
+// What a handler wants done before it can answer.  `call` of the context remembers what it needs
+// afterwards.
+struct ApplyCommand {
+  domain::Command command;
+};
+struct FindRecord {
+  OperationId operation;
+};
 using HandlerStep = std::variant<Json, Refusal, ApplyCommand, FindRecord>;
 
 struct ActionContext {
@@ -69,7 +78,8 @@ struct ActionContext {
 
 using Handler = HandlerStep (*)(ActionContext&);
 using DismissShaper = Answer (*)(const PendingCall&, const domain::DismissReply&);
-using RecordShaper = Answer (*)(const PendingCall&, const domain::DismissalRecord*);  // null: no such record
+using RecordShaper = Answer (*)(const PendingCall&,
+                                const domain::DismissalRecord*);  // null: no such record
 
 struct ActionRow {
   std::string_view name;

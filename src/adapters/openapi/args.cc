@@ -7,7 +7,9 @@
 namespace atrium::openapi {
 namespace {
 
-Refusal invalid(std::string message) { return {ErrorCode::InvalidParameter, std::move(message)}; }
+Refusal invalid(std::string message) {
+  return {ErrorCode::InvalidParameter, std::move(message)};
+}
 
 const FieldRule* find_rule(std::span<const FieldRule> fields, std::string_view name) {
   for (const FieldRule& rule : fields)
@@ -17,25 +19,32 @@ const FieldRule* find_rule(std::span<const FieldRule> fields, std::string_view n
 
 bool has_type(const Json& value, FieldType type) {
   switch (type) {
-    case FieldType::Text: return value.if_text() != nullptr;
-    case FieldType::Integer: return std::holds_alternative<int64_t>(value.value);
-    case FieldType::Boolean: return std::holds_alternative<bool>(value.value);
+    case FieldType::Text:
+      return value.if_text() != nullptr;
+    case FieldType::Integer:
+      return std::holds_alternative<int64_t>(value.value);
+    case FieldType::Boolean:
+      return std::holds_alternative<bool>(value.value);
   }
   return false;
 }
 
 std::string_view type_name(FieldType type) {
   switch (type) {
-    case FieldType::Text: return "a string";
-    case FieldType::Integer: return "an integer";
-    case FieldType::Boolean: return "true or false";
+    case FieldType::Text:
+      return "a string";
+    case FieldType::Integer:
+      return "an integer";
+    case FieldType::Boolean:
+      return "true or false";
   }
   return "";
 }
 
 // A query has only text; what looks like the wanted type is taken for it.
 Json typed(std::string_view text, FieldType type) {
-  if (type == FieldType::Boolean && (text == "true" || text == "false")) return Json(text == "true");
+  if (type == FieldType::Boolean && (text == "true" || text == "false"))
+    return Json(text == "true");
   if (type == FieldType::Integer) {
     int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -50,7 +59,8 @@ std::optional<Refusal> Args::set(const FieldRule& rule, const Json& value) {
   const std::string name(rule.name);
   if (rule.use == FieldUse::Refused) return invalid(name + ": " + std::string(rule.why_refused));
   if (value.is_null()) return std::nullopt;
-  if (!has_type(value, rule.type)) return invalid(name + " must be " + std::string(type_name(rule.type)) + ".");
+  if (!has_type(value, rule.type))
+    return invalid(name + " must be " + std::string(type_name(rule.type)) + ".");
   if (!values_.emplace(rule.name, value).second) return invalid(name + " was given twice.");
   return std::nullopt;
 }
@@ -62,7 +72,8 @@ std::optional<Refusal> Args::check_complete(std::span<const FieldRule> fields) c
   return std::nullopt;
 }
 
-std::expected<Args, Refusal> Args::from_body(const Json& body, std::span<const FieldRule> fields, Unknown unknown) {
+std::expected<Args, Refusal> Args::from_body(const Json& body, std::span<const FieldRule> fields,
+                                             Unknown unknown) {
   const Json::Object* object = body.if_object();
   if (object == nullptr)
     return std::unexpected(Refusal{ErrorCode::Unmarshal, "The body must be a JSON object."});
@@ -78,7 +89,8 @@ std::expected<Args, Refusal> Args::from_body(const Json& body, std::span<const F
   return args;
 }
 
-std::expected<Args, Refusal> Args::from_query(const QueryItems& query, std::span<const FieldRule> fields) {
+std::expected<Args, Refusal> Args::from_query(const QueryItems& query,
+                                              std::span<const FieldRule> fields) {
   Args args;
   for (const auto& [name, value] : query) {
     const FieldRule* rule = find_rule(fields, name);

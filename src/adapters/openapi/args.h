@@ -1,5 +1,6 @@
-// Args: the fields of one request after they were matched with the rules of its action.  Names are matched without regard
-// to the case of ASCII letters (vendor-contract 1.5); a JSON null is an absent field.
+// Args: the fields of one request after they were matched with the rules of its action.  Names are
+// matched without regard to the case of ASCII letters (vendor-contract 1.5); a JSON null is an
+// absent field.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,10 @@ struct FieldRule {
 class Args {
  public:
   // `fields` must outlive the result.  Refusals are InvalidParameter and name the field.
-  static std::expected<Args, Refusal> from_body(const Json& body, std::span<const FieldRule> fields, Unknown unknown);
-  static std::expected<Args, Refusal> from_query(const QueryItems& query, std::span<const FieldRule> fields);
+  static std::expected<Args, Refusal> from_body(const Json& body, std::span<const FieldRule> fields,
+                                                Unknown unknown);
+  static std::expected<Args, Refusal> from_query(const QueryItems& query,
+                                                 std::span<const FieldRule> fields);
 
   bool has(std::string_view name) const { return values_.contains(name); }
   std::string_view text(std::string_view name) const;  // empty when absent

@@ -42,19 +42,26 @@ std::string canonical_request(const CanonicalParts& parts) {
   out.append(parts.method).append("\n");
   out.append(percent_encode_path(parts.path)).append("\n");
   out.append(parts.query).append("\n");
-  for (const auto& [name, value] : parts.headers) out.append(name).append(":").append(value).append("\n");
+  for (const auto& [name, value] : parts.headers)
+    out.append(name).append(":").append(value).append("\n");
   if (parts.headers.empty()) out += '\n';
   out.append("\n").append(parts.signed_headers).append("\n").append(parts.body_hash);
   return out;
 }
 
-std::string signature_of(std::string_view secret, const CredentialScope& scope, std::string_view date,
-                         std::string_view canonical_request) {
+std::string signature_of(std::string_view secret, const CredentialScope& scope,
+                         std::string_view date, std::string_view canonical_request) {
   std::string to_sign;
-  to_sign.append(kAlgorithm).append("\n").append(date).append("\n").append(scope.text()).append("\n");
+  to_sign.append(kAlgorithm)
+      .append("\n")
+      .append(date)
+      .append("\n")
+      .append(scope.text())
+      .append("\n");
   to_sign += hex(sha256(as_bytes(canonical_request)));
   Sha256 key = hmac_sha256(as_bytes(secret), as_bytes(scope.day));
-  for (const std::string_view step : {std::string_view(scope.region), std::string_view(scope.service), kTerminator})
+  for (const std::string_view step :
+       {std::string_view(scope.region), std::string_view(scope.service), kTerminator})
     key = hmac_sha256(key, as_bytes(step));
   return hex(hmac_sha256(key, as_bytes(to_sign)));
 }

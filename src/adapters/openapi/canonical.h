@@ -1,5 +1,5 @@
-// The canonical form of a request and the signature over it (vendor-contract 2.2, 2.3): the part that signer and verifier
-// share.  Pure text in, text out.
+// The canonical form of a request and the signature over it (vendor-contract 2.2, 2.3): the part
+// that signer and verifier share.  Pure text in, text out.
 #pragma once
 
 #include <string>
@@ -32,15 +32,17 @@ struct CanonicalParts {
   std::string_view method;
   std::string_view path;   // decoded
   std::string_view query;  // from canonical_query
-  std::vector<std::pair<std::string, std::string>> headers;  // lower-case name, value; in the order of the list
+  std::vector<std::pair<std::string, std::string>>
+      headers;                      // lower-case name, value; in the order of the list
   std::string_view signed_headers;  // the list as sent: "host;x-date"
   std::string_view body_hash;       // lower-case hex
 };
-// Without headers there is one more line feed than the general rule would give: every presigning SDK does so.
+// Without headers there is one more line feed than the general rule would give: every presigning
+// SDK does so.
 std::string canonical_request(const CanonicalParts& parts);
 
 // Lower-case hex.  `date` is X-Date, `secret` is used as text and has no prefix.
-std::string signature_of(std::string_view secret, const CredentialScope& scope, std::string_view date,
-                         std::string_view canonical_request);
+std::string signature_of(std::string_view secret, const CredentialScope& scope,
+                         std::string_view date, std::string_view canonical_request);
 
 }  // namespace atrium::openapi

@@ -25,9 +25,13 @@ constexpr auto kRows = std::to_array<ErrorRow>({
 
 }  // namespace
 
-const ErrorRow& error_row(ErrorCode name) { return kRows[static_cast<size_t>(name)]; }
+const ErrorRow& error_row(ErrorCode name) {
+  return kRows[static_cast<size_t>(name)];
+}
 
-std::span<const ErrorRow> error_rows() { return kRows; }
+std::span<const ErrorRow> error_rows() {
+  return kRows;
+}
 
 std::optional<ErrorCode> find_error(std::string_view code) {
   for (const ErrorRow& row : kRows)

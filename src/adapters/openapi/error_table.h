@@ -1,4 +1,5 @@
-// The management API's error codes by name, from the one table api/errors.def (vendor-contract 3.3 and 3.4).
+// The management API's error codes by name, from the one table api/errors.def (vendor-contract 3.3
+// and 3.4).
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ const ErrorRow& error_row(ErrorCode name);
 std::span<const ErrorRow> error_rows();  // in the table's order
 std::optional<ErrorCode> find_error(std::string_view code);
 
-// What a check found wrong with a request: a code of the table and one English sentence for the caller.
+// What a check found wrong with a request: a code of the table and one English sentence for the
+// caller.
 struct Refusal {
   ErrorCode code = ErrorCode::InternalError;
   std::string message;

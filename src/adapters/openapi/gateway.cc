@@ -37,7 +37,8 @@ std::string make_request_id(SecretSource& secrets, Wall now) {
 
 Response json_response(int status, const Json& body, std::string request_id) {
   return {.status = status,
-          .headers = {{"Content-Type", "application/json; charset=utf-8"}, {"Cache-Control", "no-store"}},
+          .headers = {{"Content-Type", "application/json; charset=utf-8"},
+                      {"Cache-Control", "no-store"}},
           .body = to_text(body),
           .request_id = std::move(request_id)};
 }
@@ -53,8 +54,8 @@ Json::Object metadata(const PendingCall& call, std::string_view region) {
 }
 
 Refusal missing(std::string_view parameter) {
-  return {ErrorCode::MissingParameter,
-          "The request lacks the parameter " + std::string(parameter) + " in the query of the URL."};
+  return {ErrorCode::MissingParameter, "The request lacks the parameter " + std::string(parameter) +
+                                           " in the query of the URL."};
 }
 
 Refusal body_too_long() {
@@ -79,11 +80,14 @@ std::optional<Response> plain_probe(const Request& request) {
   if (request.method != "GET" && request.method != "HEAD") return std::nullopt;
   if (request.target != "/" || request.header_count("Authorization") > 0) return std::nullopt;
   return Response{.status = 200,
-                  .headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"Access-Control-Allow-Origin", "*"}},
+                  .headers = {{"Content-Type", "text/plain; charset=utf-8"},
+                              {"Access-Control-Allow-Origin", "*"}},
                   .body = request.method == "HEAD" ? "" : "OK"};
 }
 
-std::string_view method_name(Method method) { return method == Method::Get ? "GET" : "POST"; }
+std::string_view method_name(Method method) {
+  return method == Method::Get ? "GET" : "POST";
+}
 
 std::string versions_of(std::string_view action) {
   std::string out;
@@ -92,7 +96,9 @@ std::string versions_of(std::string_view action) {
   return out;
 }
 
-bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+}
 
 struct Fault {
   int status;
@@ -102,19 +108,26 @@ struct Fault {
 
 Fault describe(FaultKind fault) {
   switch (fault) {
-    case FaultKind::Malformed: return {400, ErrorCode::InvalidParameter, "The request is not HTTP/1.1."};
-    case FaultKind::RequestLineTooLong: return {414, ErrorCode::SizeOverLimit, "The request line is too long."};
+    case FaultKind::Malformed:
+      return {400, ErrorCode::InvalidParameter, "The request is not HTTP/1.1."};
+    case FaultKind::RequestLineTooLong:
+      return {414, ErrorCode::SizeOverLimit, "The request line is too long."};
     case FaultKind::HeadersTooLong:
       return {431, ErrorCode::SizeOverLimit, "The headers are too long or too many."};
     case FaultKind::HeadTimeout:
-      return {408, ErrorCode::MissingRequestInfo, "The request lacks the rest of its head: it did not come in time."};
+      return {408, ErrorCode::MissingRequestInfo,
+              "The request lacks the rest of its head: it did not come in time."};
     case FaultKind::BodyTimeout:
-      return {408, ErrorCode::MissingRequestInfo, "The request lacks the rest of its body: it did not come in time."};
-    case FaultKind::BodyTooLong: return {kContentTooLarge, ErrorCode::SizeOverLimit, "The body is too long."};
+      return {408, ErrorCode::MissingRequestInfo,
+              "The request lacks the rest of its body: it did not come in time."};
+    case FaultKind::BodyTooLong:
+      return {kContentTooLarge, ErrorCode::SizeOverLimit, "The body is too long."};
     case FaultKind::UnsupportedTransferEncoding:
-      return {501, ErrorCode::InvalidParameter, "The transfer encoding is not supported; send Content-Length or chunked."};
+      return {501, ErrorCode::InvalidParameter,
+              "The transfer encoding is not supported; send Content-Length or chunked."};
     case FaultKind::Overloaded:
-      return {503, ErrorCode::ServiceUnavailableTemp, "The server is busy or stopping; try again shortly."};
+      return {503, ErrorCode::ServiceUnavailableTemp,
+              "The server is busy or stopping; try again shortly."};
   }
   return {500, ErrorCode::InternalError, "Internal error."};
 }
@@ -131,12 +144,15 @@ Result<Gateway> Gateway::create(GatewayOptions options, SecretSource& secrets) {
   Gateway gateway(std::move(options), secrets);
   if (gateway.keys_.size() != gateway.options_.keys.size())
     return fail(ErrorKind::Conflict, "an access key is named twice");
-  if (gateway.apps_.size() != gateway.options_.apps.size()) return fail(ErrorKind::Conflict, "an app is named twice");
+  if (gateway.apps_.size() != gateway.options_.apps.size())
+    return fail(ErrorKind::Conflict, "an app is named twice");
   return gateway;
 }
 
-// The maps point into the vectors of `options_`, whose elements a move of the gateway leaves where they are.
-Gateway::Gateway(GatewayOptions options, SecretSource& secrets) : options_(std::move(options)), secrets_(&secrets) {
+// The maps point into the vectors of `options_`, whose elements a move of the gateway leaves where
+// they are.
+Gateway::Gateway(GatewayOptions options, SecretSource& secrets)
+    : options_(std::move(options)), secrets_(&secrets) {
   options_.accepted_regions.insert(options_.accepted_regions.begin(), options_.region);
   for (const AccessKey& key : options_.keys) keys_.emplace(key.id, &key);
   for (const App& app : options_.apps) apps_.emplace(app.id.value, &app);
@@ -147,14 +163,16 @@ std::optional<Response> Gateway::check_head(const Request& head, Now now) {
   Call call{.request = head};
   call.pending.request_id = make_request_id(*secrets_, now.wall);
   if (auto refusal = read_target(call)) return refuse(call.pending, *refusal);
-  if (content_length(head).value_or(0) <= static_cast<uint64_t>(limits::kHttpBodyBytesMax)) return std::nullopt;
+  if (content_length(head).value_or(0) <= static_cast<uint64_t>(limits::kHttpBodyBytesMax))
+    return std::nullopt;
   Response response = refuse(call.pending, body_too_long());
   response.status = kContentTooLarge;
   response.close = true;  // the body is still on its way and will not be read
   return response;
 }
 
-Outcome Gateway::handle(const Request& request, WaiterId waiter, const domain::Registry& registry, Now now) {
+Outcome Gateway::handle(const Request& request, WaiterId waiter, const domain::Registry& registry,
+                        Now now) {
   if (auto probe = plain_probe(request)) return *std::move(probe);
   Call call{.request = request};
   call.pending.request_id = make_request_id(*secrets_, now.wall);
@@ -179,7 +197,8 @@ Gateway::Check Gateway::read_target(Call& call) const {
   call.pending.action_name = printable(call.target.find("Action").value_or(""));
   call.pending.version = printable(call.target.find("Version").value_or(""));
   if (call.target.path != "/")
-    return Refusal{ErrorCode::ServiceNotFound, "There is nothing at " + printable(call.target.path) + "; the path is /."};
+    return Refusal{ErrorCode::ServiceNotFound,
+                   "There is nothing at " + printable(call.target.path) + "; the path is /."};
   for (const char* name : {"Action", "Version"}) {
     if (call.target.find(name).value_or("").empty()) return missing(name);
     if (call.target.count(name) > 1)
@@ -194,15 +213,18 @@ Gateway::Check Gateway::authenticate(Call& call, Now now) const {
   if (auto refusal = check_scope(*claim, options_.accepted_regions)) return refusal;
   if (claim->has_session_token)
     return Refusal{ErrorCode::InvalidSecretToken,
-                   "X-Security-Token: this server issues no session tokens; sign with an access key of its own."};
+                   "X-Security-Token: this server issues no session tokens; sign with an access "
+                   "key of its own."};
   const auto found = keys_.find(claim->access_key);
   if (found == keys_.end())
     return Refusal{ErrorCode::InvalidAccessKey,
                    "The access key " + printable(claim->access_key) + " does not exist here."};
   if (auto refusal = check_time(*claim, call.request, call.target, now)) return refusal;
-  if (!signature_matches(*claim, found->second->secret, call.request, call.target, options_.public_hosts))
+  if (!signature_matches(*claim, found->second->secret, call.request, call.target,
+                         options_.public_hosts))
     return Refusal{ErrorCode::SignatureDoesNotMatch,
-                   "The signature computed here differs: check the secret, and that nothing changed the request."};
+                   "The signature computed here differs: check the secret, and that nothing "
+                   "changed the request."};
   call.key = found->second;
   call.pending.access_key = call.key->id;
   return std::nullopt;
@@ -214,17 +236,20 @@ Gateway::Check Gateway::choose_action(Call& call) const {
   if (action == nullptr) {
     const std::string served = versions_of(name);
     return Refusal{ErrorCode::InvalidActionOrVersion,
-                   "There is no operation " + call.pending.action_name + " for version " + call.pending.version +
+                   "There is no operation " + call.pending.action_name + " for version " +
+                       call.pending.version +
                        (served.empty() ? "." : "; it is served in " + served + ".")};
   }
   call.pending.action = action;
   if (call.request.method != method_name(action->method)) {
     const std::string allowed(method_name(action->method));
-    return Refusal{ErrorCode::MethodNotAllowed, call.pending.action_name + " is asked with " + allowed + ".", 0, allowed};
+    return Refusal{ErrorCode::MethodNotAllowed,
+                   call.pending.action_name + " is asked with " + allowed + ".", 0, allowed};
   }
   if (action->scope == KeyScope::Manage && call.key->scope != KeyScope::Manage)
-    return Refusal{ErrorCode::AccessDenied,
-                   "The access key may only read; it is not authorised for " + call.pending.action_name + "."};
+    return Refusal{
+        ErrorCode::AccessDenied,
+        "The access key may only read; it is not authorised for " + call.pending.action_name + "."};
   return std::nullopt;
 }
 
@@ -236,11 +261,13 @@ Gateway::Check Gateway::read_arguments(Call& call) const {
     call.args = *std::move(args);
     return std::nullopt;
   }
-  if (is_blank(call.request.body)) return Refusal{ErrorCode::BodyIsEmpty, "The body is empty; send a JSON object."};
+  if (is_blank(call.request.body))
+    return Refusal{ErrorCode::BodyIsEmpty, "The body is empty; send a JSON object."};
   const auto body = parse_json(call.request.body);
   if (!body)
-    return Refusal{ErrorCode::Unmarshal,
-                   "The body cannot be read at byte " + std::to_string(body.error().offset) + ": " + body.error().what + "."};
+    return Refusal{ErrorCode::Unmarshal, "The body cannot be read at byte " +
+                                             std::to_string(body.error().offset) + ": " +
+                                             body.error().what + "."};
   auto args = Args::from_body(*body, action.fields, action.unknown);
   if (!args) return args.error();
   call.args = *std::move(args);
@@ -252,9 +279,11 @@ Gateway::Check Gateway::find_app(Call& call) const {
   const auto found = apps_.find(id);
   if (found == apps_.end() && !looks_like_app_id(id))
     return Refusal{ErrorCode::IllegalAppId, "AppId must be 24 letters and digits."};
-  if (found == apps_.end()) return Refusal{ErrorCode::NotExistAppId, "There is no app " + printable(id) + "."};
+  if (found == apps_.end())
+    return Refusal{ErrorCode::NotExistAppId, "There is no app " + printable(id) + "."};
   if (found->second->account != call.key->account)
-    return Refusal{ErrorCode::AccountIdMismatch, "Check owner failed: the app belongs to another account."};
+    return Refusal{ErrorCode::AccountIdMismatch,
+                   "Check owner failed: the app belongs to another account."};
   call.app = found->second;
   call.pending.app = call.app->id;
   return std::nullopt;
@@ -262,16 +291,20 @@ Gateway::Check Gateway::find_app(Call& call) const {
 
 Gateway::Check Gateway::take_quota(Call& call, Now now) {
   const ActionRow& action = *call.pending.action;
-  const std::string_view owner = action.quota == QuotaScope::App ? call.app->id.value : call.key->account;
+  const std::string_view owner =
+      action.quota == QuotaScope::App ? call.app->id.value : call.key->account;
   const Duration wait = quota_.take(owner, action.name, action.per_second, now.mono);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
-                                               std::to_string(action.per_second) + " requests per second."};
-  refusal.retry_after_s = std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
+                                               std::to_string(action.per_second) +
+                                               " requests per second."};
+  refusal.retry_after_s =
+      std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
   return refusal;
 }
 
-Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now) {
+Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry& registry,
+                             Now now) {
   ActionContext context{.args = call.args,
                         .app = *call.app,
                         .key = *call.key,
@@ -287,7 +320,8 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   return StoreCall{std::get<FindRecord>(step).operation, std::move(call.pending)};
 }
 
-Response Gateway::on_dismiss_reply(const PendingCall& call, const domain::DismissReply& reply) const {
+Response Gateway::on_dismiss_reply(const PendingCall& call,
+                                   const domain::DismissReply& reply) const {
   CHECK(call.action != nullptr && call.action->on_dismissed != nullptr);
   return answer(call, call.action->on_dismissed(call, reply));
 }
@@ -295,7 +329,8 @@ Response Gateway::on_dismiss_reply(const PendingCall& call, const domain::Dismis
 Response Gateway::on_store_answer(const PendingCall& call, const StoreAnswer& found) const {
   CHECK(call.action != nullptr && call.action->on_record != nullptr);
   if (!found.ok)
-    return refuse(call, {ErrorCode::InternalError, "The stored records could not be read; nothing was changed."});
+    return refuse(call, {ErrorCode::InternalError,
+                         "The stored records could not be read; nothing was changed."});
   return answer(call, call.action->on_record(call, found.record ? &*found.record : nullptr));
 }
 
@@ -313,7 +348,8 @@ Response Gateway::fault_response(const Request& head, FaultKind kind, Now now) {
     call.version = printable(target->find("Version").value_or(""));
   }
   const bool is_passing = kind == FaultKind::Overloaded;
-  Response response = refuse(call, {fault.code, std::string(fault.message), is_passing ? limits::kRetryAfterS : 0});
+  Response response =
+      refuse(call, {fault.code, std::string(fault.message), is_passing ? limits::kRetryAfterS : 0});
   response.status = fault.status;
   response.close = !is_passing;
   return response;
@@ -335,9 +371,11 @@ Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const 
   const bool as_200 = options_.business_errors_200 && !row.is_gateway() && call.action != nullptr &&
                       call.action->version == kVersion2020;
   Response response =
-      json_response(as_200 ? 200 : row.http, Json::Object{{"ResponseMetadata", std::move(meta)}}, call.request_id);
+      json_response(as_200 ? 200 : row.http, Json::Object{{"ResponseMetadata", std::move(meta)}},
+                    call.request_id);
   response.error = refusal.code;
-  if (refusal.retry_after_s > 0) response.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
+  if (refusal.retry_after_s > 0)
+    response.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
   if (!refusal.allow.empty()) response.headers.emplace_back("Allow", refusal.allow);
   return response;
 }

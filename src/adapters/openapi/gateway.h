@@ -1,6 +1,7 @@
-// Gateway: the management API (vendor-contract 1 to 3).  Request in; out comes an answer, a domain command whose reply
-// completes it, or a question to the store.  Owner: node, control thread.  Pure: no clock, no socket, no storage.
-// The checks run in the order of DESIGN section 4.  Does not: apply commands, wait, count connections.
+// Gateway: the management API (vendor-contract 1 to 3).  Request in; out comes an answer, a domain
+// command whose reply completes it, or a question to the store.  Owner: node, control thread. Pure:
+// no clock, no socket, no storage. The checks run in the order of DESIGN section 4.  Does not:
+// apply commands, wait, count connections.
 #pragma once
 
 #include <map>
@@ -24,16 +25,17 @@
 namespace atrium::openapi {
 
 struct GatewayOptions {
-  std::vector<AccessKey> keys;  // at least one; ids are unique
-  std::vector<App> apps;        // ids are unique
+  std::vector<AccessKey> keys;                // at least one; ids are unique
+  std::vector<App> apps;                      // ids are unique
   std::string region = "cn-north-1";          // echoed in answers; always accepted in a credential
   std::vector<std::string> accepted_regions;  // accepted in a credential besides it
-  std::vector<std::string> public_hosts;      // Host values that a proxy may have hidden; at most kPublicHostsMax
+  // Host values that a proxy may have hidden; at most kPublicHostsMax.
+  std::vector<std::string> public_hosts;
   bool business_errors_200 = false;  // Version 2020-12-01 answers business errors with HTTP 200
 };
 
-// To be applied to the registry in this same turn, before any other command; the DismissReply for `waiter` then goes to
-// on_dismiss_reply.
+// To be applied to the registry in this same turn, before any other command; the DismissReply for
+// `waiter` then goes to on_dismiss_reply.
 struct DomainCall {
   domain::Command command;
   PendingCall call;
@@ -59,26 +61,30 @@ enum class FaultKind : uint8_t {
   BodyTimeout,
   BodyTooLong,
   UnsupportedTransferEncoding,
-  Overloaded,  // node holds as many unanswered calls as it may, or is draining: 503 with Retry-After
+  Overloaded,  // node holds as many unanswered calls as it may, or is draining: 503 with
+               // Retry-After
 };
 
 class Gateway {
  public:
-  // Refuses keys or apps named twice, keys without id or secret, and too many public hosts.  `secrets` gives the request
-  // ids and must outlive the gateway.
+  // Refuses keys or apps named twice, keys without id or secret, and too many public hosts.
+  // `secrets` gives the request ids and must outlive the gateway.
   static Result<Gateway> create(GatewayOptions options, SecretSource& secrets);
   Gateway(Gateway&&) = default;
   Gateway& operator=(Gateway&&) = default;
 
-  // What can be said before the body is read.  nullopt: read it.  Also answers the plain probe `GET /`.
+  // What can be said before the body is read.  nullopt: read it.  Also answers the plain probe `GET
+  // /`.
   std::optional<Response> check_head(const Request& head, Now now);
   // The whole request.  `waiter` is put into the command of a DomainCall.
-  Outcome handle(const Request& request, WaiterId waiter, const domain::Registry& registry, Now now);
+  Outcome handle(const Request& request, WaiterId waiter, const domain::Registry& registry,
+                 Now now);
 
   // The second half of a call that had to wait.
   Response on_dismiss_reply(const PendingCall& call, const domain::DismissReply& reply) const;
   Response on_store_answer(const PendingCall& call, const StoreAnswer& answer) const;
-  // A call that waits and will get no answer, since node is stopping or its queue to the store is full.
+  // A call that waits and will get no answer, since node is stopping or its queue to the store is
+  // full.
   Response on_abandoned(const PendingCall& call) const;
 
   // `head` may be incomplete or empty.

@@ -42,16 +42,20 @@ std::string url(std::string_view action, std::string_view version, std::string_v
 class GatewayTest : public testing::Test {
  protected:
   Request unsigned_request(std::string method, std::string target, std::string body) {
-    return {.method = std::move(method), .target = std::move(target),
+    return {.method = std::move(method),
+            .target = std::move(target),
             .headers = {{"Host", "localhost:7880"}, {"Content-Type", "application/json"}},
             .body = std::move(body)};
   }
-  Request signed_request(std::string method, std::string target, std::string body, SigningKey key = {"AKLTmanager", "secret-1"}) {
+  Request signed_request(std::string method, std::string target, std::string body,
+                         SigningKey key = {"AKLTmanager", "secret-1"}) {
     Request request = unsigned_request(std::move(method), std::move(target), std::move(body));
     sign_request(request, key, now.wall);
     return request;
   }
-  Outcome send(const Request& request) { return gateway.handle(request, WaiterId{7}, registry, now); }
+  Outcome send(const Request& request) {
+    return gateway.handle(request, WaiterId{7}, registry, now);
+  }
   Response ask(const Request& request) {
     Outcome outcome = send(request);
     Response* response = std::get_if<Response>(&outcome);
@@ -99,11 +103,15 @@ std::string text_at(const Json& json, std::initializer_list<std::string_view> pa
   return text == nullptr ? "" : *text;
 }
 
-std::string code_of(const Response& response) { return text_at(body_of(response), {"ResponseMetadata", "Error", "Code"}); }
+std::string code_of(const Response& response) {
+  return text_at(body_of(response), {"ResponseMetadata", "Error", "Code"});
+}
 std::string message_of(const Response& response) {
   return text_at(body_of(response), {"ResponseMetadata", "Error", "Message"});
 }
-std::string result_of(const Response& response) { return to_text(at(body_of(response), {"Result"})); }
+std::string result_of(const Response& response) {
+  return to_text(at(body_of(response), {"Result"}));
+}
 std::string header_of(const Response& response, std::string_view name) {
   for (const auto& [key, value] : response.headers)
     if (key == name) return value;
@@ -111,12 +119,15 @@ std::string header_of(const Response& response, std::string_view name) {
 }
 
 std::string own_body(std::string_view more = "") {
-  return R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":"room-1")" + std::string(more) + "}";
+  return R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":"room-1")" + std::string(more) +
+         "}";
 }
 
-// Compares with a file of testdata/.  To renew all: ATRIUM_RENEW_GOLDENS=1 openapi_test; then read the diff.
+// Compares with a file of testdata/.  To renew all: ATRIUM_RENEW_GOLDENS=1 openapi_test; then read
+// the diff.
 void expect_golden(const std::string& name, const Response& response) {
-  const std::string path = std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/openapi/testdata/" + name + ".http";
+  const std::string path =
+      std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/openapi/testdata/" + name + ".http";
   std::string text = "HTTP/1.1 " + std::to_string(response.status) + "\n";
   for (const auto& [key, value] : response.headers) text += key + ": " + value + "\n";
   text += "\n" + response.body + "\n";
@@ -139,14 +150,16 @@ domain::DismissReply done_reply() {
   record.fenced_at = record.media_cut_at = kNow.wall + 1ms;
   record.closed_at = kNow.wall + 20ms;
   record.fenced_us = 40, record.media_cut_us = 900, record.closed_us = 20'000;
-  record.users_at_fence = 3, record.notified = 3, record.not_notified = 0, record.packets_after_cut = 0;
+  record.users_at_fence = 3, record.notified = 3, record.not_notified = 0,
+  record.packets_after_cut = 0;
   return {.waiter = WaiterId{7}, .outcome = domain::DismissOutcome::Done, .record = record};
 }
 
-// --- DismissRoom, the vendor's ----------------------------------------------------------------------------------------------
+// --- DismissRoom, the vendor's ---
 
 TEST_F(GatewayTest, dismiss_room_becomes_a_command_with_who_asked) {
-  Outcome outcome = send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Reason":"over")")));
+  Outcome outcome = send(
+      signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Reason":"over")")));
   const auto* call = std::get_if<DomainCall>(&outcome);
   ASSERT_NE(call, nullptr);
   const auto* command = std::get_if<domain::DismissRoom>(&call->command);
@@ -161,20 +174,25 @@ TEST_F(GatewayTest, dismiss_room_becomes_a_command_with_who_asked) {
 
 TEST_F(GatewayTest, dismiss_room_2020_answers_exactly_message_success) {
   Outcome outcome = send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body()));
-  const Response response = gateway.on_dismiss_reply(std::get<DomainCall>(outcome).call, done_reply());
+  const Response response =
+      gateway.on_dismiss_reply(std::get<DomainCall>(outcome).call, done_reply());
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(result_of(response), R"({"message":"success"})");
   expect_golden("dismiss_room_2020", response);
 }
 
 TEST_F(GatewayTest, dismiss_room_2020_adds_a_receipt_when_asked) {
-  Outcome outcome = send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"receipt":true)")));
-  expect_golden("dismiss_room_2020_receipt", gateway.on_dismiss_reply(std::get<DomainCall>(outcome).call, done_reply()));
+  Outcome outcome = send(
+      signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"receipt":true)")));
+  expect_golden("dismiss_room_2020_receipt",
+                gateway.on_dismiss_reply(std::get<DomainCall>(outcome).call, done_reply()));
 }
 
 TEST_F(GatewayTest, an_unknown_room_is_dismissed_with_success) {
-  const domain::DismissReply reply{.waiter = WaiterId{7}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}};
-  Outcome vendor = send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Receipt":true)")));
+  const domain::DismissReply reply{
+      .waiter = WaiterId{7}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}};
+  Outcome vendor = send(
+      signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Receipt":true)")));
   EXPECT_EQ(result_of(gateway.on_dismiss_reply(std::get<DomainCall>(vendor).call, reply)),
             R"({"message":"success","Receipt":{"RoomExists":false}})");
   Outcome own = send(signed_request("POST", url("DismissRoom", "2026-12-01"), own_body()));
@@ -185,7 +203,8 @@ TEST_F(GatewayTest, an_unknown_room_is_dismissed_with_success) {
 TEST_F(GatewayTest, a_dismissal_that_failed_is_an_internal_error_with_the_operation) {
   Outcome outcome = send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body()));
   const PendingCall& call = std::get<DomainCall>(outcome).call;
-  for (const auto failed : {domain::DismissOutcome::MediaCutUnconfirmed, domain::DismissOutcome::RecordFailed}) {
+  for (const auto failed :
+       {domain::DismissOutcome::MediaCutUnconfirmed, domain::DismissOutcome::RecordFailed}) {
     domain::DismissReply reply = done_reply();
     reply.outcome = failed;
     const Response response = gateway.on_dismiss_reply(call, reply);
@@ -197,25 +216,32 @@ TEST_F(GatewayTest, a_dismissal_that_failed_is_an_internal_error_with_the_operat
 }
 
 TEST_F(GatewayTest, fields_that_would_change_what_is_dismissed_are_refused_by_name_in_2020) {
-  EXPECT_EQ(message_of(post("DismissRoom", "2020-12-01", own_body(R"(,"DryRun":true)"))).substr(0, 7), "DryRun:");
-  EXPECT_EQ(message_of(post("DismissRoom", "2020-12-01", own_body(R"(,"dryrun":false)"))).substr(0, 7), "DryRun:");
-  EXPECT_EQ(message_of(post("DismissRoom", "2020-12-01", own_body(R"(,"IfRoomSessionId":"RM_1")"))).substr(0, 16),
+  EXPECT_EQ(
+      message_of(post("DismissRoom", "2020-12-01", own_body(R"(,"DryRun":true)"))).substr(0, 7),
+      "DryRun:");
+  EXPECT_EQ(
+      message_of(post("DismissRoom", "2020-12-01", own_body(R"(,"dryrun":false)"))).substr(0, 7),
+      "DryRun:");
+  EXPECT_EQ(message_of(post("DismissRoom", "2020-12-01", own_body(R"(,"IfRoomSessionId":"RM_1")")))
+                .substr(0, 16),
             "IfRoomSessionId:");
-  const Response response = post("DismissRoom", "2020-12-01", own_body(R"(,"ForbiddenInterval":60)"));
+  const Response response =
+      post("DismissRoom", "2020-12-01", own_body(R"(,"ForbiddenInterval":60)"));
   EXPECT_EQ(code_of(response), "InvalidParameter");
   EXPECT_EQ(message_of(response).substr(0, 18), "ForbiddenInterval:");
 }
 
 TEST_F(GatewayTest, unknown_fields_are_ignored_in_2020_and_refused_in_2026) {
-  EXPECT_TRUE(std::holds_alternative<DomainCall>(
-      send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Whatever":{"a":[1]})")))));
+  EXPECT_TRUE(std::holds_alternative<DomainCall>(send(signed_request(
+      "POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Whatever":{"a":[1]})")))));
   const Response response = post("DismissRoom", "2026-12-01", own_body(R"(,"Whatever":1)"));
   EXPECT_EQ(code_of(response), "InvalidParameter");
   EXPECT_EQ(message_of(response), "Whatever is not a field of this action.");
 }
 
 TEST_F(GatewayTest, the_body_is_json_whatever_its_content_type) {
-  for (const char* type : {"application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"}) {
+  for (const char* type :
+       {"application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"}) {
     Request request = unsigned_request("POST", url("DismissRoom", "2020-12-01"), own_body());
     request.headers[1].second = type;
     sign_request(request, {"AKLTmanager", "secret-1"}, now.wall);
@@ -225,23 +251,27 @@ TEST_F(GatewayTest, the_body_is_json_whatever_its_content_type) {
 
 TEST_F(GatewayTest, a_reason_has_a_bound) {
   const std::string longest(static_cast<size_t>(limits::kReasonBytesMax), 'r');
-  EXPECT_TRUE(std::holds_alternative<DomainCall>(
-      send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Reason":")" + longest + "\"")))));
-  EXPECT_EQ(code_of(post("DismissRoom", "2020-12-01", own_body(R"(,"Reason":")" + longest + "r\""))), "InvalidParameter");
+  EXPECT_TRUE(std::holds_alternative<DomainCall>(send(signed_request(
+      "POST", url("DismissRoom", "2020-12-01"), own_body(R"(,"Reason":")" + longest + "\"")))));
+  EXPECT_EQ(
+      code_of(post("DismissRoom", "2020-12-01", own_body(R"(,"Reason":")" + longest + "r\""))),
+      "InvalidParameter");
 }
 
 TEST_F(GatewayTest, room_ids_follow_the_rule_of_their_app) {
   const std::string wide = R"({"AppId":")" + std::string(kWideApp) + R"(","RoomId":"room / 中"})";
   const std::string narrow = R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":"room / 中"})";
-  EXPECT_TRUE(std::holds_alternative<DomainCall>(send(signed_request("POST", url("DismissRoom", "2020-12-01"), wide))));
+  EXPECT_TRUE(std::holds_alternative<DomainCall>(
+      send(signed_request("POST", url("DismissRoom", "2020-12-01"), wide))));
   EXPECT_EQ(code_of(post("DismissRoom", "2020-12-01", narrow)), "InvalidParameter.IllegalRoomID");
 }
 
-// --- DismissRoom, ours ---------------------------------------------------------------------------------------------------------
+// --- DismissRoom, ours ---
 
 TEST_F(GatewayTest, dismiss_room_2026_answers_with_the_receipt) {
   Outcome outcome = send(signed_request("POST", url("DismissRoom", "2026-12-01"), own_body()));
-  expect_golden("dismiss_room_2026", gateway.on_dismiss_reply(std::get<DomainCall>(outcome).call, done_reply()));
+  expect_golden("dismiss_room_2026",
+                gateway.on_dismiss_reply(std::get<DomainCall>(outcome).call, done_reply()));
 }
 
 TEST_F(GatewayTest, a_dry_run_tells_what_would_be_dismissed_and_dismisses_nothing) {
@@ -250,22 +280,26 @@ TEST_F(GatewayTest, a_dry_run_tells_what_would_be_dismissed_and_dismisses_nothin
   join("room-1", "anna");
   const Json body = body_of(post("DismissRoom", "2026-12-01", own_body(R"(,"DryRun":true)")));
   EXPECT_EQ(text_at(body, {"Result", "Room", "RoomId"}), "room-1");
-  EXPECT_EQ(text_at(body, {"Result", "Room", "RoomSessionId"}), registry.find_room(AppId(kOwnApp), RoomId("room-1"))->sid.value);
+  EXPECT_EQ(text_at(body, {"Result", "Room", "RoomSessionId"}),
+            registry.find_room(AppId(kOwnApp), RoomId("room-1"))->sid.value);
 }
 
 TEST_F(GatewayTest, a_dismissal_bound_to_a_session_spares_any_other) {
-  EXPECT_EQ(code_of(post("DismissRoom", "2026-12-01", own_body(R"(,"IfRoomSessionId":"RM_other")"))),
-            "InvalidParameter.RoomSessionMismatch");
+  EXPECT_EQ(
+      code_of(post("DismissRoom", "2026-12-01", own_body(R"(,"IfRoomSessionId":"RM_other")"))),
+      "InvalidParameter.RoomSessionMismatch");
   join("room-1", "anna");
   const std::string sid = registry.find_room(AppId(kOwnApp), RoomId("room-1"))->sid.value;
-  const Response refused = post("DismissRoom", "2026-12-01", own_body(R"(,"IfRoomSessionId":"RM_other")"));
+  const Response refused =
+      post("DismissRoom", "2026-12-01", own_body(R"(,"IfRoomSessionId":"RM_other")"));
   EXPECT_EQ(code_of(refused), "InvalidParameter.RoomSessionMismatch");
   EXPECT_NE(message_of(refused).find(sid), std::string::npos);
   EXPECT_TRUE(std::holds_alternative<DomainCall>(
-      send(signed_request("POST", url("DismissRoom", "2026-12-01"), own_body(R"(,"IfRoomSessionId":")" + sid + "\"")))));
+      send(signed_request("POST", url("DismissRoom", "2026-12-01"),
+                          own_body(R"(,"IfRoomSessionId":")" + sid + "\"")))));
 }
 
-// --- queries ------------------------------------------------------------------------------------------------------------------
+// --- queries ---
 
 std::string online_url(std::string_view version = "2023-11-01") {
   return url("GetRoomOnlineUsers", version, "&AppId=" + std::string(kOwnApp) + "&RoomId=room-1");
@@ -273,7 +307,8 @@ std::string online_url(std::string_view version = "2023-11-01") {
 
 TEST_F(GatewayTest, online_users_of_an_absent_room_say_only_that) {
   for (const char* version : {"2023-08-01", "2023-11-01"})
-    EXPECT_EQ(result_of(ask(signed_request("GET", online_url(version), ""))), R"({"RoomExists":false})");
+    EXPECT_EQ(result_of(ask(signed_request("GET", online_url(version), ""))),
+              R"({"RoomExists":false})");
 }
 
 TEST_F(GatewayTest, online_users_are_listed_by_id_and_by_visibility) {
@@ -281,9 +316,10 @@ TEST_F(GatewayTest, online_users_are_listed_by_id_and_by_visibility) {
   join("room-1", "anna");
   join("room-1", "ghost", true);
   join("room-2", "else");
-  EXPECT_EQ(result_of(ask(signed_request("GET", online_url(), ""))),
-            R"({"TotalUser":3,"TotalInvisibleUser":1,"VisibleUserList":["anna","zoe"],"InvisibleUserList":["ghost"],)"
-            R"("RoomExists":true})");
+  EXPECT_EQ(
+      result_of(ask(signed_request("GET", online_url(), ""))),
+      R"({"TotalUser":3,"TotalInvisibleUser":1,"VisibleUserList":["anna","zoe"],"InvisibleUserList":["ghost"],)"
+      R"("RoomExists":true})");
 }
 
 TEST_F(GatewayTest, rooms_are_listed_page_by_page) {
@@ -296,7 +332,8 @@ TEST_F(GatewayTest, rooms_are_listed_page_by_page) {
   ASSERT_EQ(at(first, {"Result", "Rooms"}).if_array()->size(), 2u);
   EXPECT_EQ(text_at((*at(first, {"Result", "Rooms"}).if_array())[0], {"RoomId"}), "a");
   const std::string cursor = text_at(first, {"Result", "NextCursor"});
-  const Json second = body_of(post("ListRooms", "2026-12-01", app + R"(,"Cursor":")" + cursor + "\"}"));
+  const Json second =
+      body_of(post("ListRooms", "2026-12-01", app + R"(,"Cursor":")" + cursor + "\"}"));
   ASSERT_EQ(at(second, {"Result", "Rooms"}).if_array()->size(), 1u);
   EXPECT_EQ(text_at((*at(second, {"Result", "Rooms"}).if_array())[0], {"RoomId"}), "c");
   EXPECT_TRUE(at(second, {"Result", "NextCursor"}).is_null());
@@ -304,9 +341,11 @@ TEST_F(GatewayTest, rooms_are_listed_page_by_page) {
 
 TEST_F(GatewayTest, pages_have_a_largest_size_and_an_honest_cursor) {
   const std::string app = R"({"AppId":")" + std::string(kOwnApp) + "\"";
-  for (const char* more : {R"(,"Limit":0})", R"(,"Limit":501})", R"(,"Limit":-1})", R"(,"Cursor":"***"})"})
+  for (const char* more :
+       {R"(,"Limit":0})", R"(,"Limit":501})", R"(,"Limit":-1})", R"(,"Cursor":"***"})"})
     EXPECT_EQ(code_of(post("ListRooms", "2026-12-01", app + more)), "InvalidParameter") << more;
-  EXPECT_EQ(result_of(post("ListRooms", "2026-12-01", app + R"(,"Limit":500})")), R"({"Rooms":[]})");
+  EXPECT_EQ(result_of(post("ListRooms", "2026-12-01", app + R"(,"Limit":500})")),
+            R"({"Rooms":[]})");
 }
 
 TEST_F(GatewayTest, a_room_is_shown_with_its_users) {
@@ -321,26 +360,33 @@ TEST_F(GatewayTest, a_room_is_shown_with_its_users) {
 }
 
 std::string operation_body(std::string_view operation = kOperation) {
-  return R"({"AppId":")" + std::string(kOwnApp) + R"(","OperationId":")" + std::string(operation) + "\"}";
+  return R"({"AppId":")" + std::string(kOwnApp) + R"(","OperationId":")" + std::string(operation) +
+         "\"}";
 }
 
 TEST_F(GatewayTest, a_dismissal_the_registry_forgot_is_asked_of_the_store) {
-  Outcome outcome = send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
+  Outcome outcome =
+      send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
   const auto* call = std::get_if<StoreCall>(&outcome);
   ASSERT_NE(call, nullptr);
   EXPECT_EQ(call->operation, OperationId(kOperation));
-  expect_golden("get_dismissal", gateway.on_store_answer(call->call, {.ok = true, .record = done_reply().record}));
+  expect_golden("get_dismissal",
+                gateway.on_store_answer(call->call, {.ok = true, .record = done_reply().record}));
 }
 
 TEST_F(GatewayTest, a_dismissal_that_is_unknown_or_another_apps_does_not_exist) {
-  Outcome outcome = send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
+  Outcome outcome =
+      send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
   const PendingCall& call = std::get<StoreCall>(outcome).call;
-  EXPECT_EQ(code_of(gateway.on_store_answer(call, {.ok = true, .record = {}})), "InvalidParameter.NotExistOperation");
+  EXPECT_EQ(code_of(gateway.on_store_answer(call, {.ok = true, .record = {}})),
+            "InvalidParameter.NotExistOperation");
   domain::DismissalRecord foreign = *done_reply().record;
   foreign.app = AppId(kForeignApp);
-  EXPECT_EQ(code_of(gateway.on_store_answer(call, {.ok = true, .record = foreign})), "InvalidParameter.NotExistOperation");
+  EXPECT_EQ(code_of(gateway.on_store_answer(call, {.ok = true, .record = foreign})),
+            "InvalidParameter.NotExistOperation");
   EXPECT_EQ(code_of(gateway.on_store_answer(call, {.ok = false, .record = {}})), "InternalError");
-  EXPECT_EQ(code_of(post("GetDismissal", "2026-12-01", operation_body("nonsense"))), "InvalidParameter");
+  EXPECT_EQ(code_of(post("GetDismissal", "2026-12-01", operation_body("nonsense"))),
+            "InvalidParameter");
 }
 
 TEST_F(GatewayTest, a_running_or_recent_dismissal_is_the_registrys_answer) {
@@ -348,14 +394,15 @@ TEST_F(GatewayTest, a_running_or_recent_dismissal_is_the_registrys_answer) {
   Outcome outcome = send(signed_request("POST", url("DismissRoom", "2026-12-01"), own_body()));
   std::string operation;
   for (const domain::Effect& effect : registry.apply(std::get<DomainCall>(outcome).command, now))
-    if (const auto* persist = std::get_if<domain::PersistDismissal>(&effect)) operation = persist->record.operation.value;
+    if (const auto* persist = std::get_if<domain::PersistDismissal>(&effect))
+      operation = persist->record.operation.value;
   ASSERT_NE(operation, "");
   const Json body = body_of(post("GetDismissal", "2026-12-01", operation_body(operation)));
   EXPECT_EQ(text_at(body, {"Result", "Receipt", "OperationId"}), operation);
   EXPECT_EQ(text_at(body, {"Result", "Receipt", "State"}), "running");
 }
 
-// --- envelope --------------------------------------------------------------------------------------------------------------------
+// --- envelope ---
 
 TEST_F(GatewayTest, request_ids_are_a_time_and_eighteen_hex_digits_and_differ) {
   std::set<std::string> seen;
@@ -371,7 +418,8 @@ TEST_F(GatewayTest, request_ids_are_a_time_and_eighteen_hex_digits_and_differ) {
 }
 
 TEST_F(GatewayTest, only_gateway_errors_carry_a_number) {
-  expect_golden("gateway_error", ask(unsigned_request("POST", url("DismissRoom", "2020-12-01"), own_body())));
+  expect_golden("gateway_error",
+                ask(unsigned_request("POST", url("DismissRoom", "2020-12-01"), own_body())));
   expect_golden("business_error", post("DismissRoom", "2020-12-01", "{}"));
 }
 
@@ -388,7 +436,8 @@ TEST_F(GatewayTest, business_errors_of_2020_alone_may_be_answered_with_200) {
   EXPECT_EQ(business.status, 200);
   EXPECT_EQ(code_of(business), "InvalidParameter");
   EXPECT_EQ(post("DismissRoom", "2026-12-01", "{}").status, 400);
-  EXPECT_EQ(ask(unsigned_request("POST", url("DismissRoom", "2020-12-01"), own_body())).status, 401);
+  EXPECT_EQ(ask(unsigned_request("POST", url("DismissRoom", "2020-12-01"), own_body())).status,
+            401);
 }
 
 TEST_F(GatewayTest, the_plain_root_answers_probes) {
@@ -401,12 +450,14 @@ TEST_F(GatewayTest, the_plain_root_answers_probes) {
     EXPECT_EQ(header_of(*at_head, "Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(ask(probe).status, 200);
   }
-  EXPECT_EQ(code_of(ask({.method = "POST", .target = "/", .headers = {}, .body = ""})), "MissingParameter");
-  EXPECT_EQ(code_of(ask({.method = "GET", .target = "/", .headers = {{"Authorization", "x"}}, .body = ""})),
+  EXPECT_EQ(code_of(ask({.method = "POST", .target = "/", .headers = {}, .body = ""})),
+            "MissingParameter");
+  EXPECT_EQ(code_of(ask(
+                {.method = "GET", .target = "/", .headers = {{"Authorization", "x"}}, .body = ""})),
             "MissingParameter");
 }
 
-// --- before the body -----------------------------------------------------------------------------------------------------------
+// --- before the body ---
 
 TEST_F(GatewayTest, a_body_that_is_announced_too_long_is_refused_before_it_is_read) {
   Request head = unsigned_request("POST", url("DismissRoom", "2020-12-01"), "");
@@ -430,11 +481,16 @@ TEST_F(GatewayTest, a_body_that_turns_out_too_long_is_refused_alike) {
 }
 
 TEST_F(GatewayTest, faults_of_http_come_in_the_envelope_with_https_own_status) {
-  const Request head{.method = "POST", .target = url("DismissRoom", "2020-12-01"), .headers = {}, .body = ""};
-  const std::vector<std::pair<FaultKind, int>> wanted{
-      {FaultKind::Malformed, 400},   {FaultKind::RequestLineTooLong, 414}, {FaultKind::HeadersTooLong, 431},
-      {FaultKind::HeadTimeout, 408}, {FaultKind::BodyTimeout, 408},        {FaultKind::BodyTooLong, 413},
-      {FaultKind::UnsupportedTransferEncoding, 501}, {FaultKind::Overloaded, 503}};
+  const Request head{
+      .method = "POST", .target = url("DismissRoom", "2020-12-01"), .headers = {}, .body = ""};
+  const std::vector<std::pair<FaultKind, int>> wanted{{FaultKind::Malformed, 400},
+                                                      {FaultKind::RequestLineTooLong, 414},
+                                                      {FaultKind::HeadersTooLong, 431},
+                                                      {FaultKind::HeadTimeout, 408},
+                                                      {FaultKind::BodyTimeout, 408},
+                                                      {FaultKind::BodyTooLong, 413},
+                                                      {FaultKind::UnsupportedTransferEncoding, 501},
+                                                      {FaultKind::Overloaded, 503}};
   for (const auto& [fault, status] : wanted) {
     const Response response = gateway.fault_response(head, fault, now);
     EXPECT_EQ(response.status, status);
@@ -443,18 +499,22 @@ TEST_F(GatewayTest, faults_of_http_come_in_the_envelope_with_https_own_status) {
     EXPECT_EQ(response.close, fault != FaultKind::Overloaded);
   }
   EXPECT_NE(code_of(gateway.fault_response({}, FaultKind::Malformed, now)), "");
-  EXPECT_EQ(header_of(gateway.fault_response(head, FaultKind::Overloaded, now), "Retry-After"), "1");
+  EXPECT_EQ(header_of(gateway.fault_response(head, FaultKind::Overloaded, now), "Retry-After"),
+            "1");
 }
 
-// --- quota -----------------------------------------------------------------------------------------------------------------------
+// --- quota ---
 
 TEST_F(GatewayTest, a_call_over_quota_is_refused_with_the_time_to_wait) {
-  for (int i = 0; i < 40; ++i) EXPECT_EQ(ask(signed_request("GET", online_url(), "")).status, 200) << i;
-  const Response over = ask(signed_request("GET", online_url("2023-08-01"), ""));  // both versions share it
+  for (int i = 0; i < 40; ++i)
+    EXPECT_EQ(ask(signed_request("GET", online_url(), "")).status, 200) << i;
+  const Response over =
+      ask(signed_request("GET", online_url("2023-08-01"), ""));  // both versions share it
   EXPECT_EQ(over.status, 429);
   EXPECT_EQ(code_of(over), "FlowLimitExceeded.QPSOverLimit");
   EXPECT_EQ(header_of(over, "Retry-After"), "1");
-  EXPECT_EQ(code_of(post("ListRooms", "2026-12-01", R"({"AppId":")" + std::string(kOwnApp) + "\"}")), "");
+  EXPECT_EQ(
+      code_of(post("ListRooms", "2026-12-01", R"({"AppId":")" + std::string(kOwnApp) + "\"}")), "");
   now.mono += 25ms;
   EXPECT_EQ(ask(signed_request("GET", online_url(), "")).status, 200);
   EXPECT_EQ(ask(signed_request("GET", online_url(), "")).status, 429);
@@ -462,10 +522,12 @@ TEST_F(GatewayTest, a_call_over_quota_is_refused_with_the_time_to_wait) {
 
 TEST_F(GatewayTest, refused_calls_use_no_quota) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(post("DismissRoom", "2020-12-01", "{}").status, 400);
-  EXPECT_TRUE(std::holds_alternative<DomainCall>(send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body()))));
+  EXPECT_TRUE(std::holds_alternative<DomainCall>(
+      send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body()))));
 }
 
-// --- order: each request has the faults of two neighbouring checks, and the earlier one answers ------------------------------
+// --- order: each request has the faults of two neighbouring checks, and the earlier one answers
+// ---
 
 class CheckOrder : public GatewayTest {
  protected:
@@ -475,17 +537,22 @@ class CheckOrder : public GatewayTest {
 };
 
 TEST_F(CheckOrder, action_and_version_before_body_length) {
-  EXPECT_EQ(code_of(ask(unsigned_request("POST", "/?Version=2020-12-01", too_long))), "MissingParameter");
-  EXPECT_EQ(code_of(ask(unsigned_request("POST", "/?Action=DismissRoom", too_long))), "MissingParameter");
+  EXPECT_EQ(code_of(ask(unsigned_request("POST", "/?Version=2020-12-01", too_long))),
+            "MissingParameter");
+  EXPECT_EQ(code_of(ask(unsigned_request("POST", "/?Action=DismissRoom", too_long))),
+            "MissingParameter");
 }
 TEST_F(CheckOrder, body_length_before_signature) {
-  EXPECT_EQ(code_of(ask(unsigned_request("POST", url(kDismiss, "2020-12-01"), too_long))), "InvalidParameter.SizeOverLimit");
+  EXPECT_EQ(code_of(ask(unsigned_request("POST", url(kDismiss, "2020-12-01"), too_long))),
+            "InvalidParameter.SizeOverLimit");
 }
 TEST_F(CheckOrder, signature_before_known_action) {
-  EXPECT_EQ(code_of(ask(unsigned_request("POST", url("NoSuch", "2020-12-01"), "{}"))), "MissingAuthenticationToken");
+  EXPECT_EQ(code_of(ask(unsigned_request("POST", url("NoSuch", "2020-12-01"), "{}"))),
+            "MissingAuthenticationToken");
 }
 TEST_F(CheckOrder, known_action_before_method) {
-  EXPECT_EQ(code_of(ask(signed_request("PUT", url(kDismiss, "2023-11-01"), "{}"))), "InvalidActionOrVersion");
+  EXPECT_EQ(code_of(ask(signed_request("PUT", url(kDismiss, "2023-11-01"), "{}"))),
+            "InvalidActionOrVersion");
 }
 TEST_F(CheckOrder, method_before_key_scope) {
   const Response response = ask(signed_request("GET", url(kDismiss, "2020-12-01"), "", reader));
@@ -493,32 +560,41 @@ TEST_F(CheckOrder, method_before_key_scope) {
   EXPECT_EQ(header_of(response, "Allow"), "POST");
 }
 TEST_F(CheckOrder, key_scope_before_json) {
-  EXPECT_EQ(code_of(ask(signed_request("POST", url(kDismiss, "2020-12-01"), "{", reader))), "AccessDenied");
+  EXPECT_EQ(code_of(ask(signed_request("POST", url(kDismiss, "2020-12-01"), "{", reader))),
+            "AccessDenied");
 }
 TEST_F(CheckOrder, json_before_known_app) {
-  EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", R"({"AppId":"c7e100000000000000000001","a":1,"A":2})")),
-            "InvalidParameter.Unmarshal");
-  EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", R"({"AppId":"c7e100000000000000000001"})")), "InvalidParameter");
+  EXPECT_EQ(
+      code_of(post(kDismiss, "2020-12-01", R"({"AppId":"c7e100000000000000000001","a":1,"A":2})")),
+      "InvalidParameter.Unmarshal");
+  EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", R"({"AppId":"c7e100000000000000000001"})")),
+            "InvalidParameter");
 }
 TEST_F(CheckOrder, known_app_before_its_owner) {
   // An app cannot be both unknown and another account's: the pair is shown by each alone.
-  EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", R"({"AppId":"c7e100000000000000000001","RoomId":"r"})")),
-            "InvalidParameter.NotExistAppId");
-  EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", R"({"AppId":"nonsense","RoomId":"r"})")), "InvalidParameter.IllegalAppId");
+  EXPECT_EQ(
+      code_of(post(kDismiss, "2020-12-01", R"({"AppId":"c7e100000000000000000001","RoomId":"r"})")),
+      "InvalidParameter.NotExistAppId");
+  EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", R"({"AppId":"nonsense","RoomId":"r"})")),
+            "InvalidParameter.IllegalAppId");
 }
 TEST_F(CheckOrder, owner_of_the_app_before_quota) {
-  for (int i = 0; i < 60; ++i) send(signed_request("POST", url(kDismiss, "2020-12-01"), own_body()));
+  for (int i = 0; i < 60; ++i)
+    send(signed_request("POST", url(kDismiss, "2020-12-01"), own_body()));
   const std::string foreign = R"({"AppId":")" + std::string(kForeignApp) + R"(","RoomId":"r"})";
   EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", own_body())), "FlowLimitExceeded.QPSOverLimit");
   EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", foreign)), "InvalidParameter.AccountIdMismatch");
 }
 TEST_F(CheckOrder, quota_before_the_handlers_own_checks) {
-  const std::string illegal = R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":"no such / id"})";
-  for (int i = 0; i < 60; ++i) EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", illegal)), "InvalidParameter.IllegalRoomID");
+  const std::string illegal =
+      R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":"no such / id"})";
+  for (int i = 0; i < 60; ++i)
+    EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", illegal)), "InvalidParameter.IllegalRoomID");
   EXPECT_EQ(code_of(post(kDismiss, "2020-12-01", illegal)), "FlowLimitExceeded.QPSOverLimit");
 }
 TEST_F(CheckOrder, within_the_signature_form_then_scope_then_token_then_key_then_time_then_match) {
-  Request request = signed_request("POST", url(kDismiss, "2020-12-01"), own_body(), {"AKLTnobody", "x", "mars"});
+  Request request =
+      signed_request("POST", url(kDismiss, "2020-12-01"), own_body(), {"AKLTnobody", "x", "mars"});
   request.headers.emplace_back("X-Security-Token", "token");
   now.wall += 1000s;
   EXPECT_EQ(code_of(ask(request)), "InvalidCredential");
@@ -530,13 +606,14 @@ TEST_F(CheckOrder, within_the_signature_form_then_scope_then_token_then_key_then
   request.headers.pop_back();
   EXPECT_EQ(code_of(ask(request)), "InvalidAccessKey");
   now = kNow;
-  request = signed_request("POST", url(kDismiss, "2020-12-01"), own_body(), {"AKLTmanager", "wrong"});
+  request =
+      signed_request("POST", url(kDismiss, "2020-12-01"), own_body(), {"AKLTmanager", "wrong"});
   EXPECT_EQ(code_of(ask(request)), "SignatureDoesNotMatch");
   now.wall += 1000s;
   EXPECT_EQ(code_of(ask(request)), "InvalidTimestamp");
 }
 
-// --- every code marked SENT, and no other ----------------------------------------------------------------------------------------
+// --- every code marked SENT, and no other ---
 
 using CodesTest = GatewayTest;
 
@@ -549,16 +626,26 @@ TEST_F(CodesTest, every_code_marked_sent_has_a_request_that_gets_it) {
     request.headers.emplace_back("Authorization", std::move(value));
     return request;
   };
-  const auto dismiss = [&](std::string body) { return post("DismissRoom", "2026-12-01", std::move(body)); };
+  const auto dismiss = [&](std::string body) {
+    return post("DismissRoom", "2026-12-01", std::move(body));
+  };
   note(ask(unsigned_request("GET", "/elsewhere", "")));
   note(ask(unsigned_request("POST", "/", "")));
   note(ask(unsigned_request("POST", url("DismissRoom", "2020-12-01"), "{}")));
   note(ask(with_authorization("Bearer x")));
   note(ask(with_authorization("HMAC-SHA256 Credential=a, SignedHeaders=x-date, Signature=b")));
-  note(ask(with_authorization("HMAC-SHA256 Credential=a/20240102/cn-north-1/rtc/request, SignedHeaders=x-date")));
-  note(ask(with_authorization("HMAC-SHA256 Credential=AKLTmanager/20240102/cn-north-1/rtc/request, SignedHeaders=x-date, Signature=b", false)));
-  note(ask(with_authorization("HMAC-SHA256 Credential=AKLTmanager/20240102/cn-north-1/rtc/request, SignedHeaders=x-date, Signature=b")));
-  note(ask(with_authorization("HMAC-SHA256 Credential=AKLTnobody/20240102/cn-north-1/rtc/request, SignedHeaders=x-date, Signature=b")));
+  note(ask(with_authorization(
+      "HMAC-SHA256 Credential=a/20240102/cn-north-1/rtc/request, SignedHeaders=x-date")));
+  note(
+      ask(with_authorization("HMAC-SHA256 Credential=AKLTmanager/20240102/cn-north-1/rtc/request, "
+                             "SignedHeaders=x-date, Signature=b",
+                             false)));
+  note(
+      ask(with_authorization("HMAC-SHA256 Credential=AKLTmanager/20240102/cn-north-1/rtc/request, "
+                             "SignedHeaders=x-date, Signature=b")));
+  note(
+      ask(with_authorization("HMAC-SHA256 Credential=AKLTnobody/20240102/cn-north-1/rtc/request, "
+                             "SignedHeaders=x-date, Signature=b")));
   Request request = signed_request("POST", url("DismissRoom", "2020-12-01"), own_body());
   request.headers.emplace_back("X-Security-Token", "token");
   note(ask(request));
@@ -568,16 +655,20 @@ TEST_F(CodesTest, every_code_marked_sent_has_a_request_that_gets_it) {
   now = kNow;
   note(ask(signed_request("POST", url("NoSuch", "2020-12-01"), "{}")));
   note(ask(signed_request("GET", url("DismissRoom", "2020-12-01"), "")));
-  note(ask(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(), {"AKLTreader", "secret-2"})));
+  note(ask(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body(),
+                          {"AKLTreader", "secret-2"})));
   note(gateway.fault_response({}, FaultKind::Overloaded, now));
   note(gateway.fault_response({}, FaultKind::BodyTooLong, now));
   for (const std::string& body :
-       {std::string(""), std::string("{"), std::string("{}"), std::string(R"({"AppId":"x","RoomId":"r"})"),
+       {std::string(""), std::string("{"), std::string("{}"),
+        std::string(R"({"AppId":"x","RoomId":"r"})"),
         std::string(R"({"AppId":"c7e100000000000000000001","RoomId":"r"})"),
-        R"({"AppId":")" + std::string(kForeignApp) + R"(","RoomId":"r"})", R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":""})",
+        R"({"AppId":")" + std::string(kForeignApp) + R"(","RoomId":"r"})",
+        R"({"AppId":")" + std::string(kOwnApp) + R"(","RoomId":""})",
         own_body(R"(,"IfRoomSessionId":"RM_x")")})
     note(dismiss(body));
-  Outcome outcome = send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
+  Outcome outcome =
+      send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
   note(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
   note(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = false, .record = {}}));
   for (int i = 0; i < 41; ++i) note(ask(signed_request("GET", online_url(), "")));
@@ -589,7 +680,7 @@ TEST_F(CodesTest, every_code_marked_sent_has_a_request_that_gets_it) {
   EXPECT_EQ(got, marked);
 }
 
-// --- making one --------------------------------------------------------------------------------------------------------------------
+// --- making one ---
 
 TEST(GatewayOptionsTest, that_contradict_themselves_are_refused) {
   SeededSecretSource secrets(1);
@@ -616,15 +707,18 @@ TEST_F(GatewayTest, a_moved_gateway_goes_on_knowing_its_keys) {
 TEST_F(GatewayTest, a_presigned_url_is_served_for_get) {
   // A vector of the vendor's Node SDK, asked of a gateway that knows its key and app.
   GatewayOptions options;
-  options.keys = {{"AKLTtestaccesskeyid0001", "c2VjcmV0LWtleS1mb3ItdmVjdG9ycw==", "account-1", KeyScope::Read}};
+  options.keys = {
+      {"AKLTtestaccesskeyid0001", "c2VjcmV0LWtleS1mb3ItdmVjdG9ycw==", "account-1", KeyScope::Read}};
   options.apps = {{AppId("123456781234567812345678"), "account-1", IdRule::Vendor}};
   gateway = make_gateway(std::move(options), secrets);
   const Response response = ask(unsigned_request(
       "GET",
       "/?Action=GetRoomOnlineUsers&AppId=123456781234567812345678&RoomId=room-1&Version=2023-11-01"
-      "&X-Algorithm=HMAC-SHA256&X-Credential=AKLTtestaccesskeyid0001%2F20240102%2Fcn-north-1%2Frtc%2Frequest"
+      "&X-Algorithm=HMAC-SHA256&X-Credential=AKLTtestaccesskeyid0001%2F20240102%2Fcn-north-1%2Frtc%"
+      "2Frequest"
       "&X-Date=20240102T030405Z&X-NotSignBody=&X-SignedHeaders="
-      "&X-SignedQueries=Action;AppId;RoomId;Version;X-Algorithm;X-Credential;X-Date;X-NotSignBody;X-SignedHeaders"
+      "&X-SignedQueries=Action;AppId;RoomId;Version;X-Algorithm;X-Credential;X-Date;X-NotSignBody;"
+      "X-SignedHeaders"
       "&X-Signature=09a77b261479dd8cab1b5c8ebc40c8f8e1685e93fb93d7ede57c53cb92827ae2",
       ""));
   EXPECT_EQ(result_of(response), R"({"RoomExists":false})");

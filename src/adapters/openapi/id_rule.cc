@@ -18,10 +18,15 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-// Takes one code point off the front; false for what RFC 3629 forbids (overlong forms, surrogates, above U+10FFFF).
+// Takes one code point off the front; false for what RFC 3629 forbids (overlong forms, surrogates,
+// above U+10FFFF).
 bool take_code_point(std::string_view& text, uint32_t& code_point) {
   const auto first = static_cast<uint8_t>(text[0]);
-  const size_t length = first < 0x80 ? 1 : (first >> 5) == 6 ? 2 : (first >> 4) == 14 ? 3 : (first >> 3) == 30 ? 4 : 0;
+  const size_t length = first < 0x80         ? 1
+                        : (first >> 5) == 6  ? 2
+                        : (first >> 4) == 14 ? 3
+                        : (first >> 3) == 30 ? 4
+                                             : 0;
   if (length == 0 || text.size() < length) return false;
   code_point = length == 1 ? first : first & (0x7fu >> length);
   for (size_t i = 1; i < length; ++i) {
@@ -31,7 +36,8 @@ bool take_code_point(std::string_view& text, uint32_t& code_point) {
   }
   constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
   text.remove_prefix(length);
-  return code_point >= kSmallest[length] && code_point <= 0x10ffff && (code_point < 0xd800 || code_point > 0xdfff);
+  return code_point >= kSmallest[length] && code_point <= 0x10ffff &&
+         (code_point < 0xd800 || code_point > 0xdfff);
 }
 
 bool is_clean_utf8(std::string_view text) {
@@ -47,9 +53,11 @@ bool is_clean_utf8(std::string_view text) {
 
 bool is_legal_id(std::string_view id, IdRule rule) {
   if (rule == IdRule::Any)
-    return !id.empty() && id.size() <= static_cast<size_t>(limits::kIdBytesMax) && is_clean_utf8(id);
-  return !id.empty() && id.size() <= kVendorIdBytesMax &&
-         std::ranges::all_of(id, [](char c) { return is_alphanumeric(c) || kPunctuation.contains(c); });
+    return !id.empty() && id.size() <= static_cast<size_t>(limits::kIdBytesMax) &&
+           is_clean_utf8(id);
+  return !id.empty() && id.size() <= kVendorIdBytesMax && std::ranges::all_of(id, [](char c) {
+    return is_alphanumeric(c) || kPunctuation.contains(c);
+  });
 }
 
 bool looks_like_app_id(std::string_view id) {

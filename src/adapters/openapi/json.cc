@@ -14,7 +14,8 @@ namespace {
 
 namespace bj = boost::json;
 
-// Builds Json values from the parser's events.  Sizes need no limits of their own: the body has one.
+// Builds Json values from the parser's events.  Sizes need no limits of their own: the body has
+// one.
 class Builder {
  public:
   static constexpr size_t max_array_size = static_cast<size_t>(-1);
@@ -78,7 +79,8 @@ class Builder {
     } else if (auto* array = std::get_if<Json::Array>(&open_.back().value)) {
       array->push_back(std::move(value));
     } else {
-      std::get<Json::Object>(open_.back().value).emplace_back(std::move(names_.back()), std::move(value));
+      std::get<Json::Object>(open_.back().value)
+          .emplace_back(std::move(names_.back()), std::move(value));
       names_.pop_back();
     }
     return true;
@@ -120,13 +122,12 @@ struct ToBoost {
     return out;
   }
   template <typename T>
-    requires std::is_arithmetic_v<T>
-  bj::value operator()(T number) const {
-    return number;
-  }
+  requires std::is_arithmetic_v<T> bj::value operator()(T number) const { return number; }
 };
 
-bj::value to_boost(const Json& json) { return std::visit(ToBoost{}, json.value); }
+bj::value to_boost(const Json& json) {
+  return std::visit(ToBoost{}, json.value);
+}
 
 }  // namespace
 
@@ -149,11 +150,15 @@ std::expected<Json, JsonFault> parse_json(std::string_view text) {
   if (!error) return parser.handler().take();
   if (!parser.handler().fault().empty())
     return std::unexpected(JsonFault{parser.handler().fault(), consumed});
-  if (error == bj::error::too_deep) return std::unexpected(JsonFault{"it is nested too deeply", consumed});
-  if (error == bj::error::incomplete) return std::unexpected(JsonFault{"it ends too early", consumed});
+  if (error == bj::error::too_deep)
+    return std::unexpected(JsonFault{"it is nested too deeply", consumed});
+  if (error == bj::error::incomplete)
+    return std::unexpected(JsonFault{"it ends too early", consumed});
   return std::unexpected(JsonFault{"it is not JSON (" + error.message() + ")", consumed});
 }
 
-std::string to_text(const Json& json) { return bj::serialize(to_boost(json)); }
+std::string to_text(const Json& json) {
+  return bj::serialize(to_boost(json));
+}
 
 }  // namespace atrium::openapi

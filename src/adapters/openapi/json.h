@@ -1,5 +1,6 @@
-// Json: one value of a request body or an answer.  Objects keep their order.  Parsing is strict and bounded; json.cc is
-// the one file that includes Boost.JSON.  RFC 8259, RFC 7493 §2.3 (no duplicate names).
+// Json: one value of a request body or an answer.  Objects keep their order.  Parsing is strict and
+// bounded; json.cc is the one file that includes Boost.JSON.  RFC 8259, RFC 7493 §2.3 (no duplicate
+// names).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@ namespace atrium::openapi {
 struct Json {
   using Array = std::vector<Json>;
   using Object = std::vector<std::pair<std::string, Json>>;
-  std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, Array, Object> value{nullptr};
+  std::variant<std::nullptr_t, bool, int64_t, uint64_t, double, std::string, Array, Object> value{
+      nullptr};
 
   Json() = default;
   Json(bool v) : value(v) {}
@@ -44,7 +46,8 @@ struct JsonFault {
   size_t offset = 0;  // byte of the text at which it was noticed
 };
 
-// At most kJsonDepthMax levels.  Names that differ only in the case of ASCII letters are duplicates, and refused.
+// At most kJsonDepthMax levels.  Names that differ only in the case of ASCII letters are
+// duplicates, and refused.
 std::expected<Json, JsonFault> parse_json(std::string_view text);
 std::string to_text(const Json& json);
 

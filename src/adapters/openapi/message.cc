@@ -4,7 +4,9 @@
 
 namespace atrium::openapi {
 namespace {
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {

@@ -1,4 +1,5 @@
-// An HTTP request and answer as the management API sees them; node converts from and to its own.  Values only.
+// An HTTP request and answer as the management API sees them; node converts from and to its own.
+// Values only.
 #pragma once
 
 #include <optional>
@@ -32,7 +33,8 @@ struct Response {
   Headers headers{};  // Content-Length is the server's
   std::string body{};
   bool close = false;  // the connection must not be used again
-  // For counters and audit lines, not sent: what was refused (nullopt: success), and the id in the envelope.
+  // For counters and audit lines, not sent: what was refused (nullopt: success), and the id in the
+  // envelope.
   std::optional<ErrorCode> error{};
   std::string request_id{};
 };
@@ -40,7 +42,8 @@ struct Response {
 // ASCII letters only; HTTP names and the vendor's field names need no more.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string ascii_lower(std::string_view text);
-// At most `max_bytes` of what a peer sent, printable ASCII only, the rest as '?': safe in messages and logs.
+// At most `max_bytes` of what a peer sent, printable ASCII only, the rest as '?': safe in messages
+// and logs.
 std::string printable(std::string_view text, size_t max_bytes = 128);
 
 }  // namespace atrium::openapi

@@ -1,5 +1,6 @@
-// Any request through the whole gateway.  The input is a request as text: method, target, headers, an empty line, the
-// body; a first line "sign" has it signed with a good key, so that what lies behind the signature is searched too.
+// Any request through the whole gateway.  The input is a request as text: method, target, headers,
+// an empty line, the body; a first line "sign" has it signed with a good key, so that what lies
+// behind the signature is searched too.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -42,7 +43,8 @@ GatewayOptions options() {
   return out;
 }
 
-// An answer is an envelope, and an error exactly when its status says so; or it is the plain probe's.
+// An answer is an envelope, and an error exactly when its status says so; or it is the plain
+// probe's.
 void check_answer(const Response& response) {
   CHECK(response.status >= 200 && response.status < 600);
   CHECK((response.status >= 400) == response.error.has_value());
@@ -61,7 +63,8 @@ void run(std::string_view text) {
   if (is_signed) text.remove_prefix(kSign.size());
   const Now now{.mono = {}, .wall = wall_from_unix_s(1'704'164'645)};
   Request request = read_request(text);
-  if (is_signed && parse_target(request.target)) sign_request(request, {"AKLTfuzz", "secret"}, now.wall);
+  if (is_signed && parse_target(request.target))
+    sign_request(request, {"AKLTfuzz", "secret"}, now.wall);
 
   SeededSecretSource secrets(1);
   domain::Registry registry(secrets, {});
@@ -73,8 +76,10 @@ void run(std::string_view text) {
   CHECK(is_signed);  // nobody gets this far without the secret
   if (const auto* call = std::get_if<DomainCall>(&outcome))
     return check_answer(gateway.on_dismiss_reply(
-        call->call, {.waiter = WaiterId{1}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}}));
-  check_answer(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
+        call->call,
+        {.waiter = WaiterId{1}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}}));
+  check_answer(
+      gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
 }
 
 }  // namespace

@@ -20,19 +20,23 @@
 namespace atrium::openapi {
 namespace {
 
-// --- query -------------------------------------------------------------------------------------------------------------
+// --- query ---
 
 TEST(Query, is_decoded_once_in_arrival_order) {
   const auto target = parse_target("/a%20b?x=1&y=a+b%2Bc&x=%E4%B8%AD&empty=&bare&&#fragment");
   ASSERT_TRUE(target.has_value());
   EXPECT_EQ(target->path, "/a b");
-  EXPECT_EQ(target->query, (QueryItems{{"x", "1"}, {"y", "a b+c"}, {"x", "\xe4\xb8\xad"}, {"empty", ""}, {"bare", ""}}));
+  EXPECT_EQ(
+      target->query,
+      (QueryItems{{"x", "1"}, {"y", "a b+c"}, {"x", "\xe4\xb8\xad"}, {"empty", ""}, {"bare", ""}}));
   EXPECT_EQ(target->find("x"), "1");
   EXPECT_EQ(target->count("x"), 2u);
   EXPECT_FALSE(target->find("X").has_value());
 }
 
-TEST(Query, without_a_path_has_the_root_as_path) { EXPECT_EQ(parse_target("?a=b")->path, "/"); }
+TEST(Query, without_a_path_has_the_root_as_path) {
+  EXPECT_EQ(parse_target("?a=b")->path, "/");
+}
 
 TEST(Query, with_a_broken_escape_is_refused) {
   for (const char* text : {"/?a=%", "/?a=%1", "/?a=%zz", "/?%4=1", "/%", "/?a=%-1"})
@@ -64,23 +68,28 @@ TEST(Query, encoding_and_decoding_meet) {
 }
 
 TEST(CanonicalQuery, is_sorted_by_the_raw_name_and_keeps_an_equals_sign) {
-  EXPECT_EQ(canonical_query({{"b", ""}, {"a", "2"}, {"a", "1"}}, RepeatedValues::InOrder), "a=2&a=1&b=");
-  EXPECT_EQ(canonical_query({{"b", ""}, {"a", "2"}, {"a", "1"}}, RepeatedValues::Sorted), "a=1&a=2&b=");
+  EXPECT_EQ(canonical_query({{"b", ""}, {"a", "2"}, {"a", "1"}}, RepeatedValues::InOrder),
+            "a=2&a=1&b=");
+  EXPECT_EQ(canonical_query({{"b", ""}, {"a", "2"}, {"a", "1"}}, RepeatedValues::Sorted),
+            "a=1&a=2&b=");
   EXPECT_EQ(canonical_query({{"[", "1"}, {"A", "2"}}, RepeatedValues::InOrder), "A=2&%5B=1");
 }
 
-// --- JSON --------------------------------------------------------------------------------------------------------------
+// --- JSON ---
 
 std::string nested(int64_t levels) {
-  return std::string(static_cast<size_t>(levels), '[') + std::string(static_cast<size_t>(levels), ']');
+  return std::string(static_cast<size_t>(levels), '[') +
+         std::string(static_cast<size_t>(levels), ']');
 }
 
 TEST(JsonText, round_trips_and_keeps_the_order_of_names) {
-  const std::string text = R"({"z":1,"a":[true,false,null,-5,18446744073709551615,1.5E0],"s":"\"\\\n\u4e2d"})";
+  const std::string text =
+      R"({"z":1,"a":[true,false,null,-5,18446744073709551615,1.5E0],"s":"\"\\\n\u4e2d"})";
   const auto json = parse_json(text);
   ASSERT_TRUE(json.has_value());
-  EXPECT_EQ(to_text(*json), R"({"z":1,"a":[true,false,null,-5,18446744073709551615,1.5E0],"s":"\"\\\n)"
-                            "\xe4\xb8\xad\"}");
+  EXPECT_EQ(to_text(*json),
+            R"({"z":1,"a":[true,false,null,-5,18446744073709551615,1.5E0],"s":"\"\\\n)"
+            "\xe4\xb8\xad\"}");
 }
 
 TEST(JsonText, deeper_than_the_limit_is_refused) {
@@ -107,20 +116,24 @@ TEST(JsonText, with_an_escaped_name_is_the_same_name) {
 }
 
 TEST(JsonText, that_is_not_strict_json_is_refused) {
-  for (const char* text : {"{", "{}x", "{'a':1}", "{\"a\":1,}", "// c\n{}", "nul", "\"\x80\"", R"("\ud800")", "01", "+1", "\xef\xbb\xbf{}"})
+  for (const char* text : {"{", "{}x", "{'a':1}", "{\"a\":1,}", "// c\n{}", "nul", "\"\x80\"",
+                           R"("\ud800")", "01", "+1", "\xef\xbb\xbf{}"})
     EXPECT_FALSE(parse_json(text).has_value()) << text;
 }
 
-TEST(JsonText, tells_where_it_broke) { EXPECT_EQ(parse_json(R"({"a":1,x})").error().offset, 7u); }
+TEST(JsonText, tells_where_it_broke) {
+  EXPECT_EQ(parse_json(R"({"a":1,x})").error().offset, 7u);
+}
 
 TEST(JsonText, every_truncation_is_refused) {
-  const std::string text = R"({"AppId":"a","n":[1,{"b":"\u00e9\ud83d\ude00"}],"t":true,"d":-1.5e3})";
+  const std::string text =
+      R"({"AppId":"a","n":[1,{"b":"\u00e9\ud83d\ude00"}],"t":true,"d":-1.5e3})";
   ASSERT_TRUE(parse_json(text).has_value());
   for (size_t length = 0; length < text.size(); ++length)
     EXPECT_FALSE(parse_json(std::string_view(text).substr(0, length)).has_value()) << length;
 }
 
-// --- arguments ------------------------------------------------------------------------------------------------------------
+// --- arguments ---
 
 constexpr auto kFields = std::to_array<FieldRule>({
     {"AppId", FieldType::Text, FieldUse::Required, ""},
@@ -135,7 +148,8 @@ std::string body_error(const char* text, Unknown unknown = Unknown::Ignored) {
 }
 
 TEST(Arguments, are_matched_without_regard_to_case) {
-  const auto args = Args::from_body(*parse_json(R"({"APPID":"a","limit":7,"fLAG":true})"), kFields, Unknown::Refused);
+  const auto args = Args::from_body(*parse_json(R"({"APPID":"a","limit":7,"fLAG":true})"), kFields,
+                                    Unknown::Refused);
   ASSERT_TRUE(args.has_value());
   EXPECT_EQ(args->text("AppId"), "a");
   EXPECT_EQ(args->integer("Limit"), 7);
@@ -151,17 +165,21 @@ TEST(Arguments, name_what_is_missing_wrong_refused_or_unknown) {
   EXPECT_EQ(body_error(R"({"AppId":"a","Flag":1})"), "Flag must be true or false.");
   EXPECT_EQ(body_error(R"({"AppId":"a","old":null})"), "Old: no longer.");
   EXPECT_EQ(body_error(R"({"AppId":"a","New":1})"), "");
-  EXPECT_EQ(body_error(R"({"AppId":"a","New":1})", Unknown::Refused), "New is not a field of this action.");
+  EXPECT_EQ(body_error(R"({"AppId":"a","New":1})", Unknown::Refused),
+            "New is not a field of this action.");
   EXPECT_EQ(body_error("[]"), "The body must be a JSON object.");
 }
 
 TEST(Arguments, of_a_query_are_typed_and_may_not_be_repeated) {
-  const auto args = Args::from_query({{"appid", "a"}, {"Limit", "-3"}, {"Flag", "true"}, {"Action", "x"}}, kFields);
+  const auto args = Args::from_query(
+      {{"appid", "a"}, {"Limit", "-3"}, {"Flag", "true"}, {"Action", "x"}}, kFields);
   ASSERT_TRUE(args.has_value());
   EXPECT_EQ(args->integer("Limit"), -3);
   EXPECT_TRUE(args->flag("Flag"));
-  EXPECT_EQ(Args::from_query({{"AppId", "a"}, {"AppID", "b"}}, kFields).error().message, "AppId was given twice.");
-  EXPECT_EQ(Args::from_query({{"AppId", "a"}, {"Limit", "3x"}}, kFields).error().message, "Limit must be an integer.");
+  EXPECT_EQ(Args::from_query({{"AppId", "a"}, {"AppID", "b"}}, kFields).error().message,
+            "AppId was given twice.");
+  EXPECT_EQ(Args::from_query({{"AppId", "a"}, {"Limit", "3x"}}, kFields).error().message,
+            "Limit must be an integer.");
 }
 
 TEST(Arguments, that_are_absent_read_as_nothing) {
@@ -172,20 +190,23 @@ TEST(Arguments, that_are_absent_read_as_nothing) {
   EXPECT_EQ(args->text("Nothing"), "");
 }
 
-// --- ids ------------------------------------------------------------------------------------------------------------------
+// --- ids ---
 
 TEST(Ids, of_the_vendor_are_128_of_a_small_alphabet) {
   EXPECT_TRUE(is_legal_id("aZ09@_.-", IdRule::Vendor));
   EXPECT_TRUE(is_legal_id(std::string(128, 'a'), IdRule::Vendor));
   EXPECT_FALSE(is_legal_id(std::string(129, 'a'), IdRule::Vendor));
-  for (const char* id : {"", "a b", "a/b", "\xe4\xb8\xad", "a\n", "*"}) EXPECT_FALSE(is_legal_id(id, IdRule::Vendor)) << id;
+  for (const char* id : {"", "a b", "a/b", "\xe4\xb8\xad", "a\n", "*"})
+    EXPECT_FALSE(is_legal_id(id, IdRule::Vendor)) << id;
 }
 
 TEST(Ids, of_any_kind_are_utf8_without_control_characters) {
-  for (const char* id : {"a b/*", "\xe4\xb8\xad", "\xf0\x9f\x98\x80"}) EXPECT_TRUE(is_legal_id(id, IdRule::Any)) << id;
+  for (const char* id : {"a b/*", "\xe4\xb8\xad", "\xf0\x9f\x98\x80"})
+    EXPECT_TRUE(is_legal_id(id, IdRule::Any)) << id;
   EXPECT_TRUE(is_legal_id(std::string(256, 'a'), IdRule::Any));
   EXPECT_FALSE(is_legal_id(std::string(257, 'a'), IdRule::Any));
-  for (const char* id : {"", "a\n", "\x7f", "\xc2\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xe4\xb8", "\x80"})
+  for (const char* id : {"", "a\n", "\x7f", "\xc2\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80",
+                         "\xf4\x90\x80\x80", "\xff", "\xe4\xb8", "\x80"})
     EXPECT_FALSE(is_legal_id(id, IdRule::Any)) << id;
 }
 
@@ -198,7 +219,7 @@ TEST(Ids, of_apps_and_operations_have_a_shape) {
   EXPECT_FALSE(looks_like_operation_id("OP_0123456789abcdef"));
 }
 
-// --- time and quota ---------------------------------------------------------------------------------------------------------
+// --- time and quota ---
 
 TEST(Timestamps, are_written_and_read_back) {
   const Wall time = wall_from_unix_ms(1'704'164'645'678);
@@ -239,13 +260,14 @@ TEST(QuotaBuckets, never_save_up_more_than_one_second) {
 TEST(QuotaBuckets, are_bounded_and_full_ones_are_forgotten) {
   Quota quota;
   const Mono start{};
-  for (int64_t i = 0; i < limits::kQuotaBucketsMax; ++i) ASSERT_EQ(quota.take(std::to_string(i), "x", 1, start), 0us);
+  for (int64_t i = 0; i < limits::kQuotaBucketsMax; ++i)
+    ASSERT_EQ(quota.take(std::to_string(i), "x", 1, start), 0us);
   EXPECT_NE(quota.take("one more", "x", 1, start), 0us);
   EXPECT_EQ(quota.take("one more", "x", 1, start + 1s), 0us);
   EXPECT_EQ(quota.size(), 1u);
 }
 
-// --- tables -----------------------------------------------------------------------------------------------------------------
+// --- tables ---
 
 TEST(ErrorTable, names_each_code_and_number_once) {
   std::set<std::string_view> codes;
@@ -264,7 +286,10 @@ TEST(ErrorTable, gives_business_codes_the_status_of_their_family) {
   for (const ErrorRow& row : error_rows()) {
     if (row.is_gateway()) continue;
     const std::string_view family = row.code.substr(0, row.code.find('.'));
-    const int wanted = family == "InvalidParameter" ? 400 : family == "AccessDenied" ? 403 : family == "FlowLimitExceeded" ? 429 : 500;
+    const int wanted = family == "InvalidParameter"    ? 400
+                       : family == "AccessDenied"      ? 403
+                       : family == "FlowLimitExceeded" ? 429
+                                                       : 500;
     EXPECT_EQ(row.http, wanted) << row.code;
   }
 }
@@ -290,13 +315,14 @@ TEST(Messages, show_only_what_is_printable_of_what_a_peer_sent) {
 }
 
 TEST(Messages, find_headers_in_any_case) {
-  const Request request{.method = "", .target = "", .headers = {{"X-Date", "1"}, {"x-date", "2"}}, .body = ""};
+  const Request request{
+      .method = "", .target = "", .headers = {{"X-Date", "1"}, {"x-date", "2"}}, .body = ""};
   EXPECT_EQ(request.header("X-DATE"), "1");
   EXPECT_EQ(request.header_count("x-Date"), 2u);
   EXPECT_EQ(request.header("Host"), "");
 }
 
-// --- results ------------------------------------------------------------------------------------------------------------------
+// --- results ---
 
 TEST(Receipts, leave_out_what_is_not_known) {
   domain::DismissalRecord record;
@@ -307,10 +333,11 @@ TEST(Receipts, leave_out_what_is_not_known) {
   record.request_id = "id";
   record.accepted_at = wall_from_unix_ms(1'704'164'645'678);
   record.users_at_fence = 2;
-  EXPECT_EQ(to_text(receipt_json(record)),
-            R"({"RoomExists":true,"OperationId":"OP_1","RoomId":"r","RoomSessionId":"RM_1","State":"running",)"
-            R"("Operator":"AK","RequestId":"id","AcceptedAt":"2024-01-02T03:04:05.678Z","ElapsedMicroseconds":{},)"
-            R"("UsersAtFence":2})");
+  EXPECT_EQ(
+      to_text(receipt_json(record)),
+      R"({"RoomExists":true,"OperationId":"OP_1","RoomId":"r","RoomSessionId":"RM_1","State":"running",)"
+      R"("Operator":"AK","RequestId":"id","AcceptedAt":"2024-01-02T03:04:05.678Z","ElapsedMicroseconds":{},)"
+      R"("UsersAtFence":2})");
 }
 
 TEST(Receipts, of_a_complete_record_tell_everything) {
@@ -323,11 +350,14 @@ TEST(Receipts, of_a_complete_record_tell_everything) {
   record.fenced_at = record.media_cut_at = record.notified_at = record.closed_at = at + 1s;
   record.fenced_us = 1, record.media_cut_us = 2, record.notified_us = 3, record.closed_us = 4;
   record.users_at_fence = 2, record.notified = 1, record.not_notified = 1;
-  record.not_notified_names = {{UserId("u"), ParticipantSid("PA_1"), domain::NotNotifiedReason::Reconnecting}};
+  record.not_notified_names = {
+      {UserId("u"), ParticipantSid("PA_1"), domain::NotNotifiedReason::Reconnecting}};
   record.packets_after_cut = 0, record.transports_at_fence = 2, record.transports_closed = 2;
   const Json receipt = receipt_json(record);
-  EXPECT_EQ(to_text(*receipt.find("ElapsedMicroseconds")), R"({"Fenced":1,"MediaCut":2,"Notified":3,"Closed":4})");
-  EXPECT_EQ(to_text(*receipt.find("NotNotifiedUsers")), R"([{"UserId":"u","Reason":"reconnecting"}])");
+  EXPECT_EQ(to_text(*receipt.find("ElapsedMicroseconds")),
+            R"({"Fenced":1,"MediaCut":2,"Notified":3,"Closed":4})");
+  EXPECT_EQ(to_text(*receipt.find("NotNotifiedUsers")),
+            R"([{"UserId":"u","Reason":"reconnecting"}])");
   EXPECT_EQ(to_text(*receipt.find("PacketsAfterCut")), "0");
   EXPECT_EQ(to_text(*receipt.find("ClosedAt")), R"("2024-01-02T03:04:06.000Z")");
   EXPECT_EQ(to_text(*receipt.find("State")), R"("done")");
@@ -345,8 +375,9 @@ TEST(Pages, walk_a_list_without_missing_or_repeating) {
     const Json* next = result.find("NextCursor");
     if (next == nullptr) break;
     const std::string body = R"({"AppId":"a","Limit":2,"Cursor":)" + to_text(*next) + "}";
-    constexpr auto fields = std::to_array<FieldRule>({{"Limit", FieldType::Integer, FieldUse::Optional, ""},
-                                                      {"Cursor", FieldType::Text, FieldUse::Optional, ""}});
+    constexpr auto fields =
+        std::to_array<FieldRule>({{"Limit", FieldType::Integer, FieldUse::Optional, ""},
+                                  {"Cursor", FieldType::Text, FieldUse::Optional, ""}});
     page = *read_page(*Args::from_body(*parse_json(body), fields, Unknown::Ignored));
   }
   EXPECT_EQ(walked, R"(["a","b"]["c","d"]["e"])");

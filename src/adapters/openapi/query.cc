@@ -10,8 +10,8 @@ namespace {
 constexpr char kHexDigits[] = "0123456789ABCDEF";
 
 bool is_unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-         c == '.' || c == '~';
+  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+         c == '_' || c == '.' || c == '~';
 }
 
 int hex_value(char c) {
@@ -55,7 +55,8 @@ std::string encode(std::string_view text, std::string_view also_bare) {
 }
 
 Refusal bad_escape() {
-  return {ErrorCode::InvalidParameter, "A percent escape of the URL is not % and two hexadecimal digits."};
+  return {ErrorCode::InvalidParameter,
+          "A percent escape of the URL is not % and two hexadecimal digits."};
 }
 
 }  // namespace
@@ -77,14 +78,16 @@ std::expected<Target, Refusal> parse_target(std::string_view target) {
   const std::optional<std::string> path = decode(target.substr(0, mark), false);
   if (!path) return std::unexpected(bad_escape());
   Target out{path->empty() ? "/" : *path, {}};
-  std::string_view rest = mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+  std::string_view rest =
+      mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
   while (!rest.empty()) {
     const size_t end = rest.find('&');
     const std::string_view item = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
     if (item.empty()) continue;
     if (out.query.size() == static_cast<size_t>(limits::kQueryItemsMax))
-      return std::unexpected(Refusal{ErrorCode::InvalidParameter, "The query has too many parameters."});
+      return std::unexpected(
+          Refusal{ErrorCode::InvalidParameter, "The query has too many parameters."});
     const size_t equal = item.find('=');
     const std::optional<std::string> name = decode(item.substr(0, equal), true);
     const std::optional<std::string> value =
@@ -95,7 +98,11 @@ std::expected<Target, Refusal> parse_target(std::string_view target) {
   return out;
 }
 
-std::string percent_encode(std::string_view text) { return encode(text, ""); }
-std::string percent_encode_path(std::string_view path) { return encode(path, "/"); }
+std::string percent_encode(std::string_view text) {
+  return encode(text, "");
+}
+std::string percent_encode_path(std::string_view path) {
+  return encode(path, "/");
+}
 
 }  // namespace atrium::openapi

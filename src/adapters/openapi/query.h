@@ -1,5 +1,6 @@
-// The request-target: path and query, decoded once.  What is signed and what is acted on are read from the same decoded
-// values, so that no second reading can differ.  WHATWG form decoding: '+' and %20 are a space.
+// The request-target: path and query, decoded once.  What is signed and what is acted on are read
+// from the same decoded values, so that no second reading can differ.  WHATWG form decoding: '+'
+// and %20 are a space.
 #pragma once
 
 #include <expected>

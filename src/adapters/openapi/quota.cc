@@ -7,7 +7,8 @@
 
 namespace atrium::openapi {
 
-Duration Quota::take(std::string_view owner, std::string_view action, uint32_t per_second, Mono now) {
+Duration Quota::take(std::string_view owner, std::string_view action, uint32_t per_second,
+                     Mono now) {
   DCHECK(per_second > 0);
   const Duration token = Duration(std::chrono::seconds(1)) / per_second;
   const std::pair key{std::string(owner), std::string(action)};

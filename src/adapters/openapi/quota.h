@@ -1,5 +1,6 @@
-// Quota: requests per second, per account and action (or per app and action).  Token buckets that hold one second's worth,
-// kept as the time at which each would be full again.  Owner: Gateway.  Bounded by kQuotaBucketsMax.
+// Quota: requests per second, per account and action (or per app and action).  Token buckets that
+// hold one second's worth, kept as the time at which each would be full again.  Owner: Gateway.
+// Bounded by kQuotaBucketsMax.
 #pragma once
 
 #include <cstdint>

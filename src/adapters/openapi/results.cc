@@ -12,30 +12,42 @@ namespace {
 
 std::string_view state_name(domain::DismissalState state) {
   switch (state) {
-    case domain::DismissalState::Running: return "running";
-    case domain::DismissalState::Done: return "done";
-    case domain::DismissalState::Failed: return "failed";
-    case domain::DismissalState::Interrupted: return "interrupted";
+    case domain::DismissalState::Running:
+      return "running";
+    case domain::DismissalState::Done:
+      return "done";
+    case domain::DismissalState::Failed:
+      return "failed";
+    case domain::DismissalState::Interrupted:
+      return "interrupted";
   }
   return "";
 }
 
 std::string_view reason_name(domain::NotNotifiedReason reason) {
   switch (reason) {
-    case domain::NotNotifiedReason::Connecting: return "connecting";
-    case domain::NotNotifiedReason::Reconnecting: return "reconnecting";
-    case domain::NotNotifiedReason::Unacknowledged: return "unacknowledged";
-    case domain::NotNotifiedReason::NotWritable: return "notWritable";
+    case domain::NotNotifiedReason::Connecting:
+      return "connecting";
+    case domain::NotNotifiedReason::Reconnecting:
+      return "reconnecting";
+    case domain::NotNotifiedReason::Unacknowledged:
+      return "unacknowledged";
+    case domain::NotNotifiedReason::NotWritable:
+      return "notWritable";
   }
   return "";
 }
 
 std::string_view state_name(domain::ParticipantState state) {
   switch (state) {
-    case domain::ParticipantState::Joining: return "joining";
-    case domain::ParticipantState::Joined: return "joined";
-    case domain::ParticipantState::Active: return "active";
-    case domain::ParticipantState::Disconnected: return "disconnected";
+    case domain::ParticipantState::Joining:
+      return "joining";
+    case domain::ParticipantState::Joined:
+      return "joined";
+    case domain::ParticipantState::Active:
+      return "active";
+    case domain::ParticipantState::Disconnected:
+      return "disconnected";
   }
   return "";
 }
@@ -88,21 +100,27 @@ Json receipt_json(const domain::DismissalRecord& record) {
   out.emplace_back("UsersAtFence", record.users_at_fence);
   add_number(out, "Notified", record.notified);
   add_number(out, "NotNotified", record.not_notified);
-  if (record.not_notified) out.emplace_back("NotNotifiedUsers", not_notified_json(record.not_notified_names));
+  if (record.not_notified)
+    out.emplace_back("NotNotifiedUsers", not_notified_json(record.not_notified_names));
   add_number(out, "PacketsAfterCut", record.packets_after_cut);
   add_number(out, "TransportsAtFence", record.transports_at_fence);
   add_number(out, "TransportsClosed", record.transports_closed);
   return out;
 }
 
-Json empty_receipt_json() { return Json::Object{{"RoomExists", false}}; }
+Json empty_receipt_json() {
+  return Json::Object{{"RoomExists", false}};
+}
 
 Json room_json(const domain::RoomView& room) {
   return Json::Object{
-      {"RoomId", room.room.value},           {"RoomSessionId", room.sid.value},
+      {"RoomId", room.room.value},
+      {"RoomSessionId", room.sid.value},
       {"CreatedAt", extended_time_ms(room.created_at)},
-      {"VisibleUsers", room.num_participants}, {"InvisibleUsers", room.num_hidden},
-      {"Publishers", room.num_publishers},   {"Tracks", room.num_tracks},
+      {"VisibleUsers", room.num_participants},
+      {"InvisibleUsers", room.num_hidden},
+      {"Publishers", room.num_publishers},
+      {"Tracks", room.num_tracks},
   };
 }
 
@@ -120,19 +138,23 @@ Json user_json(const domain::ParticipantView& participant) {
 std::optional<Refusal> check_room_id(const Args& args, const App& app) {
   if (is_legal_id(args.text("RoomId"), app.ids)) return std::nullopt;
   return Refusal{ErrorCode::IllegalRoomId,
-                 app.ids == IdRule::Any ? "RoomId must be 1 to 256 bytes of UTF-8 without control characters."
-                                        : "RoomId must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
+                 app.ids == IdRule::Any
+                     ? "RoomId must be 1 to 256 bytes of UTF-8 without control characters."
+                     : "RoomId must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
 }
 
-std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app, std::string_view room) {
+std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
+                                               std::string_view room) {
   std::optional<domain::RoomView> found = registry.find_room(app.id, RoomId(room));
   if (found && found->dismissing) return std::nullopt;
   return found;
 }
 
-std::vector<domain::ParticipantView> online_users(const domain::Registry& registry, const RoomSid& room_sid) {
+std::vector<domain::ParticipantView> online_users(const domain::Registry& registry,
+                                                  const RoomSid& room_sid) {
   std::vector<domain::ParticipantView> users = registry.participants(room_sid);
-  std::erase_if(users, [](const auto& user) { return user.state == domain::ParticipantState::Disconnected; });
+  std::erase_if(
+      users, [](const auto& user) { return user.state == domain::ParticipantState::Disconnected; });
   std::ranges::sort(users, {}, &domain::ParticipantView::user);
   return users;
 }
@@ -147,14 +169,16 @@ std::expected<Page, Refusal> read_page(const Args& args) {
   if (!args.has("Cursor") || args.text("Cursor").empty()) return page;
   const std::optional<Bytes> after = from_base64url(args.text("Cursor"));
   if (!after || after->empty() || after->size() > static_cast<size_t>(limits::kIdBytesMax))
-    return std::unexpected(Refusal{ErrorCode::InvalidParameter, "Cursor must be the NextCursor of an earlier answer."});
+    return std::unexpected(Refusal{ErrorCode::InvalidParameter,
+                                   "Cursor must be the NextCursor of an earlier answer."});
   page.after = as_text(*after);
   return page;
 }
 
-void add_page(Json::Object& out, const char* name, std::span<const std::string_view> keys, const Page& page,
-              const std::function<Json(size_t)>& item) {
-  const auto first = static_cast<size_t>(std::ranges::upper_bound(keys, std::string_view(page.after)) - keys.begin());
+void add_page(Json::Object& out, const char* name, std::span<const std::string_view> keys,
+              const Page& page, const std::function<Json(size_t)>& item) {
+  const auto first = static_cast<size_t>(
+      std::ranges::upper_bound(keys, std::string_view(page.after)) - keys.begin());
   const size_t end = std::min(keys.size(), first + page.limit);
   Json::Array items;
   for (size_t i = first; i < end; ++i) items.push_back(item(i));

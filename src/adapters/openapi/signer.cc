@@ -22,13 +22,19 @@ void sign_request(Request& request, const SigningKey& key, Wall now) {
   request.headers.emplace_back("X-Date", date);
   request.headers.emplace_back("X-Content-Sha256", body_hash);
 
-  CanonicalParts parts{.method = request.method, .path = {}, .query = {}, .headers = {}, .signed_headers = {},
+  CanonicalParts parts{.method = request.method,
+                       .path = {},
+                       .query = {},
+                       .headers = {},
+                       .signed_headers = {},
                        .body_hash = body_hash};
   for (const auto& [name, value] : request.headers)
-    if (std::string lower = ascii_lower(name); is_signed(lower)) parts.headers.emplace_back(std::move(lower), value);
+    if (std::string lower = ascii_lower(name); is_signed(lower))
+      parts.headers.emplace_back(std::move(lower), value);
   std::ranges::sort(parts.headers);
   std::string signed_headers;
-  for (const auto& [name, value] : parts.headers) signed_headers += (signed_headers.empty() ? "" : ";") + name;
+  for (const auto& [name, value] : parts.headers)
+    signed_headers += (signed_headers.empty() ? "" : ";") + name;
   parts.signed_headers = signed_headers;
 
   const auto target = parse_target(request.target);
@@ -39,9 +45,10 @@ void sign_request(Request& request, const SigningKey& key, Wall now) {
 
   const CredentialScope scope{date.substr(0, 8), key.region, std::string(kService)};
   const std::string signature = signature_of(key.secret, scope, date, canonical_request(parts));
-  request.headers.emplace_back("Authorization", std::string(kAlgorithm) + " Credential=" + key.access_key + "/" +
-                                                    scope.text() + ", SignedHeaders=" + signed_headers +
-                                                    ", Signature=" + signature);
+  request.headers.emplace_back("Authorization",
+                               std::string(kAlgorithm) + " Credential=" + key.access_key + "/" +
+                                   scope.text() + ", SignedHeaders=" + signed_headers +
+                                   ", Signature=" + signature);
 }
 
 }  // namespace atrium::openapi

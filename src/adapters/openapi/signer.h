@@ -1,5 +1,5 @@
-// Signer: makes the headers of a signed management call, in the form of the vendor's Go and Python SDKs
-// (vendor-contract 2.2, 2.6).  For atriumctl and tests; pure, the time is given.
+// Signer: makes the headers of a signed management call, in the form of the vendor's Go and Python
+// SDKs (vendor-contract 2.2, 2.6).  For atriumctl and tests; pure, the time is given.
 #pragma once
 
 #include <string>
@@ -15,8 +15,9 @@ struct SigningKey {
   std::string region = "cn-north-1";
 };
 
-// Appends X-Date, X-Content-Sha256 and Authorization to `request`, whose Host header, and Content-Type where there is
-// one, must be set already: they are signed too.  Headers X-… already present are signed as well.
+// Appends X-Date, X-Content-Sha256 and Authorization to `request`, whose Host header, and
+// Content-Type where there is one, must be set already: they are signed too.  Headers X-… already
+// present are signed as well.
 void sign_request(Request& request, const SigningKey& key, Wall now);
 
 }  // namespace atrium::openapi

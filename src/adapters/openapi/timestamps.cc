@@ -25,7 +25,8 @@ std::string format(const char* pattern, Wall time) {
       text.data(), text.size(), pattern, static_cast<int>(parts.day.year()),
       static_cast<unsigned>(parts.day.month()), static_cast<unsigned>(parts.day.day()),
       static_cast<int>(parts.time.hours().count()), static_cast<int>(parts.time.minutes().count()),
-      static_cast<int>(parts.time.seconds().count()), static_cast<int>(parts.time.subseconds().count()));
+      static_cast<int>(parts.time.seconds().count()),
+      static_cast<int>(parts.time.subseconds().count()));
   return {text.data(), static_cast<size_t>(std::max(0, length))};
 }
 
@@ -52,7 +53,11 @@ std::optional<Wall> parse_basic_time(std::string_view text) {
               std::chrono::minutes(minute) + std::chrono::seconds(second));
 }
 
-std::string basic_time(Wall time) { return format("%04d%02u%02uT%02d%02d%02dZ", time); }
-std::string extended_time_ms(Wall time) { return format("%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", time); }
+std::string basic_time(Wall time) {
+  return format("%04d%02u%02uT%02d%02d%02dZ", time);
+}
+std::string extended_time_ms(Wall time) {
+  return format("%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", time);
+}
 
 }  // namespace atrium::openapi

@@ -9,7 +9,8 @@
 
 namespace atrium::openapi {
 
-// "20240102T030405Z", as X-Date.  nullopt for any other form and for days or hours that do not exist.
+// "20240102T030405Z", as X-Date.  nullopt for any other form and for days or hours that do not
+// exist.
 std::optional<Wall> parse_basic_time(std::string_view text);
 std::string basic_time(Wall time);
 // "2024-01-02T03:04:05.678Z", as in results.

@@ -24,8 +24,10 @@ std::string collapse(std::string_view text) {
   std::string out;
   for (char c : text) {
     const bool blank = c == ' ' || c == '\t';
-    if (!blank) out.push_back(c);
-    else if (out.empty() || out.back() != ' ') out.push_back(' ');
+    if (!blank)
+      out.push_back(c);
+    else if (out.empty() || out.back() != ' ')
+      out.push_back(' ');
   }
   return out;
 }
@@ -88,14 +90,18 @@ std::optional<AuthorizationFields> split_authorization(std::string_view value) {
   return fields;
 }
 
-std::expected<SignatureClaim, Refusal> read_header_claim(const Request& request, const Target& target) {
-  for (const char* name : {"Authorization", "X-Date", "Host", "X-Content-Sha256", "X-Security-Token", "X-Expires"})
+std::expected<SignatureClaim, Refusal> read_header_claim(const Request& request,
+                                                         const Target& target) {
+  for (const char* name :
+       {"Authorization", "X-Date", "Host", "X-Content-Sha256", "X-Security-Token", "X-Expires"})
     if (request.header_count(name) > 1)
-      return refused(ErrorCode::InvalidAuthorization, std::string("The header ") + name + " was sent twice.");
+      return refused(ErrorCode::InvalidAuthorization,
+                     std::string("The header ") + name + " was sent twice.");
   const auto fields = split_authorization(request.header("Authorization"));
   if (!fields)
-    return refused(ErrorCode::InvalidAuthorization,
-                   "Authorization must be 'HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...'.");
+    return refused(
+        ErrorCode::InvalidAuthorization,
+        "Authorization must be 'HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...'.");
   SignatureClaim claim;
   if (auto refusal = read_credential(fields->credential, claim)) return std::unexpected(*refusal);
   if (fields->signature.empty())
@@ -107,8 +113,8 @@ std::expected<SignatureClaim, Refusal> read_header_claim(const Request& request,
     return refused(ErrorCode::InvalidAuthorization, "SignedHeaders must name x-date.");
   if (claim.header_names.size() > static_cast<size_t>(limits::kHttpHeadersMax))
     return refused(ErrorCode::InvalidAuthorization, "SignedHeaders names too many headers.");
-  claim.has_session_token =
-      !request.header("X-Security-Token").empty() || !target.find("X-Security-Token").value_or("").empty();
+  claim.has_session_token = !request.header("X-Security-Token").empty() ||
+                            !target.find("X-Security-Token").value_or("").empty();
   return claim;
 }
 
@@ -117,14 +123,17 @@ bool may_be_unlisted(std::string_view name) {
   return name == "X-Signature" || name == "X-SignedQueries" || name == "X-Security-Token";
 }
 
-std::expected<SignatureClaim, Refusal> read_presigned_claim(const Request& request, const Target& target) {
+std::expected<SignatureClaim, Refusal> read_presigned_claim(const Request& request,
+                                                            const Target& target) {
   if (request.method != "GET")
     return refused(ErrorCode::InvalidAuthorization,
-                   "A presigned URL is good for GET only, since it leaves the body unsigned: sign in headers.");
-  for (const char* name : {"X-Algorithm", "X-Credential", "X-Date", "X-SignedHeaders", "X-SignedQueries",
-                           "X-Signature", "X-Expires", "X-Security-Token"})
+                   "A presigned URL is good for GET only, since it leaves the body unsigned: sign "
+                   "in headers.");
+  for (const char* name : {"X-Algorithm", "X-Credential", "X-Date", "X-SignedHeaders",
+                           "X-SignedQueries", "X-Signature", "X-Expires", "X-Security-Token"})
     if (target.count(name) > 1)
-      return refused(ErrorCode::InvalidAuthorization, std::string("The parameter ") + name + " was sent twice.");
+      return refused(ErrorCode::InvalidAuthorization,
+                     std::string("The parameter ") + name + " was sent twice.");
   if (target.find("X-Algorithm") != kAlgorithm)
     return refused(ErrorCode::InvalidAuthorization, "X-Algorithm must be HMAC-SHA256.");
   SignatureClaim claim;
@@ -146,12 +155,15 @@ std::expected<SignatureClaim, Refusal> read_presigned_claim(const Request& reque
 
 int64_t max_age_s(const SignatureClaim& claim, const Request& request, const Target& target) {
   std::string_view text;
-  if (const auto in_query = target.find("X-Expires")) text = *in_query;  // every query parameter acted on is signed
-  else if (contains(claim.header_names, "x-expires")) text = trim(request.header("X-Expires"));
+  if (const auto in_query = target.find("X-Expires"))
+    text = *in_query;  // every query parameter acted on is signed
+  else if (contains(claim.header_names, "x-expires"))
+    text = trim(request.header("X-Expires"));
   int64_t seconds = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   const bool is_number = error == std::errc() && end == text.data() + text.size();
-  if (!is_number || seconds < 1 || seconds > limits::kSignatureAgeMaxS) return limits::kSignatureAgeDefaultS;
+  if (!is_number || seconds < 1 || seconds > limits::kSignatureAgeMaxS)
+    return limits::kSignatureAgeDefaultS;
   return seconds;
 }
 
@@ -159,7 +171,8 @@ int64_t max_age_s(const SignatureClaim& claim, const Request& request, const Tar
 std::vector<std::string> query_readings(const SignatureClaim& claim, const Target& target) {
   std::vector<QueryItems> choices{target.query};
   if (claim.presigned) {
-    std::erase_if(choices[0], [&](const auto& item) { return !contains(claim.query_names, item.first); });
+    std::erase_if(choices[0],
+                  [&](const auto& item) { return !contains(claim.query_names, item.first); });
     if (claim.has_session_token && !contains(claim.query_names, "X-Security-Token")) {
       choices.push_back(choices[0]);
       choices[1].emplace_back("X-Security-Token", *target.find("X-Security-Token"));
@@ -188,8 +201,10 @@ std::vector<std::string> host_readings(const SignatureClaim& claim, const Reques
 
 enum class Blanks { AsSent, Collapsed };
 
-std::vector<std::pair<std::string, std::string>> header_lines(const SignatureClaim& claim, const Request& request,
-                                                              std::string_view host, Blanks blanks) {
+std::vector<std::pair<std::string, std::string>> header_lines(const SignatureClaim& claim,
+                                                              const Request& request,
+                                                              std::string_view host,
+                                                              Blanks blanks) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const std::string& name : claim.header_names) {
     const std::string_view value = name == "host" ? host : trim(request.header(name));
@@ -203,28 +218,34 @@ std::vector<std::pair<std::string, std::string>> header_lines(const SignatureCla
 std::expected<SignatureClaim, Refusal> read_claim(const Request& request, const Target& target) {
   if (request.header_count("Authorization") > 0) return read_header_claim(request, target);
   if (target.count("X-Signature") > 0) return read_presigned_claim(request, target);
-  return refused(ErrorCode::MissingAuthenticationToken,
-                 "The request is not signed: it has neither an Authorization header nor X-Signature.");
+  return refused(
+      ErrorCode::MissingAuthenticationToken,
+      "The request is not signed: it has neither an Authorization header nor X-Signature.");
 }
 
-std::optional<Refusal> check_scope(const SignatureClaim& claim, std::span<const std::string> regions) {
+std::optional<Refusal> check_scope(const SignatureClaim& claim,
+                                   std::span<const std::string> regions) {
   if (claim.scope.service != kService)
     return Refusal{ErrorCode::InvalidCredential, "The service in the credential must be rtc."};
   if (!contains(regions, claim.scope.region))
     return Refusal{ErrorCode::InvalidCredential,
                    "The region in the credential is not served here; use " + regions[0] + "."};
   if (!claim.date.empty() && claim.date.substr(0, 8) != claim.scope.day)
-    return Refusal{ErrorCode::InvalidCredential, "The day in the credential is not the day of X-Date."};
+    return Refusal{ErrorCode::InvalidCredential,
+                   "The day in the credential is not the day of X-Date."};
   return std::nullopt;
 }
 
-std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& request, const Target& target, Now now) {
+std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& request,
+                                  const Target& target, Now now) {
   if (claim.date.empty())
-    return Refusal{ErrorCode::MissingRequestInfo, "The request lacks the timestamp information: X-Date."};
+    return Refusal{ErrorCode::MissingRequestInfo,
+                   "The request lacks the timestamp information: X-Date."};
   const auto date = parse_basic_time(claim.date);
   if (!date) return Refusal{ErrorCode::InvalidTimestamp, "X-Date must be like 20240102T030405Z."};
   if (now.wall - *date > std::chrono::seconds(max_age_s(claim, request, target)))
-    return Refusal{ErrorCode::InvalidTimestamp, "The signature has expired; the time here is " + basic_time(now.wall) + "."};
+    return Refusal{ErrorCode::InvalidTimestamp,
+                   "The signature has expired; the time here is " + basic_time(now.wall) + "."};
   if (*date - now.wall > std::chrono::seconds(limits::kSignatureAheadS))
     return Refusal{ErrorCode::InvalidTimestamp,
                    "X-Date lies in the future; the time here is " + basic_time(now.wall) + "."};
@@ -236,9 +257,11 @@ bool signature_matches(const SignatureClaim& claim, std::string_view secret, con
   const bool all_sent = std::ranges::all_of(
       claim.header_names, [&](const std::string& name) { return request.header_count(name) > 0; });
   if (!all_sent) return false;
-  const std::string body_hash = hex(sha256(as_bytes(claim.presigned ? std::string_view() : request.body)));
+  const std::string body_hash =
+      hex(sha256(as_bytes(claim.presigned ? std::string_view() : request.body)));
   const std::string_view sent_hash = request.header("X-Content-Sha256");
-  if (!claim.presigned && !sent_hash.empty() && !equals_ignoring_case(trim(sent_hash), body_hash)) return false;
+  if (!claim.presigned && !sent_hash.empty() && !equals_ignoring_case(trim(sent_hash), body_hash))
+    return false;
 
   const std::vector<std::string> queries = query_readings(claim, target);
   for (const std::string& host : host_readings(claim, request, public_hosts)) {

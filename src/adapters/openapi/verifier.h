@@ -1,5 +1,6 @@
-// Verifier: what a request claims about who signed it, and whether that is true (vendor-contract 2.3 to 2.6).  Accepts
-// what every public SDK of the vendor produces, in headers or, for GET, in the query.  Pure; knows no keys.
+// Verifier: what a request claims about who signed it, and whether that is true
+// (vendor-contract 2.3 to 2.6).  Accepts what every public SDK of the vendor produces, in headers
+// or, for GET, in the query.  Pure; knows no keys.
 #pragma once
 
 #include <expected>
@@ -29,18 +30,22 @@ struct SignatureClaim {
   bool has_session_token = false;
 };
 
-// Refused here: no credentials, or credentials that are not well-formed, in the words of vendor-contract 3.3.
+// Refused here: no credentials, or credentials that are not well-formed, in the words of
+// vendor-contract 3.3.
 std::expected<SignatureClaim, Refusal> read_claim(const Request& request, const Target& target);
 
 // Region and service must be ours; the day must be that of X-Date.
-std::optional<Refusal> check_scope(const SignatureClaim& claim, std::span<const std::string> regions);
+std::optional<Refusal> check_scope(const SignatureClaim& claim,
+                                   std::span<const std::string> regions);
 
-// X-Date must exist, be at most X-Expires old (where that is signed and within 1…kSignatureAgeMaxS; else
-// kSignatureAgeDefaultS) and at most kSignatureAheadS ahead.
-std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& request, const Target& target, Now now);
+// X-Date must exist, be at most X-Expires old (where that is signed and within 1…kSignatureAgeMaxS;
+// else kSignatureAgeDefaultS) and at most kSignatureAheadS ahead.
+std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& request,
+                                  const Target& target, Now now);
 
-// Tries the few readings in which honest signers differ: order of repeated values, collapsed white space, host names a
-// proxy may have hidden.  Each differing part at most doubles (or, for hosts, multiplies by kPublicHostsMax + 2) the work.
+// Tries the few readings in which honest signers differ: order of repeated values, collapsed white
+// space, host names a proxy may have hidden.  Each differing part at most doubles (or, for hosts,
+// multiplies by kPublicHostsMax + 2) the work.
 bool signature_matches(const SignatureClaim& claim, std::string_view secret, const Request& request,
                        const Target& target, std::span<const std::string> public_hosts);
 

@@ -41,13 +41,15 @@ class Caller {
  private:
   openapi::Request request(const char* action, const std::string& body) const {
     openapi::Request out{.method = "POST",
-                         .target = std::string("/?Action=") + action + "&Version=" + std::string(openapi::kVersionOwn),
+                         .target = std::string("/?Action=") + action +
+                                   "&Version=" + std::string(openapi::kVersionOwn),
                          .headers = {{"Host", authority_},
                                      {"Content-Type", "application/json"},
                                      {"Accept", "application/json"},
                                      {"User-Agent", "atriumctl"}},
                          .body = body};
-    openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region}, world_.now());
+    openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region},
+                          world_.now());
     return out;
   }
 
@@ -71,8 +73,9 @@ class Caller {
     if (error != nullptr) return refused(*metadata, *error);
     const Json* result = metadata == nullptr ? nullptr : body->find("Result");
     if (result != nullptr && result->if_object() != nullptr) return *result;
-    world_.err << "atriumctl: what answers at " << settings_.url << " (HTTP " << reply.status
-               << ") is not an Atrium server.\nCheck --url; a proxy in between must pass / through.\n";
+    world_.err
+        << "atriumctl: what answers at " << settings_.url << " (HTTP " << reply.status
+        << ") is not an Atrium server.\nCheck --url; a proxy in between must pass / through.\n";
     return std::unexpected(ExitCode::Unreachable);
   }
 
@@ -89,22 +92,27 @@ class Caller {
   World& world_;
 };
 
-ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& command, std::ostream& out) {
+ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& command,
+                      std::ostream& out) {
   Json::Object fields{{"RoomId", command.subject}};
   if (!command.reason.empty()) fields.emplace_back("Reason", command.reason);
   if (!command.if_session.empty()) fields.emplace_back("IfRoomSessionId", command.if_session);
   if (command.dry_run) fields.emplace_back("DryRun", true);
   const auto result = caller.ask("DismissRoom", std::move(fields));
   if (!result) return result.error();
-  if (settings.output == Output::Json) out << openapi::to_text(*result) << "\n";
-  else if (command.dry_run) show_dry_run(out, command.subject, *result);
-  else show_dismissed(out, command.subject, *result, command.whole_receipt ? Detail::Whole : Detail::Short);
+  if (settings.output == Output::Json)
+    out << openapi::to_text(*result) << "\n";
+  else if (command.dry_run)
+    show_dry_run(out, command.subject, *result);
+  else
+    show_dismissed(out, command.subject, *result,
+                   command.whole_receipt ? Detail::Whole : Detail::Short);
   return ExitCode::Ok;
 }
 
 // All pages of `list`, put together in one result: that of the last page, with every item.
-std::expected<Json, ExitCode> ask_all_pages(Caller& caller, const char* action, const Json::Object& fields,
-                                            std::string_view list) {
+std::expected<Json, ExitCode> ask_all_pages(Caller& caller, const char* action,
+                                            const Json::Object& fields, std::string_view list) {
   Json::Array items;
   std::string cursor;
   while (true) {
@@ -129,8 +137,10 @@ std::expected<Json, ExitCode> ask_all_pages(Caller& caller, const char* action, 
 ExitCode list_rooms(Caller& caller, const Settings& settings, std::ostream& out) {
   const auto result = ask_all_pages(caller, "ListRooms", {}, "Rooms");
   if (!result) return result.error();
-  if (settings.output == Output::Json) out << openapi::to_text(*result) << "\n";
-  else show_rooms(out, *result);
+  if (settings.output == Output::Json)
+    out << openapi::to_text(*result) << "\n";
+  else
+    show_rooms(out, *result);
   return ExitCode::Ok;
 }
 
@@ -147,11 +157,14 @@ ExitCode show_room(Caller& caller, const Settings& settings, const Command& comm
   return ExitCode::Ok;
 }
 
-ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command& command, std::ostream& out) {
+ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command& command,
+                        std::ostream& out) {
   const auto result = caller.ask("GetDismissal", {{"OperationId", command.subject}});
   if (!result) return result.error();
-  if (settings.output == Output::Json) out << openapi::to_text(*result) << "\n";
-  else show_receipt(out, *result);
+  if (settings.output == Output::Json)
+    out << openapi::to_text(*result) << "\n";
+  else
+    show_receipt(out, *result);
   return ExitCode::Ok;
 }
 
@@ -162,18 +175,26 @@ ExitCode missing(std::ostream& err, const char* what, const char* how) {
 
 }  // namespace
 
-ExitCode run(const Settings& settings, const std::string& authority, const Command& command, World& world) {
+ExitCode run(const Settings& settings, const std::string& authority, const Command& command,
+             World& world) {
   if (settings.access_key.empty() || settings.secret.empty())
     return missing(world.err, "the access key or its secret",
-                   "Set ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY; for a server started with --dev, give --dev.");
+                   "Set ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY; for a server started with --dev, "
+                   "give --dev.");
   if (settings.app.empty())
-    return missing(world.err, "the app", "Give --app APPID or set ATRIUM_APP_ID; for a server started with --dev, give --dev.");
+    return missing(
+        world.err, "the app",
+        "Give --app APPID or set ATRIUM_APP_ID; for a server started with --dev, give --dev.");
   Caller caller(settings, authority, world);
   switch (command.verb) {
-    case Verb::DismissRoom: return dismiss_room(caller, settings, command, world.out);
-    case Verb::ListRooms: return list_rooms(caller, settings, world.out);
-    case Verb::ShowRoom: return show_room(caller, settings, command, world);
-    case Verb::ShowDismissal: return show_dismissal(caller, settings, command, world.out);
+    case Verb::DismissRoom:
+      return dismiss_room(caller, settings, command, world.out);
+    case Verb::ListRooms:
+      return list_rooms(caller, settings, world.out);
+    case Verb::ShowRoom:
+      return show_room(caller, settings, command, world);
+    case Verb::ShowDismissal:
+      return show_dismissal(caller, settings, command, world.out);
   }
   return ExitCode::Usage;
 }

@@ -1,4 +1,5 @@
-// What atriumctl does, apart from sockets, clocks and the command line: requests made, answers shown, exit codes.
+// What atriumctl does, apart from sockets, clocks and the command line: requests made, answers
+// shown, exit codes.
 #pragma once
 
 #include <functional>
@@ -50,6 +51,7 @@ struct World {
 };
 
 // `authority` is what goes into Host.
-ExitCode run(const Settings& settings, const std::string& authority, const Command& command, World& world);
+ExitCode run(const Settings& settings, const std::string& authority, const Command& command,
+             World& world);
 
 }  // namespace atrium::atriumctl

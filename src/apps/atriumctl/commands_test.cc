@@ -37,14 +37,17 @@ class CommandsTest : public testing::Test {
       reason = dismissal.reason;
       return reply_of(gateway.on_dismiss_reply(call->call, reply_to(dismissal)));
     }
-    return reply_of(gateway.on_store_answer(std::get<openapi::StoreCall>(outcome).call, {.ok = true, .record = stored}));
+    return reply_of(gateway.on_store_answer(std::get<openapi::StoreCall>(outcome).call,
+                                            {.ok = true, .record = stored}));
   }
   static HttpReply reply_of(const openapi::Response& response) {
     return {.status = response.status, .headers = response.headers, .body = response.body};
   }
   domain::DismissReply reply_to(const domain::DismissRoom& command) {
     const auto room = registry.find_room(command.app, command.room);
-    if (!room) return {.waiter = command.waiter, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}};
+    if (!room)
+      return {
+          .waiter = command.waiter, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}};
     return {.waiter = command.waiter, .outcome = domain::DismissOutcome::Done, .record = record()};
   }
   static domain::DismissalRecord record() {
@@ -56,7 +59,8 @@ class CommandsTest : public testing::Test {
     out.state = domain::DismissalState::Done;
     out.fenced_us = 40, out.media_cut_us = 1'234, out.closed_us = 20'500;
     out.users_at_fence = 2, out.notified = 1, out.not_notified = 1, out.packets_after_cut = 0;
-    out.not_notified_names = {{UserId("bob"), ParticipantSid("PA_1"), domain::NotNotifiedReason::Reconnecting}};
+    out.not_notified_names = {
+        {UserId("bob"), ParticipantSid("PA_1"), domain::NotNotifiedReason::Reconnecting}};
     return out;
   }
   void join(const char* room, const std::string& user) {
@@ -81,7 +85,10 @@ class CommandsTest : public testing::Test {
   SeededSecretSource secrets{1};
   domain::Registry registry{secrets, {}};
   openapi::Gateway gateway = make_gateway(secrets);
-  Settings settings{.url = "http://localhost:7880", .access_key = "AKLTmanager", .secret = "secret-1", .app = kApp};
+  Settings settings{.url = "http://localhost:7880",
+                    .access_key = "AKLTmanager",
+                    .secret = "secret-1",
+                    .app = kApp};
   std::ostringstream out, err;
   std::optional<domain::DismissalRecord> stored;
   std::string reason;
@@ -106,7 +113,8 @@ TEST_F(CommandsTest, a_dismissal_shows_its_receipt) {
 
 TEST_F(CommandsTest, a_whole_receipt_names_who_was_not_told) {
   join("lobby", "anna");
-  EXPECT_EQ(go({.verb = Verb::DismissRoom, .subject = "lobby", .whole_receipt = true}), ExitCode::Ok);
+  EXPECT_EQ(go({.verb = Verb::DismissRoom, .subject = "lobby", .whole_receipt = true}),
+            ExitCode::Ok);
   EXPECT_NE(out.str().find("not told: bob"), std::string::npos);
   EXPECT_NE(out.str().find("Notified after   not yet"), std::string::npos) << out.str();
 }
@@ -118,14 +126,16 @@ TEST_F(CommandsTest, dismissing_a_room_that_is_not_there_succeeds_and_says_so) {
 
 TEST_F(CommandsTest, a_dry_run_dismisses_nothing) {
   join("lobby", "anna");
-  EXPECT_EQ(go({.verb = Verb::DismissRoom, .subject = "lobby", .reason = "x", .dry_run = true}), ExitCode::Ok);
+  EXPECT_EQ(go({.verb = Verb::DismissRoom, .subject = "lobby", .reason = "x", .dry_run = true}),
+            ExitCode::Ok);
   EXPECT_EQ(reason, "");
   EXPECT_NE(out.str().find("Nothing was done."), std::string::npos);
 }
 
 TEST_F(CommandsTest, a_dismissal_of_another_session_is_refused_with_advice) {
   join("lobby", "anna");
-  EXPECT_EQ(go({.verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_other"}), ExitCode::Refused);
+  EXPECT_EQ(go({.verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_other"}),
+            ExitCode::Refused);
   EXPECT_NE(err.str().find("InvalidParameter.RoomSessionMismatch"), std::string::npos);
   EXPECT_NE(err.str().find("atriumctl room show"), std::string::npos);
 }
@@ -166,7 +176,8 @@ TEST_F(CommandsTest, a_room_that_is_not_there_is_an_exit_code) {
 }
 
 TEST_F(CommandsTest, a_dismissal_is_looked_up_by_its_operation) {
-  EXPECT_EQ(go({.verb = Verb::ShowDismissal, .subject = "OP_abcdefghijklmnopq"}), ExitCode::Refused);
+  EXPECT_EQ(go({.verb = Verb::ShowDismissal, .subject = "OP_abcdefghijklmnopq"}),
+            ExitCode::Refused);
   EXPECT_NE(err.str().find("NotExistOperation"), std::string::npos);
   stored = record();
   EXPECT_EQ(go({.verb = Verb::ShowDismissal, .subject = "OP_abcdefghijklmnopq"}), ExitCode::Ok);
@@ -210,7 +221,9 @@ TEST(Unreachable, servers_have_their_own_exit_code) {
   EXPECT_NE(err.str().find("is not an Atrium server"), std::string::npos);
 }
 
-TEST(Text, from_a_server_cannot_drive_the_terminal) { EXPECT_EQ(clean("a\x1b[2Jb\n"), "a?[2Jb?"); }
+TEST(Text, from_a_server_cannot_drive_the_terminal) {
+  EXPECT_EQ(clean("a\x1b[2Jb\n"), "a?[2Jb?");
+}
 
 TEST(Advice, exists_for_every_code_that_is_sent) {
   for (const openapi::ErrorRow& row : openapi::error_rows())

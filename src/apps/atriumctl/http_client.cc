@@ -28,7 +28,8 @@ Result<std::optional<std::string>> parse_chunks(std::string_view text) {
     const std::string_view line = text.substr(0, line_end);
     const std::string_view digits = line.substr(0, line.find(';'));
     size_t length = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length, 16);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), length, 16);
     if (error != std::errc() || end != digits.data() + digits.size() || length > kReplyBytesMax)
       return malformed("a chunk has no length");
     text.remove_prefix(line_end + 2);
@@ -43,17 +44,21 @@ Result<std::optional<std::string>> parse_chunks(std::string_view text) {
 Result<HttpReply> parse_head(std::string_view head) {
   HttpReply reply;
   const std::string_view status_line = head.substr(0, head.find("\r\n"));
-  if (!status_line.starts_with("HTTP/1.") || status_line.size() < 12) return malformed("the answer is not HTTP/1.x");
+  if (!status_line.starts_with("HTTP/1.") || status_line.size() < 12)
+    return malformed("the answer is not HTTP/1.x");
   const std::string_view digits = status_line.substr(9, 3);
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), reply.status);
-  if (error != std::errc() || end != digits.data() + 3 || reply.status < 100) return malformed("the answer has no status");
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), reply.status);
+  if (error != std::errc() || end != digits.data() + 3 || reply.status < 100)
+    return malformed("the answer has no status");
   head.remove_prefix(std::min(head.size(), status_line.size() + 2));
   while (!head.empty()) {
     const size_t line_end = std::min(head.find("\r\n"), head.size());
     const std::string_view line = head.substr(0, line_end);
     head.remove_prefix(std::min(head.size(), line_end + 2));
     const size_t colon = line.find(':');
-    if (colon == std::string_view::npos) return malformed("the answer has a line that is no header");
+    if (colon == std::string_view::npos)
+      return malformed("the answer has a line that is no header");
     std::string_view value = line.substr(colon + 1);
     value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
     reply.headers.emplace_back(line.substr(0, colon), value);
@@ -70,23 +75,31 @@ class Connection {
     tcp::resolver resolver(io_);
     tcp::resolver::results_type found;
     boost::system::error_code failed;
-    resolver.async_resolve(endpoint.host, endpoint.port, [&](boost::system::error_code error, auto results) {
-      failed = error;
-      found = std::move(results);
-    });
-    if (!run([&] { resolver.cancel(); })) return fail(ErrorKind::Unavailable, "the host name was not resolved in time");
+    resolver.async_resolve(endpoint.host, endpoint.port,
+                           [&](boost::system::error_code error, auto results) {
+                             failed = error;
+                             found = std::move(results);
+                           });
+    if (!run([&] { resolver.cancel(); }))
+      return fail(ErrorKind::Unavailable, "the host name was not resolved in time");
     if (failed) return fail(ErrorKind::Unavailable, "there is no host of this name");
-    asio::async_connect(socket_, found, [&](boost::system::error_code error, const tcp::endpoint&) { failed = error; });
-    if (!run([&] { close(); })) return fail(ErrorKind::Unavailable, "the connection was not made in time");
+    asio::async_connect(socket_, found, [&](boost::system::error_code error, const tcp::endpoint&) {
+      failed = error;
+    });
+    if (!run([&] { close(); }))
+      return fail(ErrorKind::Unavailable, "the connection was not made in time");
     if (failed) return fail(ErrorKind::Unavailable, "nobody accepts connections there");
     return {};
   }
 
   Result<void> write(const std::string& text) {
     boost::system::error_code failed;
-    asio::async_write(socket_, asio::buffer(text), [&](boost::system::error_code error, size_t) { failed = error; });
-    if (!run([&] { close(); })) return fail(ErrorKind::Unavailable, "the request was not taken in time");
-    if (failed) return fail(ErrorKind::Unavailable, "the connection broke while the request was sent");
+    asio::async_write(socket_, asio::buffer(text),
+                      [&](boost::system::error_code error, size_t) { failed = error; });
+    if (!run([&] { close(); }))
+      return fail(ErrorKind::Unavailable, "the request was not taken in time");
+    if (failed)
+      return fail(ErrorKind::Unavailable, "the connection broke while the request was sent");
     return {};
   }
 
@@ -94,14 +107,17 @@ class Connection {
   Result<bool> read_some(std::string& into) {
     boost::system::error_code failed;
     size_t count = 0;
-    socket_.async_read_some(asio::buffer(chunk_), [&](boost::system::error_code error, size_t received) {
-      failed = error;
-      count = received;
-    });
-    if (!run([&] { close(); })) return fail(ErrorKind::Unavailable, "no complete answer came in time");
+    socket_.async_read_some(asio::buffer(chunk_),
+                            [&](boost::system::error_code error, size_t received) {
+                              failed = error;
+                              count = received;
+                            });
+    if (!run([&] { close(); }))
+      return fail(ErrorKind::Unavailable, "no complete answer came in time");
     into.append(chunk_.data(), count);
     if (failed == asio::error::eof) return false;
-    if (failed) return fail(ErrorKind::Unavailable, "the connection broke while the answer was read");
+    if (failed)
+      return fail(ErrorKind::Unavailable, "the connection broke while the answer was read");
     return true;
   }
 
@@ -136,7 +152,9 @@ std::string Endpoint::authority() const {
 
 Result<Endpoint> parse_endpoint(std::string_view url) {
   if (url.starts_with("https://"))
-    return fail(ErrorKind::Unsupported, "https is not spoken here; reach the server over http, on its own host or in a tunnel");
+    return fail(
+        ErrorKind::Unsupported,
+        "https is not spoken here; reach the server over http, on its own host or in a tunnel");
   constexpr std::string_view kScheme = "http://";
   if (!url.starts_with(kScheme)) return malformed("a URL is like http://127.0.0.1:7880");
   url.remove_prefix(kScheme.size());
@@ -146,7 +164,8 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
   const size_t colon = url.find(':', bracket == std::string_view::npos ? 0 : bracket);
   std::string_view host = url.substr(0, colon);
   if (colon != std::string_view::npos) out.port = url.substr(colon + 1);
-  if (bracket != std::string_view::npos && host.size() == bracket + 1) host = host.substr(1, host.size() - 2);
+  if (bracket != std::string_view::npos && host.size() == bracket + 1)
+    host = host.substr(1, host.size() - 2);
   out.host = host;
   const bool is_port = !out.port.empty() && out.port.size() <= 5 &&
                        out.port.find_first_not_of("0123456789") == std::string::npos;
@@ -183,7 +202,8 @@ Result<std::optional<HttpReply>> parse_reply(std::string_view received, bool at_
     return reply;
   }
   size_t length = 0;
-  const auto [end, error] = std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
+  const auto [end, error] =
+      std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
   if (error != std::errc() || end != length_text.data() + length_text.size())
     return malformed("the answer has no proper Content-Length");
   if (length > kReplyBytesMax) return fail(ErrorKind::LimitExceeded, "the answer is too long");
@@ -200,14 +220,16 @@ std::string request_text(const openapi::Request& request) {
   return out + request.body;
 }
 
-Result<HttpReply> exchange(const Endpoint& endpoint, const openapi::Request& request, Duration timeout) {
+Result<HttpReply> exchange(const Endpoint& endpoint, const openapi::Request& request,
+                           Duration timeout) {
   Connection connection(timeout);
   TRY(connection.open(endpoint));
   TRY(connection.write(request_text(request)));
   std::string received;
   while (true) {
     const bool more = TRY(connection.read_some(received));
-    if (received.size() > kReplyBytesMax) return fail(ErrorKind::LimitExceeded, "the answer is too long");
+    if (received.size() > kReplyBytesMax)
+      return fail(ErrorKind::LimitExceeded, "the answer is too long");
     std::optional<HttpReply> reply = TRY(parse_reply(received, !more));
     if (reply) return *std::move(reply);
   }

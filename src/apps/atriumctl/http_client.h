@@ -1,5 +1,5 @@
-// One blocking HTTP/1.1 request per connection, with one deadline over all of it.  For the operator's CLI, which talks to a
-// server next door: no TLS, no keep-alive, no redirects.
+// One blocking HTTP/1.1 request per connection, with one deadline over all of it.  For the
+// operator's CLI, which talks to a server next door: no TLS, no keep-alive, no redirects.
 #pragma once
 
 #include <optional>
@@ -27,14 +27,16 @@ struct HttpReply {
   std::string_view header(std::string_view name) const;  // case-insensitive; empty when absent
 };
 
-// What was received so far.  nullopt: more is needed; Malformed when it is not HTTP/1.x, or when the connection ended
+// What was received so far.  nullopt: more is needed; Malformed when it is not HTTP/1.x, or when
+// the connection ended
 // (`at_end`) before the reply did.
 Result<std::optional<HttpReply>> parse_reply(std::string_view received, bool at_end);
 std::string request_text(const openapi::Request& request);
 
-// Unavailable when nobody answers there in time; Malformed when what answers does not speak HTTP; LimitExceeded beyond
-// kControlReplyBytesMax.
-Result<HttpReply> exchange(const Endpoint& endpoint, const openapi::Request& request, Duration timeout);
+// Unavailable when nobody answers there in time; Malformed when what answers does not speak HTTP;
+// LimitExceeded beyond kControlReplyBytesMax.
+Result<HttpReply> exchange(const Endpoint& endpoint, const openapi::Request& request,
+                           Duration timeout);
 void wait_for(Duration duration);
 
 }  // namespace atrium::atriumctl

@@ -18,8 +18,9 @@ TEST(EndpointText, is_a_plain_http_url) {
 }
 
 TEST(EndpointText, of_any_other_form_is_refused) {
-  for (const char* url : {"", "127.0.0.1:7880", "http://", "http://:80", "http://h:", "http://h:x", "http://h:123456",
-                          "http://h/path", "http://u@h", "ftp://h", "http://h?x", "http://[::1"})
+  for (const char* url :
+       {"", "127.0.0.1:7880", "http://", "http://:80", "http://h:", "http://h:x", "http://h:123456",
+        "http://h/path", "http://u@h", "ftp://h", "http://h?x", "http://[::1"})
     EXPECT_FALSE(parse_endpoint(url).has_value()) << url;
   EXPECT_EQ(parse_endpoint("https://h").error().kind, ErrorKind::Unsupported);
 }
@@ -31,7 +32,8 @@ std::string body_of(std::string_view text, bool at_end) {
 }
 
 TEST(Reply, ends_where_its_length_says) {
-  const std::string text = "HTTP/1.1 404 Not Found\r\nContent-Type: a\r\ncontent-length: 5\r\n\r\nhello";
+  const std::string text =
+      "HTTP/1.1 404 Not Found\r\nContent-Type: a\r\ncontent-length: 5\r\n\r\nhello";
   const auto reply = parse_reply(text, false);
   ASSERT_TRUE(reply.has_value() && reply->has_value());
   EXPECT_EQ((*reply)->status, 404);
@@ -40,8 +42,9 @@ TEST(Reply, ends_where_its_length_says) {
 }
 
 TEST(Reply, waits_for_more_at_every_truncation_and_is_broken_when_none_comes) {
-  for (const std::string text : {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
-                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n"}) {
+  for (const std::string text :
+       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n"}) {
     EXPECT_EQ(body_of(text, false), "hello");
     for (size_t length = 0; length < text.size(); ++length) {
       EXPECT_EQ(body_of(std::string_view(text).substr(0, length), false), "more") << length;
@@ -56,10 +59,12 @@ TEST(Reply, without_a_length_ends_with_the_connection) {
 }
 
 TEST(Reply, that_is_not_http_is_refused) {
-  for (const char* text : {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
-                           "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-                           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-                           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"})
+  for (const char* text :
+       {"SSH-2.0-x\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"})
     EXPECT_EQ(body_of(text, false), "malformed") << text;
 }
 
@@ -70,8 +75,10 @@ TEST(Reply, that_announces_too_much_is_refused) {
 }
 
 TEST(RequestText, carries_headers_length_and_body) {
-  const openapi::Request request{.method = "POST", .target = "/?a=b", .headers = {{"Host", "h"}}, .body = "{}"};
-  EXPECT_EQ(request_text(request), "POST /?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+  const openapi::Request request{
+      .method = "POST", .target = "/?a=b", .headers = {{"Host", "h"}}, .body = "{}"};
+  EXPECT_EQ(request_text(request),
+            "POST /?a=b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
 }
 
 }  // namespace

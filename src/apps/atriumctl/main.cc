@@ -1,4 +1,5 @@
-// atriumctl: the operator's command line.  Speaks the management API (Version 2026-12-01), signed like any backend.
+// atriumctl: the operator's command line.  Speaks the management API (Version 2026-12-01), signed
+// like any backend.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -11,7 +12,8 @@ namespace atrium::atriumctl {
 namespace {
 
 constexpr char kFooter[] =
-    "Exit codes: 0 done; 1 refused by the server, or what was asked for does not exist; 2 usage; 3 the server cannot be "
+    "Exit codes: 0 done; 1 refused by the server, or what was asked for does not exist; 2 usage; 3 "
+    "the server cannot be "
     "reached.\n"
     "Examples:\n"
     "  atriumctl --dev room list\n"
@@ -37,17 +39,22 @@ struct CommandLine {
     app.footer(kFooter);
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_option("--url", settings.url, "the server")->envname("ATRIUM_URL")
+    app.add_option("--url", settings.url, "the server")
+        ->envname("ATRIUM_URL")
         ->default_val("http://127.0.0.1:7880");
-    app.add_option("--access-key", settings.access_key, "access key id")->envname("ATRIUM_ACCESS_KEY");
-    app.add_option("--secret", settings.secret, "its secret; better in ATRIUM_SECRET_KEY, since others can read command lines")
+    app.add_option("--access-key", settings.access_key, "access key id")
+        ->envname("ATRIUM_ACCESS_KEY");
+    app.add_option("--secret", settings.secret,
+                   "its secret; better in ATRIUM_SECRET_KEY, since others can read command lines")
         ->envname("ATRIUM_SECRET_KEY");
     app.add_option("--app", settings.app, "AppId")->envname("ATRIUM_APP_ID");
     app.add_option("--region", settings.region, "region of the signature")->capture_default_str();
     app.add_flag("--dev", dev, "use the public keys and app of a server started with --dev");
-    app.add_option("--timeout", timeout_s, "seconds to wait for each answer")->capture_default_str()
+    app.add_option("--timeout", timeout_s, "seconds to wait for each answer")
+        ->capture_default_str()
         ->check(CLI::Range(0.1, 600.0));
-    app.add_option("-o,--output", output, "text, for people, or json, for programs")->capture_default_str()
+    app.add_option("-o,--output", output, "text, for people, or json, for programs")
+        ->capture_default_str()
         ->check(CLI::IsMember({"text", "json"}));
     add_room_commands();
     add_dismissal_commands();
@@ -59,11 +66,14 @@ struct CommandLine {
 
   void add_room_commands() {
     CLI::App* room = app.add_subcommand("room", "rooms that are live now")->require_subcommand(1);
-    CLI::App* dismiss = room->add_subcommand("dismiss", "end a room: everybody is out when this returns");
+    CLI::App* dismiss =
+        room->add_subcommand("dismiss", "end a room: everybody is out when this returns");
     dismiss->add_option("room", command.subject, "RoomId")->required();
     dismiss->add_option("--reason", command.reason, "kept with the record, at most 1024 bytes");
-    dismiss->add_option("--if-sid", command.if_session, "only if this is the room's current session (RM_...)");
-    dismiss->add_flag("--dry-run", command.dry_run, "say what would be dismissed, and dismiss nothing");
+    dismiss->add_option("--if-sid", command.if_session,
+                        "only if this is the room's current session (RM_...)");
+    dismiss->add_flag("--dry-run", command.dry_run,
+                      "say what would be dismissed, and dismiss nothing");
     dismiss->add_flag("--receipt", command.whole_receipt, "show the whole receipt");
     choose(dismiss, Verb::DismissRoom);
     choose(room->add_subcommand("list", "all live rooms of the app"), Verb::ListRooms);
@@ -73,7 +83,8 @@ struct CommandLine {
   }
 
   void add_dismissal_commands() {
-    CLI::App* dismissal = app.add_subcommand("dismissal", "what became of a dismissal")->require_subcommand(1);
+    CLI::App* dismissal =
+        app.add_subcommand("dismissal", "what became of a dismissal")->require_subcommand(1);
     CLI::App* show = dismissal->add_subcommand("show", "the receipt of an operation");
     show->add_option("operation", command.subject, "operation id (OP_...)")->required();
     choose(show, Verb::ShowDismissal);
@@ -85,17 +96,23 @@ ExitCode run_command_line(CommandLine& line) {
   line.settings.output = line.output == "json" ? Output::Json : Output::Text;
   const Result<Endpoint> endpoint = parse_endpoint(line.settings.url);
   if (!endpoint) {
-    std::cerr << "atriumctl: --url " << line.settings.url << ": " << endpoint.error().message() << ".\n";
+    std::cerr << "atriumctl: --url " << line.settings.url << ": " << endpoint.error().message()
+              << ".\n";
     return ExitCode::Usage;
   }
-  const auto timeout = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(line.timeout_s));
-  World world{.exchange = [&](const openapi::Request& request) { return exchange(*endpoint, request, timeout); },
-              .now = [] {
-                return Wall(std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
-              },
-              .wait = wait_for,
-              .out = std::cout,
-              .err = std::cerr};
+  const auto timeout =
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(line.timeout_s));
+  World world{
+      .exchange =
+          [&](const openapi::Request& request) { return exchange(*endpoint, request, timeout); },
+      .now =
+          [] {
+            return Wall(std::chrono::duration_cast<Duration>(
+                std::chrono::system_clock::now().time_since_epoch()));
+          },
+      .wait = wait_for,
+      .out = std::cout,
+      .err = std::cerr};
   return run(line.settings, endpoint->authority(), line.command, world);
 }
 

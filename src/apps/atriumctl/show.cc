@@ -17,7 +17,8 @@ using Row = std::vector<std::string>;
 
 // Characters on the screen, near enough: bytes that do not continue a UTF-8 sequence.
 size_t width(std::string_view text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) >> 6) != 2; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) >> 6) != 2; }));
 }
 
 void show_table(std::ostream& out, const std::vector<Row>& rows) {
@@ -46,14 +47,16 @@ std::string milliseconds(const Json& receipt, std::string_view phase) {
   const auto* micros = std::get_if<int64_t>(&span.value);
   if (micros == nullptr) return "not yet";
   std::string fraction = std::to_string(*micros % 1000);
-  return std::to_string(*micros / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction + " ms";
+  return std::to_string(*micros / 1000) + "." + std::string(3 - fraction.size(), '0') + fraction +
+         " ms";
 }
 
 void show_short_receipt(std::ostream& out, const Json& receipt) {
   show_table(out, {{"  operation", text_of(receipt, "OperationId")},
                    {"  session", text_of(receipt, "RoomSessionId")},
-                   {"  users", text_of(receipt, "UsersAtFence") + " at the fence, " + text_of(receipt, "Notified") +
-                                   " told, " + text_of(receipt, "NotNotified") + " not told"},
+                   {"  users", text_of(receipt, "UsersAtFence") + " at the fence, " +
+                                   text_of(receipt, "Notified") + " told, " +
+                                   text_of(receipt, "NotNotified") + " not told"},
                    {"  media cut after", milliseconds(receipt, "MediaCut")},
                    {"  closed after", milliseconds(receipt, "Closed")},
                    {"  packets after the cut", text_of(receipt, "PacketsAfterCut")}});
@@ -63,11 +66,13 @@ void show_whole_receipt(std::ostream& out, const Json& receipt) {
   std::vector<Row> rows;
   if (const Json::Object* members = receipt.if_object())
     for (const auto& [name, value] : *members)
-      if (value.if_object() == nullptr && value.if_array() == nullptr) rows.push_back({"  " + name, text_of(receipt, name)});
+      if (value.if_object() == nullptr && value.if_array() == nullptr)
+        rows.push_back({"  " + name, text_of(receipt, name)});
   for (const std::string_view phase : {"Fenced", "MediaCut", "Notified", "Closed"})
     rows.push_back({"  " + std::string(phase) + " after", milliseconds(receipt, phase)});
   if (const Json::Array* users = member(receipt, "NotNotifiedUsers").if_array())
-    for (const Json& user : *users) rows.push_back({"  not told: " + text_of(user, "UserId"), text_of(user, "Reason")});
+    for (const Json& user : *users)
+      rows.push_back({"  not told: " + text_of(user, "UserId"), text_of(user, "Reason")});
   show_table(out, rows);
 }
 
@@ -92,22 +97,33 @@ std::string_view advice(std::string_view code) {
   if (!known) return "Read api/openapi.md for this code.";
   switch (*known) {
     case ErrorCode::InvalidAccessKey:
-    case ErrorCode::SignatureDoesNotMatch: return "Check ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY.";
-    case ErrorCode::InvalidTimestamp: return "Compare this machine's clock with the server's.";
-    case ErrorCode::InvalidCredential: return "Check --region.";
+    case ErrorCode::SignatureDoesNotMatch:
+      return "Check ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY.";
+    case ErrorCode::InvalidTimestamp:
+      return "Compare this machine's clock with the server's.";
+    case ErrorCode::InvalidCredential:
+      return "Check --region.";
     case ErrorCode::IllegalAppId:
     case ErrorCode::NotExistAppId:
-    case ErrorCode::AccountIdMismatch: return "Check --app or ATRIUM_APP_ID.";
-    case ErrorCode::AccessDenied: return "Use an access key that may manage rooms.";
-    case ErrorCode::RoomSessionMismatch: return "See the current session with: atriumctl room show ROOM";
-    case ErrorCode::NotExistOperation: return "Check the operation id and --app.";
+    case ErrorCode::AccountIdMismatch:
+      return "Check --app or ATRIUM_APP_ID.";
+    case ErrorCode::AccessDenied:
+      return "Use an access key that may manage rooms.";
+    case ErrorCode::RoomSessionMismatch:
+      return "See the current session with: atriumctl room show ROOM";
+    case ErrorCode::NotExistOperation:
+      return "Check the operation id and --app.";
     case ErrorCode::QpsOverLimit:
-    case ErrorCode::ServiceUnavailableTemp: return "Wait a moment and try again.";
-    case ErrorCode::InternalError: return "Read the server's log; an operation named above goes on: atriumctl dismissal show OP";
-    default: break;
+    case ErrorCode::ServiceUnavailableTemp:
+      return "Wait a moment and try again.";
+    case ErrorCode::InternalError:
+      return "Read the server's log; an operation named above goes on: atriumctl dismissal show OP";
+    default:
+      break;
   }
-  return openapi::error_row(*known).reacts == openapi::Reacts::Operator ? "Read the server's log."
-                                                                        : "Change the request as the message says.";
+  return openapi::error_row(*known).reacts == openapi::Reacts::Operator
+             ? "Read the server's log."
+             : "Change the request as the message says.";
 }
 
 void show_rooms(std::ostream& out, const Json& result) {
@@ -118,8 +134,9 @@ void show_rooms(std::ostream& out, const Json& result) {
   }
   std::vector<Row> rows{{"ROOM", "SESSION", "VISIBLE", "INVISIBLE", "TRACKS", "CREATED"}};
   for (const Json& room : *rooms)
-    rows.push_back({text_of(room, "RoomId"), text_of(room, "RoomSessionId"), text_of(room, "VisibleUsers"),
-                    text_of(room, "InvisibleUsers"), text_of(room, "Tracks"), text_of(room, "CreatedAt")});
+    rows.push_back({text_of(room, "RoomId"), text_of(room, "RoomSessionId"),
+                    text_of(room, "VisibleUsers"), text_of(room, "InvisibleUsers"),
+                    text_of(room, "Tracks"), text_of(room, "CreatedAt")});
   show_table(out, rows);
 }
 
@@ -128,7 +145,8 @@ void show_room_and_users(std::ostream& out, const Json& result) {
   show_table(out, {{"Room", text_of(room, "RoomId")},
                    {"Session", text_of(room, "RoomSessionId")},
                    {"Created", text_of(room, "CreatedAt")},
-                   {"Users", text_of(room, "VisibleUsers") + " visible, " + text_of(room, "InvisibleUsers") + " invisible"},
+                   {"Users", text_of(room, "VisibleUsers") + " visible, " +
+                                 text_of(room, "InvisibleUsers") + " invisible"},
                    {"Publishers", text_of(room, "Publishers")},
                    {"Tracks", text_of(room, "Tracks")}});
   const Json::Array* users = member(result, "Users").if_array();
@@ -147,8 +165,9 @@ void show_dry_run(std::ostream& out, std::string_view room, const Json& result) 
     return;
   }
   const Json& found = member(result, "Room");
-  out << "Room " << clean(room) << " would be dismissed: session " << text_of(found, "RoomSessionId") << ", "
-      << text_of(found, "VisibleUsers") << " visible and " << text_of(found, "InvisibleUsers")
+  out << "Room " << clean(room) << " would be dismissed: session "
+      << text_of(found, "RoomSessionId") << ", " << text_of(found, "VisibleUsers")
+      << " visible and " << text_of(found, "InvisibleUsers")
       << " invisible users. Nothing was done.\n";
 }
 
@@ -159,13 +178,16 @@ void show_dismissed(std::ostream& out, std::string_view room, const Json& result
     return;
   }
   out << "Room " << clean(room) << " is dismissed.\n";
-  if (detail == Detail::Whole) show_whole_receipt(out, receipt);
-  else show_short_receipt(out, receipt);
+  if (detail == Detail::Whole)
+    show_whole_receipt(out, receipt);
+  else
+    show_short_receipt(out, receipt);
 }
 
 void show_receipt(std::ostream& out, const Json& result) {
   const Json& receipt = member(result, "Receipt");
-  out << "Dismissal of room " << text_of(receipt, "RoomId") << ": " << text_of(receipt, "State") << ".\n";
+  out << "Dismissal of room " << text_of(receipt, "RoomId") << ": " << text_of(receipt, "State")
+      << ".\n";
   show_whole_receipt(out, receipt);
 }
 

@@ -12,14 +12,16 @@ namespace atrium::atriumctl {
 enum class Detail { Short, Whole };
 
 std::string clean(std::string_view text);
-std::string text_of(const openapi::Json& object, std::string_view name);  // cleaned; numbers as digits; "" when absent
+std::string text_of(const openapi::Json& object,
+                    std::string_view name);  // cleaned; numbers as digits; "" when absent
 // What to do about an error code, one sentence.
 std::string_view advice(std::string_view code);
 
 void show_rooms(std::ostream& out, const openapi::Json& result);
 void show_room_and_users(std::ostream& out, const openapi::Json& result);
 void show_dry_run(std::ostream& out, std::string_view room, const openapi::Json& result);
-void show_dismissed(std::ostream& out, std::string_view room, const openapi::Json& result, Detail detail);
+void show_dismissed(std::ostream& out, std::string_view room, const openapi::Json& result,
+                    Detail detail);
 void show_receipt(std::ostream& out, const openapi::Json& result);
 
 }  // namespace atrium::atriumctl

@@ -1,5 +1,6 @@
-// DismissRoom: 2020-12-01 exactly as the vendor documents it (vendor-contract 1.3.1), with additions that are harmless
-// where they are ignored; 2026-12-01 strict, with a receipt always, a dry run and a condition on the life.
+// DismissRoom: 2020-12-01 exactly as the vendor documents it (vendor-contract 1.3.1), with
+// additions that are harmless where they are ignored; 2026-12-01 strict, with a receipt always, a
+// dry run and a condition on the life.
 #include <array>
 
 #include "adapters/openapi/results.h"
@@ -34,11 +35,13 @@ constexpr auto kOwnFields = std::to_array<FieldRule>({
 
 Refusal mismatch(std::string current) {
   return {ErrorCode::RoomSessionMismatch,
-          current.empty() ? "IfRoomSessionId: the room has no current session; nothing was dismissed."
-                          : "IfRoomSessionId: the current session is " + current + "; nothing was dismissed."};
+          current.empty()
+              ? "IfRoomSessionId: the room has no current session; nothing was dismissed."
+              : "IfRoomSessionId: the current session is " + current + "; nothing was dismissed."};
 }
 
-// A life that is being dismissed right now still satisfies the condition: the call joins that operation.
+// A life that is being dismissed right now still satisfies the condition: the call joins that
+// operation.
 std::optional<Refusal> check_session(const ActionContext& context) {
   if (!context.args.has("IfRoomSessionId")) return std::nullopt;
   const auto room = context.registry.find_room(context.app.id, context.call.room);
@@ -74,13 +77,16 @@ HandlerStep dismiss(ActionContext& context) {
 
 // What went wrong, with the operation to ask about; nullopt: nothing.
 std::optional<Refusal> failure(const domain::DismissReply& reply) {
-  const std::string operation = reply.record ? " Operation " + reply.record->operation.value + "." : "";
+  const std::string operation =
+      reply.record ? " Operation " + reply.record->operation.value + "." : "";
   switch (reply.outcome) {
     case domain::DismissOutcome::Done:
-    case domain::DismissOutcome::NoSuchRoom: return std::nullopt;
+    case domain::DismissOutcome::NoSuchRoom:
+      return std::nullopt;
     case domain::DismissOutcome::MediaCutUnconfirmed:
-      return Refusal{ErrorCode::InternalError,
-                     "It is not confirmed yet that media has stopped; the dismissal goes on." + operation};
+      return Refusal{
+          ErrorCode::InternalError,
+          "It is not confirmed yet that media has stopped; the dismissal goes on." + operation};
     case domain::DismissOutcome::RecordFailed:
       return Refusal{ErrorCode::InternalError,
                      "The room is cut off, but the record of it could not be stored." + operation};
@@ -129,6 +135,8 @@ constexpr auto kRows = std::to_array<ActionRow>({
 
 }  // namespace
 
-std::span<const ActionRow> dismiss_room_rows() { return kRows; }
+std::span<const ActionRow> dismiss_room_rows() {
+  return kRows;
+}
 
 }  // namespace atrium::openapi::actions

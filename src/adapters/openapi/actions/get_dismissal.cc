@@ -1,4 +1,5 @@
-// GetDismissal (ours): what became of an operation.  Running and recent ones are the registry's, older ones the store's.
+// GetDismissal (ours): what became of an operation.  Running and recent ones are the registry's,
+// older ones the store's.
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
@@ -23,10 +24,12 @@ Answer shape(const PendingCall& call, const domain::DismissalRecord* record) {
 HandlerStep get_dismissal(ActionContext& context) {
   context.call.operation = OperationId(context.args.text("OperationId"));
   if (!looks_like_operation_id(context.call.operation.value))
-    return Refusal{ErrorCode::InvalidParameter, "OperationId must be OP_ and 17 letters and digits."};
+    return Refusal{ErrorCode::InvalidParameter,
+                   "OperationId must be OP_ and 17 letters and digits."};
   const auto record = context.registry.find_operation(context.call.operation);
   if (!record) return FindRecord{context.call.operation};
-  return std::visit([](auto&& answer) -> HandlerStep { return std::move(answer); }, shape(context.call, &*record));
+  return std::visit([](auto&& answer) -> HandlerStep { return std::move(answer); },
+                    shape(context.call, &*record));
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({{.name = "GetDismissal",
@@ -42,6 +45,8 @@ constexpr auto kRows = std::to_array<ActionRow>({{.name = "GetDismissal",
 
 }  // namespace
 
-std::span<const ActionRow> get_dismissal_rows() { return kRows; }
+std::span<const ActionRow> get_dismissal_rows() {
+  return kRows;
+}
 
 }  // namespace atrium::openapi::actions

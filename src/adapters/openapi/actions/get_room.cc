@@ -41,6 +41,8 @@ constexpr auto kRows = std::to_array<ActionRow>({{.name = "GetRoom",
 
 }  // namespace
 
-std::span<const ActionRow> get_room_rows() { return kRows; }
+std::span<const ActionRow> get_room_rows() {
+  return kRows;
+}
 
 }  // namespace atrium::openapi::actions

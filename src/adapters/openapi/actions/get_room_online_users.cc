@@ -1,4 +1,5 @@
-// GetRoomOnlineUsers (vendor-contract 1.3.6).  TotalUser counts everybody, visible or not; lists are ordered by id.
+// GetRoomOnlineUsers (vendor-contract 1.3.6).  TotalUser counts everybody, visible or not; lists
+// are ordered by id.
 #include <array>
 
 #include "adapters/openapi/results.h"
@@ -24,7 +25,8 @@ HandlerStep get_online_users(ActionContext& context) {
     ++total;
     if (hidden) ++total_invisible;
     Json::Array& list = hidden ? invisible : visible;
-    if (list.size() < static_cast<size_t>(limits::kOnlineUsersListedMax)) list.emplace_back(user.user.value);
+    if (list.size() < static_cast<size_t>(limits::kOnlineUsersListedMax))
+      list.emplace_back(user.user.value);
   }
   return Json(Json::Object{{"TotalUser", total},
                            {"TotalInvisibleUser", total_invisible},
@@ -49,6 +51,8 @@ constexpr auto kRows = std::to_array<ActionRow>({row(kVersion2023August), row(kV
 
 }  // namespace
 
-std::span<const ActionRow> get_room_online_users_rows() { return kRows; }
+std::span<const ActionRow> get_room_online_users_rows() {
+  return kRows;
+}
 
 }  // namespace atrium::openapi::actions

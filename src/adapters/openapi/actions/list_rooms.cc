@@ -1,5 +1,6 @@
-// ListRooms (ours): the rooms of an app that are live now, in order of their ids, page by page.  A room that opens or ends
-// between two pages may be missed or listed; one that lives throughout is listed once.
+// ListRooms (ours): the rooms of an app that are live now, in order of their ids, page by page.  A
+// room that opens or ends between two pages may be missed or listed; one that lives throughout is
+// listed once.
 #include <array>
 
 #include "adapters/openapi/results.h"
@@ -38,6 +39,8 @@ constexpr auto kRows = std::to_array<ActionRow>({{.name = "ListRooms",
 
 }  // namespace
 
-std::span<const ActionRow> list_rooms_rows() { return kRows; }
+std::span<const ActionRow> list_rooms_rows() {
+  return kRows;
+}
 
 }  // namespace atrium::openapi::actions
