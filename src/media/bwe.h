@@ -1,7 +1,7 @@
-// BandwidthEstimate: what one subscriber's path is thought to carry.  For now it only keeps what receiver reports say and sets
-// no limit; layer selection and the pacer ask `target_bitrate_bps`, so that an estimator (loss-based, or delay-based on
-// transport-wide feedback that we would then negotiate downstream) replaces the inside and nothing else.
-// Owner: Transport.  Thread: its shard.
+// BandwidthEstimate: what one subscriber's path is thought to carry.  For now it only keeps what receiver reports
+// say and sets no limit; layer selection and the pacer ask `target_bitrate_bps`, so that an estimator (loss-based,
+// or delay-based on transport-wide feedback that we would then negotiate downstream) replaces the inside and nothing
+// else. Owner: Transport.  Thread: its shard.
 #pragma once
 
 #include <algorithm>

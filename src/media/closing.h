@@ -1,7 +1,8 @@
 // Closing: cut, notice and teardown, for one transport or a whole life.  DESIGN section 1 (phases of a dismissal).
 // Verbs over EngineState.
 //
-//   open ──cut: no media, no data, notice written──▶ cut ──close: streams, keys, paths gone──▶ waits for SctpClosed ──▶ gone
+//   open ──cut: no media, no data, notice written──▶ cut ──close: streams, keys, paths gone──▶ waits for SctpClosed
+// ──▶ gone
 #pragma once
 
 #include "media/engine_state.h"

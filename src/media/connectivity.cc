@@ -26,8 +26,8 @@ void retire_ufrag(EngineState& engine, const Transport& transport, const std::st
   if (it != engine.ufrags.end() && it->second == &transport) engine.ufrags.erase(it);
 }
 
-// Does the five-tuple belong to somebody else who was heard from lately?  Then an authenticated request of ours, with a forged
-// source address, must not take it away.
+// Does the five-tuple belong to somebody else who was heard from lately?  Then an authenticated request of ours,
+// with a forged source address, must not take it away.
 bool is_taken(const EngineState& engine, const Transport& transport, const FiveTuple& path, Mono now) {
   const auto it = engine.paths.find(path);
   if (it == engine.paths.end() || it->second == &transport) return false;

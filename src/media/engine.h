@@ -1,6 +1,6 @@
 // Engine: the media core of one shard.  Datagrams and commands in; datagrams, reports and SCTP packets out.
-// Owner: node/shard.h.  Thread: its shard.  RFC 7667 section 3.7 (selective forwarding), 8445, 5764, 3711, 3550, 4585, 4588.
-// Does not: read a clock, open a socket, know a room's name or a person's rights.
+// Owner: node/shard.h.  Thread: its shard.  RFC 7667 section 3.7 (selective forwarding), 8445, 5764, 3711, 3550,
+// 4585, 4588. Does not: read a clock, open a socket, know a room's name or a person's rights.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ struct Datagram {
   ByteSpan bytes;  // decrypted in place
 };
 
-// A run: datagrams that go to one peer back to back, so that the runtime may send them segmented (UDP_SEGMENT) or batched.
-// Bytes live in the engine's arena until the next drain().
+// A run: datagrams that go to one peer back to back, so that the runtime may send them segmented (UDP_SEGMENT) or
+// batched. Bytes live in the engine's arena until the next drain().
 struct SendRun {
   FiveTuple path;
   std::span<const ByteView> datagrams;
@@ -46,7 +46,8 @@ class Engine {
   void on_deadline(Now now);
   Mono next_deadline() const;
 
-  // Encrypted datagrams ready to leave, grouped into runs; at most kEncryptedPerTurnMax packets.  Valid until the next call.
+  // Encrypted datagrams ready to leave, grouped into runs; at most kEncryptedPerTurnMax packets.  Valid until the
+  // next call.
   std::span<const SendRun> drain(Now now);
   bool has_more_to_send() const;  // the turn's bound was met: call again after looking at commands
 

@@ -58,7 +58,7 @@ class Lives : public testing::Test {
   std::vector<Peer*> people_;
 };
 
-// --- data ----------------------------------------------------------------------------------------------------------------
+// --- data ----------------------------------------------------------------------------------------------------------
 
 TEST_F(Lives, a_message_for_all_reaches_the_others_once_under_the_senders_true_name) {
   say(0, user_packet("chat", "hello"), DataLabel::Lossy);
@@ -127,7 +127,7 @@ TEST_F(Lives, another_life_hears_nothing) {
   EXPECT_THAT(recipients(), testing::ElementsAre(2, 3));
 }
 
-// --- the cut -------------------------------------------------------------------------------------------------------------
+// --- the cut -------------------------------------------------------------------------------------------------------
 
 TEST_F(Lives, a_cut_stops_media_and_data_in_that_turn_and_writes_every_notice) {
   world_.sctp_event(SctpChannelOpen{people_[2]->server_id, DataLabel::Reliable, false});
@@ -267,7 +267,7 @@ TEST_F(Lives, commands_for_what_is_gone_are_answered_or_counted) {
   EXPECT_EQ(world_.drops(DropReason::CommandUnknownTarget), 3u);
 }
 
-// --- bounds --------------------------------------------------------------------------------------------------------------
+// --- bounds --------------------------------------------------------------------------------------------------------
 
 TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
   EngineWorld world;
@@ -304,7 +304,7 @@ TEST(Turns, take_one_handshake_step_each) {
   EXPECT_EQ(world.server.counters().dtls_handshakes, 8u);
 }
 
-// --- the real SCTP -------------------------------------------------------------------------------------------------------
+// --- the real SCTP -------------------------------------------------------------------------------------------------
 
 TEST(RealSctp, carries_messages_between_two_people_and_the_notice_at_the_end) {
   EngineWorld world;

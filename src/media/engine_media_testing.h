@@ -62,7 +62,8 @@ inline Bytes make_rtp(const RtpSpec& spec) {
 
 // A VP8 payload with a 15-bit picture id and TL0PICIDX; `tag` stands behind the frame header.
 inline Bytes vp8_payload(bool is_key, uint16_t picture_id, uint8_t tl0, uint8_t tag) {
-  Bytes payload{0x90, 0xe0, static_cast<uint8_t>(0x80 | (picture_id >> 8)), static_cast<uint8_t>(picture_id), tl0, 0x00};
+  const auto high = static_cast<uint8_t>(0x80 | (picture_id >> 8));
+  Bytes payload{0x90, 0xe0, high, static_cast<uint8_t>(picture_id), tl0, 0x00};
   if (is_key) {
     const Bytes frame{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x80, 0x02, 0x68, 0x01};
     payload.insert(payload.end(), frame.begin(), frame.end());

@@ -58,7 +58,7 @@ class EngineScenario : public testing::Test {
   Peer* subscriber_ = nullptr;
 };
 
-// --- coming up ---------------------------------------------------------------------------------------------------------------
+// --- coming up -----------------------------------------------------------------------------------------------------
 
 TEST_F(EngineScenario, transports_come_up_over_ice_and_dtls_and_are_reported_once) {
   connect_both();
@@ -177,7 +177,7 @@ TEST_F(EngineScenario, ice_restart_takes_old_checks_until_the_new_credentials_no
   EXPECT_TRUE(world_.reports<TransportDown>().empty());
 }
 
-// --- audio -------------------------------------------------------------------------------------------------------------------
+// --- audio ---------------------------------------------------------------------------------------------------------
 
 TEST_F(EngineScenario, opus_is_forwarded_with_numbers_and_extensions_of_the_subscriber) {
   with_audio();
@@ -340,7 +340,7 @@ TEST_F(EngineScenario, removing_one_of_many_subscribers_leaves_the_others_theirs
   EXPECT_EQ(world_.server.counters().forwarders, 0u);
 }
 
-// --- video -------------------------------------------------------------------------------------------------------------------
+// --- video ---------------------------------------------------------------------------------------------------------
 
 TEST_F(EngineScenario, video_begins_at_a_key_frame_and_asks_for_one) {
   with_video();
@@ -514,8 +514,8 @@ TEST_F(EngineScenario, receiver_reports_tell_the_publisher_of_loss) {
   EXPECT_EQ(block->highest_ext_seq, 19u);
 }
 
-// Both tracks of one publisher, whose timestamps of one moment it told by its sender reports; the reports that the subscriber
-// gets must map the same moment of both tracks to the same time.
+// Both tracks of one publisher, whose timestamps of one moment it told by its sender reports; the reports that the
+// subscriber gets must map the same moment of both tracks to the same time.
 TEST_F(EngineScenario, sender_reports_keep_audio_and_video_within_40_ms) {
   with_video();
   world_.command(opus_uplink(publisher_->server_id, kAudio, kAudioSsrc));
@@ -547,8 +547,8 @@ TEST_F(EngineScenario, sender_reports_keep_audio_and_video_within_40_ms) {
   subscriber_->each_rtcp([&](const wire::RtcpPacketView& packet) {
     if (packet.type != wire::RtcpType::SenderReport) return;
     const auto sender = wire::parse_sender_report(packet)->sender;
-    const double ntp_ms = static_cast<double>(sender.ntp_time - wire::ntp_from_unix_us(start.wall.time_since_epoch().count())) *
-                          1'000.0 / 4'294'967'296.0;
+    const uint64_t ntp_start = wire::ntp_from_unix_us(start.wall.time_since_epoch().count());
+    const double ntp_ms = static_cast<double>(sender.ntp_time - ntp_start) * 1'000.0 / 4'294'967'296.0;
     if (sender.ssrc == kDownVideo)
       video_capture.push_back(static_cast<int32_t>(sender.rtp_timestamp - video[0]->header.timestamp) / 90.0 - ntp_ms);
     if (sender.ssrc == kDownAudio)
@@ -582,7 +582,7 @@ TEST_F(EngineScenario, vp8_numbers_stay_continuous_over_a_mute) {
   EXPECT_EQ(seen[2]->header.payload.back(), 5);
 }
 
-// --- simulcast ---------------------------------------------------------------------------------------------------------------
+// --- simulcast -----------------------------------------------------------------------------------------------------
 
 class SimulcastScenario : public EngineScenario {
  protected:

@@ -1,5 +1,5 @@
-// EngineWorld: a server engine and any number of dialling ones over a network in memory, in virtual time.  Real DTLS and SRTP;
-// SCTP is either a stand-in at the seam or the real SctpWorld.  For tests alone.
+// EngineWorld: a server engine and any number of dialling ones over a network in memory, in virtual time.  Real DTLS
+// and SRTP; SCTP is either a stand-in at the seam or the real SctpWorld.  For tests alone.
 #pragma once
 
 #include <algorithm>

@@ -41,7 +41,7 @@ class Compound {
   ByteWriter writer_;
 };
 
-// --- received ------------------------------------------------------------------------------------------------------------
+// --- received ------------------------------------------------------------------------------------------------------
 
 void on_sender_report(EngineState& engine, Transport& transport, const wire::SenderInfo& sender, Now now) {
   const auto it = transport.uplink_ssrcs.find(sender.ssrc);
@@ -121,7 +121,7 @@ void on_report(EngineState& engine, Transport& transport, const wire::RtcpPacket
   on_report_blocks(engine, transport, report->blocks, now);
 }
 
-// --- sent ----------------------------------------------------------------------------------------------------------------
+// --- sent ----------------------------------------------------------------------------------------------------------
 
 void write_nacks(EngineState& engine, Transport& transport, Compound& compound, Now now) {
   for (Track* track : transport.published) {

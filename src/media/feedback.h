@@ -1,6 +1,6 @@
-// Feedback: RTCP ends here.  What publishers and subscribers say is acted on, and each hears reports of our own: receiver
-// reports, NACK, PLI and transport-wide feedback upstream, sender reports downstream.  RFC 3550, 4585, 5104, 5506.
-// Verbs over EngineState.
+// Feedback: RTCP ends here.  What publishers and subscribers say is acted on, and each hears reports of our own:
+// receiver reports, NACK, PLI and transport-wide feedback upstream, sender reports downstream.  RFC 3550, 4585,
+// 5104, 5506. Verbs over EngineState.
 #pragma once
 
 #include "media/engine_state.h"

@@ -8,11 +8,13 @@
 namespace atrium::media {
 namespace {
 
-constexpr auto kRepeatSpacing = std::chrono::milliseconds(limits::kRetransmitSpacingMs);
+// Wraps after 49 days, never zero.
+uint32_t ms_of(Mono now) { return static_cast<uint32_t>(now.time_since_epoch().count() / 1'000) | 1; }
+
 // A downlink that was silent for so long gets no sender reports: nothing is to be kept in step.
 constexpr auto kReportWindow = std::chrono::seconds(5);
-// Numbers begin in the lower quarter of the space, so that a peer that guesses the rollover counter from zero is right even
-// when the first packets are lost (RFC 3711 section 3.3.1).
+// Numbers begin in the lower quarter of the space, so that a peer that guesses the rollover counter from zero is
+// right even when the first packets are lost (RFC 3711 section 3.3.1).
 constexpr uint64_t kFirstSeqMask = 0x3fff;
 
 }  // namespace
@@ -69,7 +71,8 @@ std::optional<DropReason> Forwarder::admit(const StoredPacket& packet, uint8_t l
   return std::nullopt;
 }
 
-// A key frame whose first packet comes late has lost the packets behind it to this downlink: the next one is waited for.
+// A key frame whose first packet comes late has lost the packets behind it to this downlink: the next one is waited
+// for.
 bool Forwarder::can_start_at(const StoredPacket& packet) {
   if (packet.video.starts_key_frame && packet.ext_seq > newest_refused_) return true;
   newest_refused_ = std::max(newest_refused_, packet.ext_seq);
@@ -87,8 +90,8 @@ void Forwarder::start(const StoredPacket& packet, uint8_t layer, const UplinkStr
   newest_refused_ = 0;
 }
 
-// Where the packet lies on the timeline that the subscriber knows.  By the publisher's clock when both layers have it (they
-// share it), else by time of arrival; always later than what was sent.
+// Where the packet lies on the timeline that the subscriber knows.  By the publisher's clock when both layers have
+// it (they share it), else by time of arrival; always later than what was sent.
 uint32_t Forwarder::timestamp_after_switch(const StoredPacket& packet, const UplinkStream& stream, Mono now) const {
   uint32_t timestamp = 0;
   if (last_clock_ && stream.clock()) {
@@ -106,8 +109,13 @@ uint32_t Forwarder::timestamp_after_switch(const StoredPacket& packet, const Upl
 
 void Forwarder::remember(const Outgoing& out, uint64_t source_ext_seq, uint8_t layer) {
   if (sent_.empty()) return;
-  sent_[out.ext_seq % sent_.size()] = {out.ext_seq, source_ext_seq,  out.timestamp, out.picture_id,
-                                       out.tl0_pic_idx, layer, Mono{}};
+  sent_[out.ext_seq % sent_.size()] = {static_cast<uint32_t>(out.ext_seq),
+                                       static_cast<uint32_t>(source_ext_seq),
+                                       out.timestamp,
+                                       out.picture_id,
+                                       out.tl0_pic_idx,
+                                       layer,
+                                       0};
 }
 
 void Forwarder::on_skip(uint8_t layer, uint64_t ext_seq) {
@@ -118,10 +126,11 @@ Forwarder::RepeatDecision Forwarder::on_nack(uint16_t seq, Mono now) {
   if (sent_.empty()) return {std::nullopt, DropReason::NackNoRtx};
   const uint64_t ext_seq = wire::ext_seq_near(numbers_.highest_out(), seq);
   Sent& row = sent_[ext_seq % sent_.size()];
-  if (row.ext_seq != ext_seq) return {std::nullopt, DropReason::NackUnknownSeq};
-  if (row.repeated_at != Mono{} && now - row.repeated_at < kRepeatSpacing)
+  if (row.ext_seq != static_cast<uint32_t>(ext_seq)) return {std::nullopt, DropReason::NackUnknownSeq};
+  const uint32_t now_ms = ms_of(now);
+  if (row.repeated_at_ms != 0 && now_ms - row.repeated_at_ms < limits::kRetransmitSpacingMs)
     return {std::nullopt, DropReason::NackTooSoon};
-  row.repeated_at = now;
+  row.repeated_at_ms = now_ms;
   Repeat repeat;
   repeat.layer = row.layer;
   repeat.source_ext_seq = row.source_ext_seq;

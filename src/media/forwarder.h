@@ -79,8 +79,8 @@ class Forwarder {
   // A later AddForward for the same pair: payload types, extensions and pause may change, SSRCs may not.
   void update(const AddForward& command);
 
-  // RFC 3550 section 6.4: what a sender report of this downlink says at `ntp_now`.  nullopt while nothing was sent lately, or
-  // while the publisher has not said how its timestamps lie in time.
+  // RFC 3550 section 6.4: what a sender report of this downlink says at `ntp_now`.  nullopt while nothing was sent
+  // lately, or while the publisher has not said how its timestamps lie in time.
   std::optional<wire::SenderInfo> sender_info(const UplinkStream& source, const PublisherClock& clock,
                                               uint64_t ntp_now, Mono now) const;
 
@@ -95,13 +95,15 @@ class Forwarder {
   }
 
  private:
-  struct Sent {  // one row of the rewrites remembered
-    uint64_t ext_seq = 0;  // ours; 0 = empty
-    uint64_t source_ext_seq = 0;
+  // One row of the rewrites remembered: 20 bytes, for there are kForwardHistory of them per video downlink.  The extended
+  // numbers are cut to 32 bits: a stream that sends a thousand packets a second takes 49 days to use them up.
+  struct Sent {
+    uint32_t ext_seq = 0;  // ours; 0 = empty
+    uint32_t source_ext_seq = 0;
     uint32_t timestamp = 0;
     uint16_t picture_id = 0;
     uint8_t tl0_pic_idx = 0, layer = 0;
-    Mono repeated_at{};
+    uint32_t repeated_at_ms = 0;  // 0 = never
   };
   std::optional<DropReason> admit(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream, Mono now);
   bool can_start_at(const StoredPacket& packet);

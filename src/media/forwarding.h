@@ -1,5 +1,6 @@
 // Forwarding: from the pacer's queue to encrypted datagrams, within a turn's budget.  RFC 7667 section 3.7, 4588, 8285.
-// Verbs over EngineState.  Extensions are written anew under the subscriber's ids; no upstream element passes but the level.
+// Verbs over EngineState.  Extensions are written anew under the subscriber's ids; no upstream element passes but
+// the level.
 #pragma once
 
 #include "media/engine_state.h"

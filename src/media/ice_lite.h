@@ -1,6 +1,6 @@
-// IceAgent: one component's ICE.  Lite (RFC 8445 section 2.5) for a server: answers authenticated binding requests, follows
-// the peer's nominations.  For src/client a minimal controlling side: checks given candidates, nominates what answers.
-// Owner: Transport.  Thread: its shard.  RFC 8445, 8489, 7675 (consent).
+// IceAgent: one component's ICE.  Lite (RFC 8445 section 2.5) for a server: answers authenticated binding requests,
+// follows the peer's nominations.  For src/client a minimal controlling side: checks given candidates, nominates
+// what answers. Owner: Transport.  Thread: its shard.  RFC 8445, 8489, 7675 (consent).
 // Does not: gather, trickle, TURN, TCP; a lite agent sends no requests.
 //
 // Nomination: the latest USE-CANDIDATE wins, so that a peer may change its mind (aggressive nomination, renomination).

@@ -71,7 +71,8 @@ std::optional<UplinkRef> latch(EngineState& engine, Transport& transport, const 
   if (track == nullptr) return std::nullopt;
   UplinkRef ref{track, 0, track->given.rtx_payload_type != 0 && header.payload_type == track->given.rtx_payload_type};
   if (!track->given.rids.empty()) {
-    const std::string_view rid = ref.is_rtx && !extensions.repaired_rid.empty() ? extensions.repaired_rid : extensions.rid;
+    const bool is_repair_named = ref.is_rtx && !extensions.repaired_rid.empty();
+    const std::string_view rid = is_repair_named ? extensions.repaired_rid : extensions.rid;
     const auto layer = std::ranges::find(track->layers, rid, &Layer::rid);
     if (rid.empty() || layer == track->layers.end()) return std::nullopt;
     ref.layer = static_cast<uint8_t>(layer - track->layers.begin());

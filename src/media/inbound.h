@@ -1,5 +1,5 @@
-// Inbound: the way of a datagram from its five-tuple to the pacer's queue.  RFC 7983 (demultiplexing), 3711, 8285, 4588.
-// Verbs over EngineState.  Everything that goes no further is counted by its DropReason.
+// Inbound: the way of a datagram from its five-tuple to the pacer's queue.  RFC 7983 (demultiplexing), 3711, 8285,
+// 4588. Verbs over EngineState.  Everything that goes no further is counted by its DropReason.
 #pragma once
 
 #include "media/engine_state.h"

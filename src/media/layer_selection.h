@@ -1,5 +1,5 @@
-// Layer selection: which simulcast layer a subscriber should get.  Here stands what may be added later (bandwidth of each
-// layer against the estimate); for now: the highest live layer that is not above the wanted one.
+// Layer selection: which simulcast layer a subscriber should get.  Here stands what may be added later (bandwidth of
+// each layer against the estimate); for now: the highest live layer that is not above the wanted one.
 #pragma once
 
 #include <bit>

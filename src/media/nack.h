@@ -21,8 +21,8 @@ class NackGenerator {
 
   // A packet arrived, new or late, original or retransmitted.
   Verdict on_packet(uint64_t ext_seq, Mono now);
-  // Fills `out` with the numbers to ask for now, lowest first; returns how many.  `gave_up` counts those that were asked for
-  // kNackRetriesMax times and are forgotten.
+  // Fills `out` with the numbers to ask for now, lowest first; returns how many.  `gave_up` counts those that were
+  // asked for kNackRetriesMax times and are forgotten.
   size_t take_due(Mono now, std::span<uint16_t> out, size_t& gave_up);
   // Nothing before `ext_seq` is needed any more: a key frame starts there.
   void forget_before(uint64_t ext_seq);

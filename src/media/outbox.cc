@@ -28,7 +28,8 @@ void Outbox::commit(size_t bytes, const FiveTuple& path, OutKind kind, Transport
   used_ += bytes;
 }
 
-// Two passes: entries are chained per owner, then each chain is written out; a change of path within it begins a new run.
+// Two passes: entries are chained per owner, then each chain is written out; a change of path within it begins a new
+// run.
 std::span<const SendRun> Outbox::group() {
   for (uint32_t i = 0; i < entries_.size(); ++i) {
     Entry& entry = entries_[i];

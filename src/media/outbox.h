@@ -26,7 +26,8 @@ class Outbox {
 
   // Room for a datagram of at most `bytes`; empty when there is none.  Valid until the next reserve or clear.
   ByteSpan reserve(size_t bytes);
-  // The first `bytes` of what was reserved last leave for `path`.  `owner` may be null (nobody's: an answer to a stranger).
+  // The first `bytes` of what was reserved last leave for `path`.  `owner` may be null (nobody's: an answer to a
+  // stranger).
   void commit(size_t bytes, const FiveTuple& path, OutKind kind, Transport* owner);
 
   // Takes back what `is_unwanted(owner, kind)`, before it is handed out; yields how many.

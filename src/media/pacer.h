@@ -1,6 +1,6 @@
-// Pacer: what waits between reception and encryption.  A bounded queue that gives packets out in order and without delay of
-// its own (spreading over time needs an estimate, see bwe.h); a turn takes from it until its budget is used up, and a cut
-// empties it of one life.
+// Pacer: what waits between reception and encryption.  A bounded queue that gives packets out in order and without
+// delay of its own (spreading over time needs an estimate, see bwe.h); a turn takes from it until its budget is used
+// up, and a cut empties it of one life.
 // Owner: Engine.  Thread: its shard.  Memory: fixed.  Cost: O(1) per packet; dropping a life is one pass.
 #pragma once
 
@@ -21,7 +21,8 @@ struct QueuedPacket {
   Kind kind = Kind::Forward;
   uint8_t layer = 0;
   uint16_t seq = 0;      // Repeat
-  uint32_t ssrc = 0;     // Forward, Skip: the uplink's, so that a stream restarted since is noticed; Repeat: the downlink's
+  // Forward, Skip: the uplink's, so that a stream restarted since is noticed; Repeat: the downlink's.
+  uint32_t ssrc = 0;
   LifeId life;
   TrackId track;         // Forward, Skip
   TransportId subscriber;  // Repeat

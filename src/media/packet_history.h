@@ -1,5 +1,5 @@
-// PacketHistory: the newest payloads of one uplink stream, in one ring of bytes.  It is both the buffer from which packets
-// are forwarded and the store for retransmission downstream.
+// PacketHistory: the newest payloads of one uplink stream, in one ring of bytes.  It is both the buffer from which
+// packets are forwarded and the store for retransmission downstream.
 // Owner: UplinkStream.  Memory: fixed at creation.  Cost: one copy in, none out.
 #pragma once
 

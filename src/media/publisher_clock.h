@@ -1,6 +1,6 @@
-// PublisherClock: how a publisher's NTP clock lies against ours.  One per publishing transport and shared by all its streams,
-// so that whatever error it has is the same for audio and video and their distance stays what the publisher said.
-// RFC 3550 section 6.4.1.  All times are 32.32 fixed point seconds.
+// PublisherClock: how a publisher's NTP clock lies against ours.  One per publishing transport and shared by all its
+// streams, so that whatever error it has is the same for audio and video and their distance stays what the publisher
+// said. RFC 3550 section 6.4.1.  All times are 32.32 fixed point seconds.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,8 @@ struct RtxPayload {
   ByteView payload;
 };
 
-// RFC 4588 section 4: two bytes of original sequence number, then the original payload.  nullopt: a probe that carries nothing.
+// RFC 4588 section 4: two bytes of original sequence number, then the original payload.  nullopt: a probe that
+// carries nothing.
 inline std::optional<RtxPayload> unwrap_rtx(ByteView payload) {
   ByteReader reader(payload);
   const auto original_seq = reader.u16();
@@ -26,8 +27,9 @@ struct RedPayload {
   ByteView primary;
 };
 
-// RFC 2198 section 3: headers of redundant blocks (F = 1, four bytes, length in the last ten bits), the primary's header
-// (F = 0, one byte), the redundant blocks, the primary block.  Only the primary is kept: subscribers get plain audio.
+// RFC 2198 section 3: headers of redundant blocks (F = 1, four bytes, length in the last ten bits), the primary's
+// header (F = 0, one byte), the redundant blocks, the primary block.  Only the primary is kept: subscribers get
+// plain audio.
 inline std::optional<RedPayload> primary_of_red(ByteView payload) {
   ByteReader reader(payload);
   size_t redundant_bytes = 0;

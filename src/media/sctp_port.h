@@ -10,8 +10,9 @@
 
 namespace atrium::media {
 
-// --- shard → sctp --------------------------------------------------------------------------------------------------------------
-struct SctpOpen { TransportId transport; bool is_dtls_client = false; };  // DTLS is up; stream parity follows the role (RFC 8832)
+// --- shard → sctp --------------------------------------------------------------------------------------------------
+// DTLS is up; stream parity follows the role (RFC 8832).
+struct SctpOpen { TransportId transport; bool is_dtls_client = false; };
 struct SctpPacketIn { TransportId transport; Bytes packet; };             // decrypted DTLS application data
 enum class DataLabel : uint8_t { Reliable, Lossy, Other };
 struct SctpSend {
@@ -25,7 +26,7 @@ struct SctpClose { TransportId transport; };  // frees the association; sends no
 struct SctpOpenChannel { TransportId transport; DataLabel label = DataLabel::Reliable; };
 using SctpCommand = std::variant<SctpOpen, SctpPacketIn, SctpSend, SctpClose, SctpOpenChannel>;
 
-// --- sctp → shard --------------------------------------------------------------------------------------------------------------
+// --- sctp → shard --------------------------------------------------------------------------------------------------
 struct SctpPacketOut { TransportId transport; Bytes packet; };  // to be sent as DTLS application data
 struct SctpChannelOpen { TransportId transport; DataLabel label = DataLabel::Reliable; bool open = true; };
 struct SctpMessage { TransportId transport; DataLabel label = DataLabel::Reliable; Bytes message; };

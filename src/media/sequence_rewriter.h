@@ -1,5 +1,5 @@
-// SequenceRewriter: turns an uplink's sequence numbers into a downlink's, so that gaps which we chose (padding, other layers,
-// pauses) do not look like loss, while gaps that are loss stay visible and can be filled later.
+// SequenceRewriter: turns an uplink's sequence numbers into a downlink's, so that gaps which we chose (padding,
+// other layers, pauses) do not look like loss, while gaps that are loss stay visible and can be filled later.
 // Owner: Forwarder.  Numbers are unwrapped (ext_seq, see wire/seq.h).
 #pragma once
 

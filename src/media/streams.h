@@ -17,7 +17,8 @@ void pause_forward(EngineState& engine, PauseForward command, Now now);
 // Takes a transport out of all tracks: its own end, its subscriptions stop.
 void remove_streams_of(EngineState& engine, Transport& transport);
 
-// A key frame of this layer is wanted: asked for now, or kPliIntervalMs after the last request, and again until one comes.
+// A key frame of this layer is wanted: asked for now, or kPliIntervalMs after the last request, and again until one
+// comes.
 void want_key_frame(EngineState& engine, Track& track, uint8_t layer, Now now);
 // The same for the layer that this subscriber should get, where it waits for one.
 void request_for_subscriber(EngineState& engine, Track& track, const Transport& subscriber, Now now);

@@ -1,5 +1,5 @@
-// Track: what one publisher sends on one m-section, and who gets it.  Life: all transports and tracks that may reach each
-// other.  Owner: EngineState.  Thread: its shard.  Plain data; the verbs stand beside transport.h's.
+// Track: what one publisher sends on one m-section, and who gets it.  Life: all transports and tracks that may reach
+// each other.  Owner: EngineState.  Thread: its shard.  Plain data; the verbs stand beside transport.h's.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Transport: one ICE/DTLS/SRTP transport with what hangs on it.  Owner: EngineState.  Thread: its shard.
-// RFC 8445, 5764, 3711.  Plain data: the verbs stand in transports.h (coming up and going down), inbound.h, forwarding.h,
-// feedback.h and data_routing.h.
+// RFC 8445, 5764, 3711.  Plain data: the verbs stand in transports.h (coming up and going down), inbound.h,
+// forwarding.h, feedback.h and data_routing.h.
 #pragma once
 
 #include <array>

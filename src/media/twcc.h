@@ -20,8 +20,8 @@ class TwccCollector {
   void on_packet(uint16_t transport_seq, uint32_t media_ssrc, Mono now);
   bool has_news() const { return news_ > 0; }
   Mono next_deadline() const { return deadline_; }  // kNever without news
-  // Appends one feedback packet; false when nothing is left to say or there was no room.  Call until false, or until out of
-  // room; what is not written waits for the next deadline.
+  // Appends one feedback packet; false when nothing is left to say or there was no room.  Call until false, or until
+  // out of room; what is not written waits for the next deadline.
   bool write_feedback(ByteWriter& out, uint32_t sender_ssrc, Mono now);
 
  private:

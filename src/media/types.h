@@ -35,7 +35,7 @@ struct DtlsFingerprint {
   friend bool operator==(const DtlsFingerprint&, const DtlsFingerprint&) = default;
 };
 
-// --- commands: control → shard -----------------------------------------------------------------------------------------------
+// --- commands: control → shard -------------------------------------------------------------------------------------
 // A life exists from its first transport on; its transports' data messages reach only each other.
 struct OpenTransport {
   TransportId transport;
@@ -80,7 +80,8 @@ struct AddUplink {
 struct RemoveUplink { TrackId track; };
 struct SetUplinkMuted { TrackId track; bool muted = false; };
 
-// One m-section on which the peer receives `track`.  SSRCs are given by the node and never used twice under one transport's keys.
+// One m-section on which the peer receives `track`.  SSRCs are given by the node and never used twice under one
+// transport's keys.
 struct AddForward {
   TransportId transport;
   TrackId track;
@@ -112,7 +113,7 @@ using Command = std::variant<OpenTransport, RestartIce, SetDataPermission, AddUp
                              AddForward, RemoveForward, PauseForward, SendReliable, CutTransport, CloseTransport,
                              CutLife, CloseLife, PlantLateSend, InjectRtp>;
 
-// --- reports: shard → control ------------------------------------------------------------------------------------------------
+// --- reports: shard → control --------------------------------------------------------------------------------------
 struct TransportUp { TransportId transport; SocketAddress remote; };  // DTLS finished on a nominated pair
 enum class DownReason : uint8_t { ConsentLost, DtlsFailed, FingerprintMismatch, DtlsClosed };
 struct TransportDown { TransportId transport; DownReason reason = DownReason::ConsentLost; };

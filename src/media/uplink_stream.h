@@ -41,8 +41,8 @@ class UplinkStream {
     uint64_t ext_seq = 0;
     bool too_many_missing = false;
   };
-  // Books the number of an original (not yet stored) packet, or of one that came as a retransmission; those say nothing about
-  // jitter.
+  // Books the number of an original (not yet stored) packet, or of one that came as a retransmission; those say
+  // nothing about jitter.
   Received on_packet(uint16_t seq, uint32_t timestamp, bool is_retransmission, Mono now);
   // The publisher continues under another SSRC: everything but the memory starts anew.
   void restart(uint32_t ssrc);

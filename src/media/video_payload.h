@@ -1,6 +1,6 @@
-// VideoPayload: what forwarding needs to know of one video packet, whatever its codec: where a key frame starts, and for VP8
-// the numbers that must stay continuous across a switch.  RFC 7741 (VP8), 6184 (H.264), 9628 (VP9), AV1 RTP payload 1.0.
-// A plain value of 16 bytes; the codecs are a switch over small functions.
+// VideoPayload: what forwarding needs to know of one video packet, whatever its codec: where a key frame starts, and
+// for VP8 the numbers that must stay continuous across a switch.  RFC 7741 (VP8), 6184 (H.264), 9628 (VP9), AV1 RTP
+// payload 1.0. A plain value of 16 bytes; the codecs are a switch over small functions.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ struct VideoPayload {
 // Longest VP8 descriptor: X, I (two bytes), L, T|K behind the first byte.
 inline constexpr size_t kVp8DescriptorBytesMax = 6;
 
-// nullopt: the payload is not one of this codec.  Never reads outside `payload`; an unknown codec has no key frames, so that
-// nothing of it is forwarded.
+// nullopt: the payload is not one of this codec.  Never reads outside `payload`; an unknown codec has no key frames,
+// so that nothing of it is forwarded.
 std::optional<VideoPayload> read_video_payload(Codec codec, ByteView payload);
 
 // Copies the descriptor into `out` (kVp8DescriptorBytesMax) with other numbers; yields its length.
