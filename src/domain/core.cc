@@ -34,6 +34,7 @@ Core::Present Core::find_present(const ParticipantSid& participant) {
 }
 
 Mono deadline_of(Wall expiry, Now now) {
+  if (expiry == Wall::max()) return kNever;
   if (expiry <= now.wall) return now.mono;
   const Duration left = expiry - now.wall;
   return left >= kNever - now.mono ? kNever : now.mono + left;
@@ -47,8 +48,10 @@ void check_indexes(const Core& core) {
     CHECK(sid == room.sid());
     room.check_invariants();
     people += room.participants.size() + room.departures.size();
-    for (const auto& [participant, unused] : room.participants) CHECK(core.homes.at(participant) == sid);
-    for (const auto& [participant, unused] : room.departures) CHECK(core.homes.at(participant) == sid);
+    for (const auto& [participant, unused] : room.participants)
+      CHECK(core.homes.at(participant) == sid);
+    for (const auto& [participant, unused] : room.departures)
+      CHECK(core.homes.at(participant) == sid);
     auto current = core.current.find(room.name());
     const bool is_current = current != core.current.end() && current->second == sid;
     CHECK(is_current == (room.phase == LifePhase::Active));

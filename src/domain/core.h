@@ -1,4 +1,4 @@
-// Core: what the desks of the registry share: the lives, the indexes over them, deadlines, and the effects being written.
+// Core: what the desks of the registry share: the lives, indexes over them, deadlines, the effects being written.
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
 // subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc.
 #pragma once
@@ -29,7 +29,7 @@ struct Core {
 
   // owned
   std::map<RoomSid, Room> lives;
-  std::map<OperationId, Dismissal> operations;  // running
+  std::map<OperationId, Dismissal> operations;                 // running
   std::map<OperationId, DismissalRecord> finished_operations;  // bounded by kOperationsInMemoryMax
   std::deque<OperationId> finished_order;
   Tombstones tombstones;
@@ -38,10 +38,10 @@ struct Core {
   uint64_t lives_opened = 0;
 
   // derived
-  std::map<RoomName, RoomSid> current;            // Active lives
+  std::map<RoomName, RoomSid> current;               // Active lives
   std::map<RoomName, OperationId> latest_dismissal;  // running, of the name's latest dismissed life
   std::unordered_map<ParticipantSid, RoomSid> homes;  // present and departing participants
-  std::set<RoomSid> touched;                      // lives with news in this command
+  std::set<RoomSid> touched;                          // lives with news in this command
 
   Room* find_life(const RoomSid& room_sid);
   Room* find_current(const RoomName& name);
@@ -61,12 +61,16 @@ struct Core {
   void check_invariants() const;
 };
 
-constexpr Duration limit_ms(int64_t value) { return std::chrono::milliseconds(value); }
-inline RoomName name_of(const Joiner& joiner) { return {joiner.app, joiner.room}; }
+constexpr Duration limit_ms(int64_t value) {
+  return std::chrono::milliseconds(value);
+}
+inline RoomName name_of(const Joiner& joiner) {
+  return {joiner.app, joiner.room};
+}
 // Where a wall-clock expiry lies on the mono clock; past ones are due now, unreachable ones never.
 Mono deadline_of(Wall expiry, Now now);
 
-// --- doors.cc ---------------------------------------------------------------------------------------------------------
+// --- doors.cc -----------------------------------------------------------------------------------
 void on(Core& core, Join& command);
 void on(Core& core, Resume& command);
 void on(Core& core, const JoinSent& command);
@@ -82,7 +86,7 @@ void on_tombstone_expired(Core& core, const std::string& participant);
 // Remembers a tombstone until it expires; false when the participant has one already.
 bool add_tombstone(Core& core, const Tombstone& tombstone);
 
-// --- tracks.cc --------------------------------------------------------------------------------------------------------
+// --- tracks.cc ----------------------------------------------------------------------------------
 void on(Core& core, AddTrack& command);
 void on(Core& core, TrackLive& command);
 void on(Core& core, const TrackGone& command);
@@ -90,9 +94,10 @@ void on(Core& core, const SetMuted& command);
 void on(Core& core, UpdateTrackInfo& command);
 enum class UnpublishedBy : uint8_t { Client, Server, Departure };
 // Ends a publication: forwards, uplink, event; its publisher is told when the server did it.
-void unpublish(Core& core, Room& room, Participant& publisher, const TrackSid& track, UnpublishedBy by);
+void unpublish(Core& core, Room& room, Participant& publisher, const TrackSid& track,
+               UnpublishedBy by);
 
-// --- subscriptions.cc -------------------------------------------------------------------------------------------------
+// --- subscriptions.cc ---------------------------------------------------------------------------
 void on(Core& core, const UpdateSubscription& command);
 void on(Core& core, const UpdateTrackSettings& command);
 void on(Core& core, const SubscriptionPermission& command);
@@ -105,7 +110,7 @@ void drop_subscriptions_to(Core& core, Room& room, const TrackSid& track);
 // Forgets what a leaving subscriber holds; its transport is cut or closed, so no forward is stopped singly.
 void drop_subscriptions_of(Room& room, Participant& subscriber);
 
-// --- grants.cc --------------------------------------------------------------------------------------------------------
+// --- grants.cc ----------------------------------------------------------------------------------
 void on(Core& core, UpdateMetadata& command);
 void on(Core& core, RenewToken& command);
 void on_token_expired(Core& core, const std::string& participant);
@@ -118,7 +123,7 @@ void start_token_clocks(Core& core, Participant& participant);
 void renew_if_newer(Core& core, Room& room, Participant& participant, Joiner& joiner);
 size_t attributes_bytes(const std::map<std::string, std::string>& attributes);
 
-// --- removal.cc -------------------------------------------------------------------------------------------------------
+// --- removal.cc ---------------------------------------------------------------------------------
 enum class Farewell : uint8_t {
   Notice,     // notice, leave, close, teardown
   LeaveOnly,  // leave, close, teardown
@@ -136,7 +141,8 @@ struct Removal {
   DepartureSeenAs seen_as = DepartureSeenAs::Departure;
 };
 // Takes a present participant out of an Active life.  Yields the departure that others were not told of, if so.
-std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room, ParticipantSid sid,
+std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
+                                                          ParticipantSid sid,
                                                           const Removal& removal);
 void cancel_participant_timers(Core& core, const ParticipantSid& participant);
 void on(Core& core, const NoticeAcked& command);
@@ -146,18 +152,20 @@ void on(Core& core, const TransportClosed& command);
 void on_departure_notice_due(Core& core, const std::string& participant);
 void on_departure_leave_due(Core& core, const std::string& participant);
 // A departing participant's socket went away by itself.
-void on_departure_signal_lost(Core& core, Room& room, const ParticipantSid& participant, ConnectionId connection);
+void on_departure_signal_lost(Core& core, Room& room, const ParticipantSid& participant,
+                              ConnectionId connection);
 
-// --- lives.cc ---------------------------------------------------------------------------------------------------------
+// --- lives.cc -----------------------------------------------------------------------------------
 Room& open_life(Core& core, const RoomName& name);
 void arm_empty_timer_if_empty(Core& core, Room& room);
 void on_room_empty_due(Core& core, const std::string& room_sid);
 // Forgets everybody left in a life and the life itself.
 void forget_life(Core& core, const RoomSid& room_sid);
 Event make_event(const Core& core, const Room& room, EventKind kind);
-Event make_event(const Core& core, const Room& room, EventKind kind, const Participant& participant);
+Event make_event(const Core& core, const Room& room, EventKind kind,
+                 const Participant& participant);
 
-// --- updates.cc -------------------------------------------------------------------------------------------------------
+// --- updates.cc ---------------------------------------------------------------------------------
 // Others have something new to see of a present participant.
 void announce_change(Core& core, Room& room, Participant& participant, Audience audience);
 void flush_updates(Core& core, Room& room);
@@ -165,7 +173,7 @@ void on_room_updates_due(Core& core, const std::string& room_sid);
 // At the end of a command: small rooms hear at once, larger ones when their updates are due.
 void flush_touched_rooms(Core& core);
 
-// --- dismissal.cc -----------------------------------------------------------------------------------------------------
+// --- dismissal.cc -------------------------------------------------------------------------------
 void on(Core& core, const DismissRoom& command);
 void on(Core& core, const RoomCut& command);
 void on(Core& core, const RoomClosed& command);

@@ -20,7 +20,7 @@ int64_t microseconds_since_accept(const Dismissal& operation, Mono at) {
   return std::max<int64_t>(0, (at - operation.accepted).count());
 }
 
-// --- records ------------------------------------------------------------------------------------------------------------
+// --- records ------------------------------------------------------------------------------------
 
 void put_record(Core& core, Dismissal& operation, std::vector<Tombstone> tombstones) {
   operation.is_storing = true;
@@ -76,7 +76,8 @@ void put_final_record(Core& core, Dismissal& operation) {
   if (operation.has_store_failed) {
     operation.record.state = DismissalState::Failed;
   } else if (operation.is_cut) {
-    operation.record.state = DismissalState::Done;  // also where the cut came late: `failure` keeps saying so
+    operation.record.state =
+        DismissalState::Done;  // also where the cut came late: `failure` keeps saying so
   } else {
     mark_failed(operation, "the media cut was not confirmed");
   }
@@ -84,7 +85,7 @@ void put_final_record(Core& core, Dismissal& operation) {
   put_record(core, operation, {});
 }
 
-// --- sessions -----------------------------------------------------------------------------------------------------------
+// --- sessions -----------------------------------------------------------------------------------
 
 Tombstone tombstone_of(const Core& core, const Room& room, const Participant& participant) {
   return {.app = room.name().app,
@@ -98,7 +99,8 @@ Tombstone tombstone_of(const Core& core, const Room& room, const Participant& pa
           .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
 }
 
-void count_not_notified(Dismissal& operation, const Participant& participant, NotNotifiedReason reason) {
+void count_not_notified(Dismissal& operation, const Participant& participant,
+                        NotNotifiedReason reason) {
   ++operation.not_notified;
   if (operation.not_notified_names.size() < static_cast<size_t>(limits::kReceiptNamesMax))
     operation.not_notified_names.push_back({participant.user(), participant.sid(), reason});
@@ -110,7 +112,8 @@ void settle(Dismissal& operation, Session& session) {
 }
 
 // The session cannot be told any more, except by a tombstone or because the notice was acknowledged before.
-void settle_untold(Dismissal& operation, Session& session, const Participant& participant, NotNotifiedReason reason) {
+void settle_untold(Dismissal& operation, Session& session, const Participant& participant,
+                   NotNotifiedReason reason) {
   const bool has_heard = session.is_acked && participant.is_notice_channel_open;
   if (has_heard) {
     ++operation.notified;
@@ -144,21 +147,24 @@ std::vector<Tombstone> fence_sessions(Core& core, Room& room, Dismissal& operati
     if (participant.can_be_told()) continue;
     Tombstone tombstone = tombstone_of(core, room, participant);
     if (add_tombstone(core, tombstone)) tombstones.push_back(std::move(tombstone));
-    settle_untold(operation, session, participant,
-                  participant.is_join_sent ? NotNotifiedReason::Reconnecting : NotNotifiedReason::Connecting);
+    settle_untold(
+        operation, session, participant,
+        participant.is_join_sent ? NotNotifiedReason::Reconnecting : NotNotifiedReason::Connecting);
     if (participant.connection) core.out.put(DropConnection{*participant.connection});
   }
   return tombstones;
 }
 
-Session* find_session(Core& core, const Room& room, const ParticipantSid& participant, SessionStep step) {
+Session* find_session(Core& core, const Room& room, const ParticipantSid& participant,
+                      SessionStep step) {
   Dismissal* operation = core.find_dismissal(room);
   if (operation == nullptr) return nullptr;
   auto found = operation->sessions.find(participant);
-  return found != operation->sessions.end() && found->second.step == step ? &found->second : nullptr;
+  return found != operation->sessions.end() && found->second.step == step ? &found->second
+                                                                          : nullptr;
 }
 
-// --- phases -------------------------------------------------------------------------------------------------------------
+// --- phases -------------------------------------------------------------------------------------
 
 void request_close(Core& core, Dismissal& operation) {
   operation.is_close_requested = true;
@@ -217,8 +223,10 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command) {
   put_record(core, operation, std::move(tombstones));
   core.out.put(CutRoom{room.sid(), make_notice(ClientCode::RoomDismiss, id)});
   core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
-  core.timers.arm(TimerKind::DismissClose, id.value, core.now.mono + limit_ms(limits::kDismissCloseMs));
-  core.timers.arm(TimerKind::DismissCut, id.value, core.now.mono + limit_ms(limits::kMediaCutConfirmMs));
+  core.timers.arm(TimerKind::DismissClose, id.value,
+                  core.now.mono + limit_ms(limits::kDismissCloseMs));
+  core.timers.arm(TimerKind::DismissCut, id.value,
+                  core.now.mono + limit_ms(limits::kMediaCutConfirmMs));
 }
 
 void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter) {
@@ -285,7 +293,8 @@ void on_dismissed_leave_result(Core& core, Room& room, Participant& participant,
   advance_dismissal(core, room);
 }
 
-void on_dismissed_signal_lost(Core& core, Room& room, Participant& participant, ConnectionId connection) {
+void on_dismissed_signal_lost(Core& core, Room& room, Participant& participant,
+                              ConnectionId connection) {
   if (participant.connection != connection) return;
   participant.connection.reset();
   if (find_session(core, room, participant.sid(), SessionStep::AwaitLeave) != nullptr)
@@ -300,7 +309,8 @@ void on_dismissed_signal_lost(Core& core, Room& room, Participant& participant, 
 void advance_dismissal(Core& core, Room& room) {
   Dismissal* operation = core.find_dismissal(room);
   if (operation == nullptr || operation->is_close_requested) return;
-  const bool is_over = operation->is_cut && operation->unsettled == 0 && !room.has_untold_departure();
+  const bool is_over =
+      operation->is_cut && operation->unsettled == 0 && !room.has_untold_departure();
   if (is_over) request_close(core, *operation);
 }
 

@@ -32,14 +32,16 @@ struct Dismissal {
   Mono accepted{};
   std::map<ParticipantSid, Session> sessions;  // as of the fence; empty once closed
   size_t unsettled = 0;
-  uint32_t notified = 0, not_notified = 0;  // reach the record when the phase is over
+  uint32_t notified = 0, not_notified = 0;      // reach the record when the phase is over
   std::vector<NotNotified> not_notified_names;  // bounded by kReceiptNamesMax
-  std::vector<Event> held_events;  // released with the durable record
+  std::vector<Event> held_events;               // released with the durable record
   bool is_cut = false, is_close_requested = false, is_closed = false;
   // Records: one write under way at a time.
-  bool is_storing = false, is_final_stored = false, is_stale_in_store = false, has_store_failed = false;
+  bool is_storing = false, is_final_stored = false, is_stale_in_store = false,
+       has_store_failed = false;
   std::vector<WaiterId> waiters;
-  std::optional<DismissOutcome> answered;  // what callers were told; who comes later is told the same
+  std::optional<DismissOutcome>
+      answered;  // what callers were told; who comes later is told the same
 };
 
 // Fences the life and starts the operation.  The room must be Active.
@@ -48,7 +50,8 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command);
 void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter);
 
 // Reports about sessions of a fenced life.
-void on_dismissed_signal_lost(Core& core, Room& room, Participant& participant, ConnectionId connection);
+void on_dismissed_signal_lost(Core& core, Room& room, Participant& participant,
+                              ConnectionId connection);
 void on_dismissed_notice_acked(Core& core, Room& room, Participant& participant);
 void on_dismissed_leave_result(Core& core, Room& room, Participant& participant, bool is_written);
 // Who was on the way out at the fence got further: the close may be due.

@@ -12,7 +12,8 @@ namespace {
 
 constexpr int32_t kProtocolWithDepartureReplay = 9;
 
-void refuse(Core& core, ConnectionId connection, ClientCode code, std::string message, bool retry_later) {
+void refuse(Core& core, ConnectionId connection, ClientCode code, std::string message,
+            bool retry_later) {
   core.out.put(JoinRefused{connection, code, std::move(message), retry_later});
 }
 
@@ -25,7 +26,8 @@ const char* flaw_of(const Joiner& joiner) {
   if (!is_id_ok(joiner.app.value) || !is_id_ok(joiner.room.value)) return "room id out of bounds";
   if (!is_id_ok(joiner.user.value)) return "user id out of bounds";
   if (joiner.name.size() > static_cast<size_t>(limits::kNameBytesMax)) return "name too long";
-  if (joiner.metadata.size() > static_cast<size_t>(limits::kMetadataBytesMax)) return "metadata too long";
+  if (joiner.metadata.size() > static_cast<size_t>(limits::kMetadataBytesMax))
+    return "metadata too long";
   if (attributes_bytes(joiner.attributes) > static_cast<size_t>(limits::kAttributesBytesMax))
     return "attributes too long";
   return nullptr;
@@ -36,18 +38,21 @@ const char* shortage_for(Core& core, const Joiner& joiner) {
   const Room* room = core.find_current(name_of(joiner));
   if (room == nullptr)
     return core.lives.size() >= static_cast<size_t>(limits::kRoomsMax) ? "too many rooms" : nullptr;
-  const bool is_full = room->participants.size() >= static_cast<size_t>(limits::kParticipantsPerRoomMax);
+  const bool is_full =
+      room->participants.size() >= static_cast<size_t>(limits::kParticipantsPerRoomMax);
   return is_full && !room->users.contains(joiner.user) ? "the room is full" : nullptr;
 }
 
 bool refuse_if_unfit(Core& core, const Join& command) {
   if (std::optional<Tombstone> tombstone = core.tombstones.take_for_join(command.joiner)) {
-    refuse(core, command.connection, tombstone->code, std::string(client_code_message(tombstone->code)), false);
+    refuse(core, command.connection, tombstone->code,
+           std::string(client_code_message(tombstone->code)), false);
     return true;
   }
   if (const char* flaw = flaw_of(command.joiner)) {
     const bool is_room = !is_id_ok(command.joiner.room.value);
-    refuse(core, command.connection, is_room ? ClientCode::RoomIdIllegal : ClientCode::JoinRoom, flaw, false);
+    refuse(core, command.connection, is_room ? ClientCode::RoomIdIllegal : ClientCode::JoinRoom,
+           flaw, false);
     return true;
   }
   if (const char* shortage = shortage_for(core, command.joiner)) {
@@ -59,7 +64,8 @@ bool refuse_if_unfit(Core& core, const Join& command) {
 
 // The same user in the same life: the earlier session goes.  Yields the departure that the others need not hear of,
 // since the user goes on; null when there is none, or when the newcomer will not be seen.
-std::shared_ptr<const ParticipantView> displace_earlier_login(Core& core, Room& room, const Joiner& joiner) {
+std::shared_ptr<const ParticipantView> displace_earlier_login(Core& core, Room& room,
+                                                              const Joiner& joiner) {
   const bool goes_on_visibly = !joiner.permissions.hidden;
   auto earlier = room.users.find(joiner.user);
   if (earlier == room.users.end())
@@ -76,13 +82,15 @@ std::shared_ptr<const ParticipantView> displace_earlier_login(Core& core, Room& 
 Participant& admit(Core& core, Room& room, Join& command) {
   ParticipantSid sid(core.secrets.sid("PA_"));
   Participant& participant =
-      room.participants.try_emplace(sid, sid, command.connection, std::move(command.joiner), core.now)
+      room.participants
+          .try_emplace(sid, sid, command.connection, std::move(command.joiner), core.now)
           .first->second;
   room.users[participant.user()] = sid;
   core.homes[sid] = room.sid();
   ++(participant.is_hidden() ? room.tally.hidden : room.tally.visible);
   core.timers.cancel(TimerKind::RoomEmpty, room.sid().value);
-  core.timers.arm(TimerKind::JoinToActive, sid.value, core.now.mono + limit_ms(limits::kJoinToActiveMs));
+  core.timers.arm(TimerKind::JoinToActive, sid.value,
+                  core.now.mono + limit_ms(limits::kJoinToActiveMs));
   start_token_clocks(core, participant);
   return participant;
 }
@@ -93,7 +101,8 @@ bool is_same_user(const Room& room, const Participant& participant, const Joiner
 }
 
 void accept_resume(Core& core, Room& room, Participant& participant, Resume& command) {
-  const bool is_other = participant.connection.has_value() && *participant.connection != command.connection;
+  const bool is_other =
+      participant.connection.has_value() && *participant.connection != command.connection;
   const std::optional<ConnectionId> former = is_other ? participant.connection : std::nullopt;
   participant.connection = command.connection;
   core.timers.cancel(TimerKind::ResumeGrace, participant.sid().value);
@@ -110,7 +119,8 @@ void accept_resume(Core& core, Room& room, Participant& participant, Resume& com
                           .room = room.view(),
                           .others = room.announced_views(participant.sid()),
                           .departed = {}};
-  if (participant.joiner.protocol >= kProtocolWithDepartureReplay) accepted.departed = room.departed_since(since);
+  if (participant.joiner.protocol >= kProtocolWithDepartureReplay)
+    accepted.departed = room.departed_since(since);
   core.out.put(std::move(accepted));
 }
 
@@ -121,29 +131,33 @@ void on(Core& core, Join& command) {
   const RoomName name = name_of(command.joiner);
   Room* current = core.find_current(name);
   Room& room = current != nullptr ? *current : open_life(core, name);
-  std::shared_ptr<const ParticipantView> withheld = displace_earlier_login(core, room, command.joiner);
+  std::shared_ptr<const ParticipantView> withheld =
+      displace_earlier_login(core, room, command.joiner);
   Participant& participant = admit(core, room, command);
   participant.continues = std::move(withheld);
   ParticipantView self = participant.view();
   self.state = ParticipantState::Joined;  // which it is by the time the client reads this
-  core.out.put(JoinAccepted{command.connection, std::move(self), room.view(), room.announced_views(participant.sid())});
+  core.out.put(JoinAccepted{command.connection, std::move(self), room.view(),
+                            room.announced_views(participant.sid())});
   core.out.put(make_event(core, room, EventKind::UserJoined, participant));
 }
 
 void on(Core& core, Resume& command) {
-  if (const Tombstone* tombstone = core.tombstones.find_for_resume(command.participant, command.joiner)) {
-    core.out.put(ResumeMeetsTombstone{command.connection, make_notice(tombstone->code, tombstone->operation)});
+  if (const Tombstone* tombstone =
+          core.tombstones.find_for_resume(command.participant, command.joiner)) {
+    core.out.put(ResumeMeetsTombstone{command.connection,
+                                      make_notice(tombstone->code, tombstone->operation)});
     return;
   }
   Room* room = core.find_home(command.participant);
   Participant* participant = room == nullptr ? nullptr : room->find(command.participant);
-  const bool is_known =
-      participant != nullptr && participant->is_join_sent && is_same_user(*room, *participant, command.joiner);
+  const bool is_known = participant != nullptr && participant->is_join_sent &&
+                        is_same_user(*room, *participant, command.joiner);
   if (!is_known) {
     core.out.put(ResumeUnknown{command.connection});
   } else if (room->phase == LifePhase::Dismissing) {
-    core.out.put(
-        ResumeMeetsTombstone{command.connection, make_notice(ClientCode::RoomDismiss, room->operation)});
+    core.out.put(ResumeMeetsTombstone{command.connection,
+                                      make_notice(ClientCode::RoomDismiss, room->operation)});
   } else {
     accept_resume(core, *room, *participant, command);
   }
@@ -155,7 +169,8 @@ void on(Core& core, const JoinSent& command) {
   participant->is_join_sent = true;
   participant->continues.reset();
   if (participant->is_announced()) room->announced.insert(participant->sid());
-  if (participant->state == ParticipantState::Joining) participant->state = ParticipantState::Joined;
+  if (participant->state == ParticipantState::Joining)
+    participant->state = ParticipantState::Joined;
   announce_change(core, *room, *participant, Audience::Others);
   settle_subscriber(core, *room, *participant);
   for (auto& [sid, publication] : participant->publications)
@@ -166,7 +181,8 @@ void on(Core& core, const SignalLost& command) {
   Room* room = core.find_home(command.participant);
   if (room == nullptr) return;
   Participant* participant = room->find(command.participant);
-  if (participant == nullptr) return on_departure_signal_lost(core, *room, command.participant, command.connection);
+  if (participant == nullptr)
+    return on_departure_signal_lost(core, *room, command.participant, command.connection);
   if (room->phase == LifePhase::Dismissing)
     return on_dismissed_signal_lost(core, *room, *participant, command.connection);
   if (participant->connection != command.connection) return;
@@ -176,14 +192,16 @@ void on(Core& core, const SignalLost& command) {
                     core.now.mono + core.options.resume_grace);
   } else {
     // It was never told its sid, so it cannot come back as this session.
-    remove_participant(core, *room, command.participant, {.reason = LeaveReason::ConnectionLost, .code = {}});
+    remove_participant(core, *room, command.participant,
+                       {.reason = LeaveReason::ConnectionLost, .code = {}});
   }
 }
 
 void on(Core& core, const Leave& command) {
   auto [room, participant] = core.find_present(command.participant);
   if (participant != nullptr)
-    remove_participant(core, *room, command.participant, {.reason = LeaveReason::UserLeave, .code = {}});
+    remove_participant(core, *room, command.participant,
+                       {.reason = LeaveReason::UserLeave, .code = {}});
 }
 
 void on(Core& core, const TransportUp& command) {
@@ -221,7 +239,8 @@ void on(Core& core, const NoticeChannel& command) {
   Participant* participant = room == nullptr ? nullptr : room->find(command.participant);
   if (participant == nullptr) return;
   participant->is_notice_channel_open = command.open;
-  const bool says_warning = command.open && participant->is_token_warning_due && room->phase == LifePhase::Active;
+  const bool says_warning =
+      command.open && participant->is_token_warning_due && room->phase == LifePhase::Active;
   if (says_warning) on_token_warning_due(core, command.participant.value);
 }
 
@@ -236,7 +255,8 @@ bool add_tombstone(Core& core, const Tombstone& tombstone) {
   const Mono deadline = std::min(deadline_of(tombstone.expires_at, core.now), latest);
   const Tombstones::Added added = core.tombstones.add(tombstone, deadline);
   if (added.evicted) core.timers.cancel(TimerKind::TombstoneExpiry, added.evicted->value);
-  if (added.is_new) core.timers.arm(TimerKind::TombstoneExpiry, tombstone.participant.value, deadline);
+  if (added.is_new)
+    core.timers.arm(TimerKind::TombstoneExpiry, tombstone.participant.value, deadline);
   return added.is_new;
 }
 
@@ -247,14 +267,16 @@ void on_tombstone_expired(Core& core, const std::string& participant) {
 void on_join_to_active_due(Core& core, const std::string& participant) {
   auto [room, found] = core.find_present(ParticipantSid(participant));
   if (found == nullptr) return;
-  remove_participant(core, *room, found->sid(),
-                     {.reason = LeaveReason::JoinTimeout, .farewell = Farewell::LeaveOnly, .code = {}});
+  remove_participant(
+      core, *room, found->sid(),
+      {.reason = LeaveReason::JoinTimeout, .farewell = Farewell::LeaveOnly, .code = {}});
 }
 
 void on_resume_grace_over(Core& core, const std::string& participant) {
   auto [room, found] = core.find_present(ParticipantSid(participant));
   if (found == nullptr) return;
-  remove_participant(core, *room, found->sid(), {.reason = LeaveReason::ConnectionLost, .code = {}});
+  remove_participant(core, *room, found->sid(),
+                     {.reason = LeaveReason::ConnectionLost, .code = {}});
 }
 
 }  // namespace atrium::domain

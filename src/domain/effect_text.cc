@@ -33,7 +33,9 @@ class Line {
   Line& maybe_wall(std::string_view key, const std::optional<Wall>& value) {
     return value ? wall(key, *value) : *this;
   }
-  Line& wall(std::string_view key, Wall value) { return number(key, value.time_since_epoch().count()); }
+  Line& wall(std::string_view key, Wall value) {
+    return number(key, value.time_since_epoch().count());
+  }
   template <typename Range, typename Write>
   Line& list(std::string_view key, const Range& range, Write write) {
     out_ << ' ' << key << "=[";
@@ -51,7 +53,9 @@ class Line {
   std::ostringstream out_;
 };
 
-std::string sid_text(const ParticipantSid& sid) { return sid.value; }
+std::string sid_text(const ParticipantSid& sid) {
+  return sid.value;
+}
 
 std::string track_text(const TrackView& track) {
   return Line(track.sid.value)
@@ -78,13 +82,17 @@ std::string participant_text(const ParticipantView& view) {
       .number("version", view.version)
       .text("name", view.name)
       .text("metadata", view.metadata)
-      .list("attributes", view.attributes, [](const auto& one) { return one.first + ":" + one.second; })
-      .number("may", may.can_publish | may.can_subscribe << 1 | may.can_publish_data << 2 | may.hidden << 3)
+      .list("attributes", view.attributes,
+            [](const auto& one) { return one.first + ":" + one.second; })
+      .number("may", may.can_publish | may.can_subscribe << 1 | may.can_publish_data << 2 |
+                         may.hidden << 3)
       .list("tracks", view.tracks, track_text)
       .str();
 }
 
-std::string shared_text(const std::shared_ptr<const ParticipantView>& view) { return participant_text(*view); }
+std::string shared_text(const std::shared_ptr<const ParticipantView>& view) {
+  return participant_text(*view);
+}
 
 std::string room_text(const RoomView& room) {
   return Line(room.sid.value)
@@ -131,7 +139,7 @@ std::string record_text(const DismissalRecord& record) {
       .str();
 }
 
-// --- persist ---
+// --- persist ------------------------------------------------------------------------------------
 std::string write(const PersistDismissal& e) {
   return Line("PersistDismissal")
       .text("record", record_text(e.record))
@@ -143,13 +151,18 @@ std::string write(const PersistTombstones& e) {
   return Line("PersistTombstones").list("tombstones", e.tombstones, tombstone_text).str();
 }
 
-// --- media ---
+// --- media --------------------------------------------------------------------------------------
 std::string write(const CutRoom& e) {
   return Line("CutRoom").id("room_sid", e.room_sid).number("code", e.notice.code).str();
 }
-std::string write(const CloseRoom& e) { return Line("CloseRoom").id("room_sid", e.room_sid).str(); }
+std::string write(const CloseRoom& e) {
+  return Line("CloseRoom").id("room_sid", e.room_sid).str();
+}
 std::string write(const CutParticipant& e) {
-  return Line("CutParticipant").id("participant", e.participant).number("code", e.notice.code).str();
+  return Line("CutParticipant")
+      .id("participant", e.participant)
+      .number("code", e.notice.code)
+      .str();
 }
 std::string write(const CloseParticipant& e) {
   return Line("CloseParticipant").id("participant", e.participant).str();
@@ -174,7 +187,11 @@ std::string write(const PauseForward& e) {
       .str();
 }
 std::string write(const PauseTrack& e) {
-  return Line("PauseTrack").id("publisher", e.publisher).id("track", e.track).number("muted", e.muted).str();
+  return Line("PauseTrack")
+      .id("publisher", e.publisher)
+      .id("track", e.track)
+      .number("muted", e.muted)
+      .str();
 }
 std::string write(const StopTrack& e) {
   return Line("StopTrack").id("publisher", e.publisher).id("track", e.track).str();
@@ -186,7 +203,7 @@ std::string write(const SetDataPermission& e) {
       .str();
 }
 
-// --- signal ---
+// --- signal -------------------------------------------------------------------------------------
 std::string write(const JoinAccepted& e) {
   return Line("JoinAccepted")
       .number("connection", e.connection.value)
@@ -236,7 +253,10 @@ std::string write(const RoomUpdate& e) {
       .str();
 }
 std::string write(const TrackPublished& e) {
-  return Line("TrackPublished").id("participant", e.participant).text("track", track_text(e.track)).str();
+  return Line("TrackPublished")
+      .id("participant", e.participant)
+      .text("track", track_text(e.track))
+      .str();
 }
 std::string write(const RequestAnswer& e) {
   return Line("RequestAnswer")
@@ -274,13 +294,17 @@ std::string write(const SendLeave& e) {
       .str();
 }
 std::string write(const SendServerData& e) {
-  return Line("SendServerData").id("participant", e.participant).text("topic", e.topic).text("json", e.json).str();
+  return Line("SendServerData")
+      .id("participant", e.participant)
+      .text("topic", e.topic)
+      .text("json", e.json)
+      .str();
 }
 std::string write(const DropConnection& e) {
   return Line("DropConnection").number("connection", e.connection.value).str();
 }
 
-// --- event, reply, forget ---
+// --- event, reply, forget -----------------------------------------------------------------------
 std::string write(const Event& e) {
   return Line("Event")
       .number("kind", e.kind)
@@ -303,7 +327,9 @@ std::string write(const DismissReply& e) {
       .text("record", e.record ? record_text(*e.record) : "none")
       .str();
 }
-std::string write(const LifeForgotten& e) { return Line("LifeForgotten").id("room_sid", e.room_sid).str(); }
+std::string write(const LifeForgotten& e) {
+  return Line("LifeForgotten").id("room_sid", e.room_sid).str();
+}
 std::string write(const ParticipantForgotten& e) {
   return Line("ParticipantForgotten").id("participant", e.participant).str();
 }

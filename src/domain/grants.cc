@@ -16,17 +16,21 @@ void say_error(Core& core, const ParticipantSid& participant, ClientCode code) {
   core.out.put(SendServerData{participant, kTopicError, error_payload(code)});
 }
 
-bool has_passed(const std::optional<Wall>& expiry, Now now) { return expiry && *expiry <= now.wall; }
+bool has_passed(const std::optional<Wall>& expiry, Now now) {
+  return expiry && *expiry <= now.wall;
+}
 
 void end_forbidden_publications(Core& core, Room& room, Participant& participant) {
   std::vector<TrackSid> forbidden;
   for (const auto& [sid, publication] : participant.publications)
     if (!participant.can_publish(publication.view.source)) forbidden.push_back(sid);
-  for (const TrackSid& track : forbidden) unpublish(core, room, participant, track, UnpublishedBy::Server);
+  for (const TrackSid& track : forbidden)
+    unpublish(core, room, participant, track, UnpublishedBy::Server);
 }
 
 // What follows from permissions that are not what they were.
-void permissions_changed(Core& core, Room& room, Participant& participant, const Permissions& before) {
+void permissions_changed(Core& core, Room& room, Participant& participant,
+                         const Permissions& before) {
   const Permissions after = participant.effective_permissions();
   if (after == before) return;
   if (after.can_publish_data != before.can_publish_data)
@@ -55,7 +59,8 @@ bool is_later(const std::optional<Wall>& a, const std::optional<Wall>& b) {
 
 const char* excess_of(const Participant& participant, const UpdateMetadata& command,
                       const std::map<std::string, std::string>& attributes) {
-  if (command.name && command.name->size() > static_cast<size_t>(limits::kNameBytesMax)) return "name too long";
+  if (command.name && command.name->size() > static_cast<size_t>(limits::kNameBytesMax))
+    return "name too long";
   if (command.metadata && command.metadata->size() > static_cast<size_t>(limits::kMetadataBytesMax))
     return "metadata too long";
   const bool grows = attributes_bytes(attributes) > attributes_bytes(participant.joiner.attributes);
@@ -97,7 +102,8 @@ void on(Core& core, UpdateMetadata& command) {
   };
   if (!participant->joiner.permissions.can_update_metadata)
     return answer(RequestOutcome::NotAllowed, "no permission to change one's own metadata");
-  std::map<std::string, std::string> attributes = merged(participant->joiner.attributes, command.attributes);
+  std::map<std::string, std::string> attributes =
+      merged(participant->joiner.attributes, command.attributes);
   if (const char* excess = excess_of(*participant, command, attributes))
     return answer(RequestOutcome::LimitExceeded, excess);
   if (command.name) participant->joiner.name = std::move(*command.name);
@@ -119,8 +125,8 @@ void on(Core& core, RenewToken& command) {
 }
 
 void renew_if_newer(Core& core, Room& room, Participant& participant, Joiner& joiner) {
-  const bool are_001 =
-      joiner.token_kind == TokenKind::Vendor001 && participant.joiner.token_kind == TokenKind::Vendor001;
+  const bool are_001 = joiner.token_kind == TokenKind::Vendor001 &&
+                       participant.joiner.token_kind == TokenKind::Vendor001;
   if (are_001 && is_later(joiner.removed_at, participant.joiner.removed_at))
     take_grants(core, room, participant, joiner);
 }
@@ -137,9 +143,10 @@ void start_token_clocks(Core& core, Participant& participant) {
   participant.is_subscribe_expired = has_passed(joiner.subscribe_until, core.now);
   arm(TimerKind::TokenExpiry, joiner.removed_at, Duration{});
   arm(TimerKind::TokenWarning, joiner.removed_at, limit_ms(limits::kTokenWillExpireMs));
-  arm(TimerKind::PublishExpiry, participant.is_publish_expired ? std::nullopt : joiner.publish_until, Duration{});
-  arm(TimerKind::SubscribeExpiry, participant.is_subscribe_expired ? std::nullopt : joiner.subscribe_until,
-      Duration{});
+  arm(TimerKind::PublishExpiry,
+      participant.is_publish_expired ? std::nullopt : joiner.publish_until, Duration{});
+  arm(TimerKind::SubscribeExpiry,
+      participant.is_subscribe_expired ? std::nullopt : joiner.subscribe_until, Duration{});
 }
 
 void on_token_expired(Core& core, const std::string& participant) {

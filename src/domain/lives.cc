@@ -14,7 +14,8 @@ Event make_event(const Core& core, const Room& room, EventKind kind) {
   return event;
 }
 
-Event make_event(const Core& core, const Room& room, EventKind kind, const Participant& participant) {
+Event make_event(const Core& core, const Room& room, EventKind kind,
+                 const Participant& participant) {
   Event event = make_event(core, room, kind);
   event.participant = participant.sid();
   event.user = participant.user();
@@ -26,14 +27,16 @@ Event make_event(const Core& core, const Room& room, EventKind kind, const Parti
 Room& open_life(Core& core, const RoomName& name) {
   RoomSid sid(core.secrets.sid("RM_"));
   core.current[name] = sid;
-  Room& room = core.lives.try_emplace(sid, name, sid, ++core.lives_opened, core.now.wall).first->second;
+  Room& room =
+      core.lives.try_emplace(sid, name, sid, ++core.lives_opened, core.now.wall).first->second;
   core.out.put(make_event(core, room, EventKind::RoomStarted));
   return room;
 }
 
 void arm_empty_timer_if_empty(Core& core, Room& room) {
   if (room.participants.empty())
-    core.timers.arm(TimerKind::RoomEmpty, room.sid().value, core.now.mono + core.options.empty_room_grace);
+    core.timers.arm(TimerKind::RoomEmpty, room.sid().value,
+                    core.now.mono + core.options.empty_room_grace);
 }
 
 void on_room_empty_due(Core& core, const std::string& room_sid) {

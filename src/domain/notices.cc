@@ -11,9 +11,12 @@ struct CodeText {
 constexpr CodeText kCodes[] = {
     {ClientCode::InvalidToken, "INVALID_TOKEN", "The token is not valid for this room and user."},
     {ClientCode::JoinRoom, "JOIN_ROOM_FAILED", "The room could not be joined."},
-    {ClientCode::NoPublishPermission, "TOKEN_NO_PUBLISH_PERMISSION", "The permission to publish has ended."},
-    {ClientCode::NoSubscribePermission, "TOKEN_NO_SUBSCRIBE_PERMISSION", "The permission to subscribe has ended."},
-    {ClientCode::DuplicateLogin, "DUPLICATE_LOGIN", "The same user joined this room from elsewhere."},
+    {ClientCode::NoPublishPermission, "TOKEN_NO_PUBLISH_PERMISSION",
+     "The permission to publish has ended."},
+    {ClientCode::NoSubscribePermission, "TOKEN_NO_SUBSCRIBE_PERMISSION",
+     "The permission to subscribe has ended."},
+    {ClientCode::DuplicateLogin, "DUPLICATE_LOGIN",
+     "The same user joined this room from elsewhere."},
     {ClientCode::KickedOut, "KICKED_OUT", "You were removed from the room."},
     {ClientCode::RoomIdIllegal, "ROOM_ID_ILLEGAL", "The room id is not allowed."},
     {ClientCode::TokenExpired, "TOKEN_EXPIRED", "The token has expired."},
@@ -32,8 +35,12 @@ const CodeText& text_of(ClientCode code) {
 
 }  // namespace
 
-std::string_view client_code_name(ClientCode code) { return text_of(code).name; }
-std::string_view client_code_message(ClientCode code) { return text_of(code).message; }
+std::string_view client_code_name(ClientCode code) {
+  return text_of(code).name;
+}
+std::string_view client_code_message(ClientCode code) {
+  return text_of(code).message;
+}
 
 Notice make_notice(ClientCode code, OperationId operation) {
   return {.code = code,
@@ -45,8 +52,9 @@ Notice make_notice(ClientCode code, OperationId operation) {
 
 std::string error_payload(ClientCode code) {
   // Names and messages are ours and need no escaping.
-  return "{\"code\":" + std::to_string(static_cast<int>(code)) + ",\"name\":\"" + std::string(client_code_name(code)) +
-         "\",\"message\":\"" + std::string(client_code_message(code)) + "\"}";
+  return "{\"code\":" + std::to_string(static_cast<int>(code)) + ",\"name\":\"" +
+         std::string(client_code_name(code)) + "\",\"message\":\"" +
+         std::string(client_code_message(code)) + "\"}";
 }
 
 std::string token_will_expire_payload(Wall expires_at) {

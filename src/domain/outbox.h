@@ -23,8 +23,9 @@ template <typename T>
 constexpr EffectPhase phase_of_type() {
   if constexpr (is_one_of<T, PersistDismissal, PersistTombstones>) {
     return EffectPhase::Persist;
-  } else if constexpr (is_one_of<T, CutRoom, CloseRoom, CutParticipant, CloseParticipant, StartForward, StopForward,
-                                 PauseForward, PauseTrack, StopTrack, SetDataPermission>) {
+  } else if constexpr (is_one_of<T, CutRoom, CloseRoom, CutParticipant, CloseParticipant,
+                                 StartForward, StopForward, PauseForward, PauseTrack, StopTrack,
+                                 SetDataPermission>) {
     return EffectPhase::Media;
   } else if constexpr (is_one_of<T, Event>) {
     return EffectPhase::Event;
@@ -38,7 +39,8 @@ constexpr EffectPhase phase_of_type() {
 }
 
 inline EffectPhase phase_of(const Effect& effect) {
-  return std::visit([](const auto& one) { return phase_of_type<std::decay_t<decltype(one)>>(); }, effect);
+  return std::visit([](const auto& one) { return phase_of_type<std::decay_t<decltype(one)>>(); },
+                    effect);
 }
 
 class Outbox {
@@ -51,7 +53,8 @@ class Outbox {
   Effects take() {
     Effects all = std::exchange(phases_[0], {});
     for (size_t i = 1; i < phases_.size(); ++i) {
-      all.insert(all.end(), std::make_move_iterator(phases_[i].begin()), std::make_move_iterator(phases_[i].end()));
+      all.insert(all.end(), std::make_move_iterator(phases_[i].begin()),
+                 std::make_move_iterator(phases_[i].end()));
       phases_[i].clear();
     }
     return all;

@@ -12,13 +12,15 @@ void SubscriberRules::replace(const SubscriptionPermission& command) {
   if (all_) return;
   for (const SubscriptionPermission::Entry& entry : command.entries) {
     if (entry.participant.empty() && entry.user.empty()) continue;
-    Rule& rule = entry.participant.empty() ? by_user_[entry.user] : by_participant_[entry.participant];
+    Rule& rule =
+        entry.participant.empty() ? by_user_[entry.user] : by_participant_[entry.participant];
     rule.all_tracks = rule.all_tracks || entry.all_tracks;
     rule.tracks.insert(entry.tracks.begin(), entry.tracks.end());
   }
 }
 
-bool SubscriberRules::allows(const ParticipantSid& subscriber, const UserId& user, const TrackSid& track) const {
+bool SubscriberRules::allows(const ParticipantSid& subscriber, const UserId& user,
+                             const TrackSid& track) const {
   if (all_) return true;
   auto by_participant = by_participant_.find(subscriber);
   if (by_participant != by_participant_.end() && by_participant->second.covers(track)) return true;
@@ -26,7 +28,8 @@ bool SubscriberRules::allows(const ParticipantSid& subscriber, const UserId& use
   return by_user != by_user_.end() && by_user->second.covers(track);
 }
 
-Participant::Participant(ParticipantSid participant_sid, ConnectionId first_connection, Joiner from, Now now)
+Participant::Participant(ParticipantSid participant_sid, ConnectionId first_connection, Joiner from,
+                         Now now)
     : joiner(std::move(from)),
       connection(first_connection),
       sid_(std::move(participant_sid)),
@@ -45,7 +48,8 @@ bool Participant::can_publish(TrackSource source) const {
 }
 
 bool Participant::has_live_track() const {
-  return std::ranges::any_of(publications, [](const auto& entry) { return entry.second.view.live; });
+  return std::ranges::any_of(publications,
+                             [](const auto& entry) { return entry.second.view.live; });
 }
 
 Permissions Participant::effective_permissions() const {

@@ -48,8 +48,8 @@ class Participant {
  public:
   Participant(ParticipantSid participant_sid, ConnectionId first_connection, Joiner from, Now now);
 
-  // --- what may change, each followed by changed() where others can see it ---
-  Joiner joiner;  // as of the newest token
+  // --- what may change, each followed by changed() where others can see it ----------------------
+  Joiner joiner;                           // as of the newest token
   std::optional<ConnectionId> connection;  // nullopt: signalling is lost
   ParticipantState state = ParticipantState::Joining;
   bool is_join_sent = false;  // from here on others know of it, and it subscribes
@@ -75,7 +75,9 @@ class Participant {
   bool is_announced() const { return is_join_sent && !hidden_; }
   bool can_be_told() const { return is_join_sent && connection.has_value(); }
   bool can_subscribe() const { return joiner.permissions.can_subscribe && !is_subscribe_expired; }
-  bool can_publish() const { return joiner.permissions.can_publish && !is_publish_expired && !hidden_; }
+  bool can_publish() const {
+    return joiner.permissions.can_publish && !is_publish_expired && !hidden_;
+  }
   bool can_publish(TrackSource source) const;
   bool has_live_track() const;
   Permissions effective_permissions() const;

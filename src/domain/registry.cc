@@ -19,10 +19,10 @@ using TimerHandler = void (*)(Core&, const std::string& id);
 
 // By TimerKind, in its order.
 constexpr std::array<TimerHandler, kTimerKinds> kTimerHandlers = {
-    on_dismiss_notice_due, on_dismiss_close_due,    on_dismiss_cut_due, on_departure_notice_due,
-    on_departure_leave_due, on_join_to_active_due,  on_resume_grace_over, on_token_expired,
-    on_token_warning_due,  on_publish_expired,      on_subscribe_expired, on_room_empty_due,
-    on_room_updates_due,   on_tombstone_expired};
+    on_dismiss_notice_due,  on_dismiss_close_due,  on_dismiss_cut_due,   on_departure_notice_due,
+    on_departure_leave_due, on_join_to_active_due, on_resume_grace_over, on_token_expired,
+    on_token_warning_due,   on_publish_expired,    on_subscribe_expired, on_room_empty_due,
+    on_room_updates_due,    on_tombstone_expired};
 static_assert(static_cast<size_t>(TimerKind::TombstoneExpiry) + 1 == kTimerKinds);
 
 // What is due by now happens before the command: a resume one moment after the grace meets a session that is gone.
@@ -47,7 +47,9 @@ Effects Registry::apply(Command command, Now now) {
   return core.out.take();
 }
 
-Mono Registry::next_deadline() const { return state_->core.timers.next(); }
+Mono Registry::next_deadline() const {
+  return state_->core.timers.next();
+}
 
 std::optional<RoomView> Registry::find_room(const AppId& app, const RoomId& room) const {
   const Room* found = state_->core.find_current({app, room});
@@ -58,7 +60,8 @@ std::optional<RoomView> Registry::find_room(const AppId& app, const RoomId& room
 std::vector<RoomView> Registry::list_rooms(const AppId& app) const {
   std::vector<RoomView> out;
   const Core& core = state_->core;
-  for (auto at = core.current.lower_bound({app, RoomId()}); at != core.current.end() && at->first.app == app; ++at)
+  for (auto at = core.current.lower_bound({app, RoomId()});
+       at != core.current.end() && at->first.app == app; ++at)
     out.push_back(core.lives.at(at->second).view());
   return out;
 }
@@ -75,7 +78,8 @@ std::optional<DismissalRecord> Registry::find_operation(const OperationId& opera
   const Core& core = state_->core;
   if (auto running = core.operations.find(operation); running != core.operations.end())
     return running->second.record;
-  if (auto finished = core.finished_operations.find(operation); finished != core.finished_operations.end())
+  if (auto finished = core.finished_operations.find(operation);
+      finished != core.finished_operations.end())
     return finished->second;
   return std::nullopt;
 }
@@ -96,6 +100,8 @@ Registry::Counts Registry::counts() const {
   return out;
 }
 
-void Registry::check_invariants() const { state_->core.check_invariants(); }
+void Registry::check_invariants() const {
+  state_->core.check_invariants();
+}
 
 }  // namespace atrium::domain

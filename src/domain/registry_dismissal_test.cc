@@ -383,7 +383,8 @@ TEST_F(DismissalTest, removed_user_on_the_way_out_is_told_its_own_reason_first) 
 TEST_F(DismissalTest, names_in_a_receipt_are_bounded_and_counts_exact) {
   const int64_t people = limits::kReceiptNamesMax + 20;
   RoomSid room_sid;
-  for (int64_t i = 0; i < people; ++i) room_sid = knock(joiner("user" + std::to_string(i))).room_sid;
+  for (int64_t i = 0; i < people; ++i)
+    room_sid = knock(joiner("user" + std::to_string(i))).room_sid;
   const Running run = start();
   cut(room_sid);
   const DismissalRecord record = *registry_.find_operation(run.operation);

@@ -127,7 +127,8 @@ class RegistryTest : public ::testing::Test {
   TrackSid add_track(const Person& person, const TrackView& track) {
     return only<TrackPublished>(apply(AddTrack{person.sid, track})).track.sid;
   }
-  Effects go_live(const Person& person, const TrackSid& track, const std::string& mime = "audio/opus") {
+  Effects go_live(const Person& person, const TrackSid& track,
+                  const std::string& mime = "audio/opus") {
     return apply(TrackLive{person.sid, track, mime, "0"});
   }
   TrackSid publish(const Person& person, const TrackView& track) {
@@ -136,16 +137,22 @@ class RegistryTest : public ::testing::Test {
     return sid;
   }
 
-  Effects lose_signal(const Person& person) { return apply(SignalLost{person.sid, person.connection}); }
+  Effects lose_signal(const Person& person) {
+    return apply(SignalLost{person.sid, person.connection});
+  }
   ConnectionId new_connection() { return ConnectionId{next_connection_++}; }
-  Effects resume(const Person& person) { return apply(Resume{new_connection(), person.sid, person.joiner}); }
+  Effects resume(const Person& person) {
+    return apply(Resume{new_connection(), person.sid, person.joiner});
+  }
 
   DismissRoom dismiss_command(const std::string& room = kRoom) {
     return {WaiterId{next_waiter_++}, AppId(kApp), RoomId(room), "AK1", "request-1", "because"};
   }
   Effects dismiss(const std::string& room = kRoom) { return apply(dismiss_command(room)); }
   Effects cut(const RoomSid& room_sid) { return apply(RoomCut{room_sid, now_.mono, now_.wall, 2}); }
-  Effects stored(const OperationId& operation, bool ok = true) { return apply(RecordStored{operation, ok}); }
+  Effects stored(const OperationId& operation, bool ok = true) {
+    return apply(RecordStored{operation, ok});
+  }
   Effects closed(const RoomSid& room_sid) { return apply(RoomClosed{room_sid, 2, 0}); }
 
   std::optional<RoomView> room(const std::string& name = kRoom) const {

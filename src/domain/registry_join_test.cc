@@ -169,14 +169,16 @@ TEST_F(JoinTest, oversized_joiners_are_refused_for_good) {
   EXPECT_EQ(refused.code, ClientCode::JoinRoom);
   EXPECT_FALSE(refused.retry_later);
   Joiner roomless = joiner("ann", "");
-  EXPECT_EQ(only<JoinRefused>(apply(Join{new_connection(), roomless})).code, ClientCode::RoomIdIllegal);
+  EXPECT_EQ(only<JoinRefused>(apply(Join{new_connection(), roomless})).code,
+            ClientCode::RoomIdIllegal);
   EXPECT_EQ(registry_.counts().rooms, 0u);
 }
 
 TEST_F(JoinTest, full_room_refuses_for_now_but_lets_its_own_users_return) {
   for (int64_t i = 0; i < limits::kParticipantsPerRoomMax; ++i)
     registry_.apply(Join{new_connection(), joiner("user" + std::to_string(i))}, now_);
-  const JoinRefused refused = only<JoinRefused>(apply(Join{new_connection(), joiner("one too many")}));
+  const JoinRefused refused =
+      only<JoinRefused>(apply(Join{new_connection(), joiner("one too many")}));
   EXPECT_EQ(refused.code, ClientCode::JoinRoom);
   EXPECT_TRUE(refused.retry_later);
   EXPECT_EQ(count_of<JoinAccepted>(apply(Join{new_connection(), joiner("user7")})), 1u);

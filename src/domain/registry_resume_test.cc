@@ -47,13 +47,17 @@ TEST_F(ResumeTest, deadline_counts_even_when_nobody_ticked) {
 
 TEST_F(ResumeTest, unknown_sid_is_sent_to_join_from_scratch) {
   enter("ann");
-  EXPECT_EQ(count_of<ResumeUnknown>(apply(Resume{new_connection(), ParticipantSid("PA_x"), joiner("ann")})), 1u);
+  EXPECT_EQ(count_of<ResumeUnknown>(
+                apply(Resume{new_connection(), ParticipantSid("PA_x"), joiner("ann")})),
+            1u);
 }
 
 TEST_F(ResumeTest, a_token_of_another_user_or_room_resumes_nothing) {
   const Person ann = enter("ann");
   EXPECT_EQ(count_of<ResumeUnknown>(apply(Resume{new_connection(), ann.sid, joiner("bob")})), 1u);
-  EXPECT_EQ(count_of<ResumeUnknown>(apply(Resume{new_connection(), ann.sid, joiner("ann", "room2")})), 1u);
+  EXPECT_EQ(
+      count_of<ResumeUnknown>(apply(Resume{new_connection(), ann.sid, joiner("ann", "room2")})),
+      1u);
   EXPECT_EQ(view_of(ann)->state, ParticipantState::Active);
 }
 

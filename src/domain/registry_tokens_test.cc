@@ -58,7 +58,8 @@ TEST_F(TokensTest, renewal_moves_the_end) {
 TEST_F(TokensTest, renewal_for_another_user_room_or_kind_is_refused) {
   const Person ann = enter(vendor_joiner("ann", 100s));
   const auto code_of = [&](Joiner offered) {
-    const SendServerData error = only<SendServerData>(apply(RenewToken{ann.sid, std::move(offered)}));
+    const SendServerData error =
+        only<SendServerData>(apply(RenewToken{ann.sid, std::move(offered)}));
     return error.topic + error.json.substr(0, 14);
   };
   EXPECT_EQ(code_of(vendor_joiner("bob", 900s)), "atrium.error{\"code\":-1010,");
@@ -98,7 +99,8 @@ TEST_F(TokensTest, publishing_ends_with_its_privilege) {
   EXPECT_TRUE(told(ended, bob).at(0).tracks.empty());
   EXPECT_FALSE(told(ended, ann).at(0).permissions.can_publish);
   EXPECT_EQ(only<SendServerData>(ended).json.substr(0, 13), "{\"code\":-1002");
-  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, microphone()})).outcome, RequestOutcome::NotAllowed);
+  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, microphone()})).outcome,
+            RequestOutcome::NotAllowed);
   EXPECT_TRUE(apply(TrackLive{ann.sid, pending, "video/VP8", "1"}).empty());
   EXPECT_TRUE(view_of(ann).has_value());
 }

@@ -107,7 +107,8 @@ TEST_F(TombstonesTest, who_was_told_may_join_with_the_same_token) {
 }
 
 TEST_F(TombstonesTest, restart_keeps_them_for_what_is_left_of_their_time) {
-  apply(RestoreTombstones{{stored_tombstone("ann", now_.wall + 10s), stored_tombstone("bob", now_.wall)}});
+  apply(RestoreTombstones{
+      {stored_tombstone("ann", now_.wall + 10s), stored_tombstone("bob", now_.wall)}});
   EXPECT_EQ(registry_.counts().tombstones, 1u);
   EXPECT_EQ(count_of<ResumeMeetsTombstone>(
                 apply(Resume{new_connection(), ParticipantSid("PA_ann"), joiner("ann")})),
@@ -130,8 +131,9 @@ TEST_F(TombstonesTest, table_is_bounded_and_the_soonest_to_expire_goes_first) {
   many.tombstones.push_back(stored_tombstone("last", now_.wall + 20s));
   registry_.apply(std::move(many), now_);
   EXPECT_EQ(registry_.counts().tombstones, static_cast<uint64_t>(limits::kTombstonesMax));
-  EXPECT_EQ(
-      count_of<ResumeUnknown>(apply(Resume{new_connection(), ParticipantSid("PA_soon"), joiner("soon")})), 1u);
+  EXPECT_EQ(count_of<ResumeUnknown>(
+                apply(Resume{new_connection(), ParticipantSid("PA_soon"), joiner("soon")})),
+            1u);
   EXPECT_EQ(count_of<ResumeMeetsTombstone>(
                 apply(Resume{new_connection(), ParticipantSid("PA_last"), joiner("last")})),
             1u);

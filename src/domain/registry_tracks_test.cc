@@ -74,25 +74,29 @@ TEST_F(TracksTest, only_the_sources_of_the_token_may_be_published) {
   Joiner speaker = joiner("ann");
   speaker.permissions.publish_sources = {TrackSource::Microphone};
   const Person ann = enter(speaker);
-  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, camera()})).outcome, RequestOutcome::NotAllowed);
+  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, camera()})).outcome,
+            RequestOutcome::NotAllowed);
   EXPECT_EQ(count_of<TrackPublished>(apply(AddTrack{ann.sid, microphone()})), 1u);
 }
 
 TEST_F(TracksTest, invisible_users_cannot_publish) {
   const Person eve = enter(hidden_joiner("eve"));
-  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{eve.sid, microphone()})).outcome, RequestOutcome::NotAllowed);
+  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{eve.sid, microphone()})).outcome,
+            RequestOutcome::NotAllowed);
 }
 
 TEST_F(TracksTest, one_track_too_many_is_refused) {
   const Person ann = enter("ann");
   for (int64_t i = 0; i < limits::kTracksPerParticipantMax; ++i) add_track(ann, microphone());
-  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, microphone()})).outcome, RequestOutcome::LimitExceeded);
+  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, microphone()})).outcome,
+            RequestOutcome::LimitExceeded);
 }
 
 TEST_F(TracksTest, track_without_a_client_id_is_refused) {
   TrackView nameless = microphone();
   nameless.cid.clear();
-  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{enter("ann").sid, nameless})).outcome, RequestOutcome::Invalid);
+  EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{enter("ann").sid, nameless})).outcome,
+            RequestOutcome::Invalid);
 }
 
 TEST_F(TracksTest, ended_track_is_stopped_for_everybody) {
@@ -127,7 +131,8 @@ TEST_F(TracksTest, track_published_muted_starts_paused) {
 
 TEST_F(TracksTest, mute_of_an_unknown_track_is_answered) {
   const Person ann = enter("ann");
-  const RequestAnswer answer = only<RequestAnswer>(apply(SetMuted{ann.sid, TrackSid("TR_x"), true}));
+  const RequestAnswer answer =
+      only<RequestAnswer>(apply(SetMuted{ann.sid, TrackSid("TR_x"), true}));
   EXPECT_EQ(answer.kind, RequestKind::Mute);
   EXPECT_EQ(answer.outcome, RequestOutcome::NotFound);
 }
@@ -136,7 +141,8 @@ TEST_F(TracksTest, nobody_mutes_anothers_track) {
   const Person ann = enter("ann");
   const Person bob = enter("bob");
   const TrackSid track = publish(ann, microphone());
-  EXPECT_EQ(only<RequestAnswer>(apply(SetMuted{bob.sid, track, true})).outcome, RequestOutcome::NotFound);
+  EXPECT_EQ(only<RequestAnswer>(apply(SetMuted{bob.sid, track, true})).outcome,
+            RequestOutcome::NotFound);
   apply(TrackGone{bob.sid, track});
   EXPECT_EQ(room()->num_tracks, 1u);
 }
@@ -156,7 +162,9 @@ TEST_F(TracksTest, subscribing_by_hand_overrides_auto_subscribe) {
 TEST_F(TracksTest, subscribing_to_an_unknown_or_own_track_fails) {
   const Person ann = enter("ann");
   const TrackSid own = publish(ann, microphone());
-  EXPECT_EQ(count_of<SubscriptionFailed>(apply(UpdateSubscription{ann.sid, {own, TrackSid("TR_x")}, true})), 2u);
+  EXPECT_EQ(count_of<SubscriptionFailed>(
+                apply(UpdateSubscription{ann.sid, {own, TrackSid("TR_x")}, true})),
+            2u);
   EXPECT_TRUE(apply(UpdateSubscription{ann.sid, {TrackSid("TR_x")}, false}).empty());
 }
 
@@ -166,7 +174,8 @@ TEST_F(TracksTest, who_may_not_subscribe_gets_nothing_and_is_told) {
   const Person bob = enter(deaf);
   const TrackSid track = publish(enter("ann"), microphone());
   EXPECT_EQ(registry_.counts().subscriptions, 0u);
-  const RequestAnswer answer = only<RequestAnswer>(apply(UpdateSubscription{bob.sid, {track}, true}));
+  const RequestAnswer answer =
+      only<RequestAnswer>(apply(UpdateSubscription{bob.sid, {track}, true}));
   EXPECT_EQ(answer.kind, RequestKind::Subscription);
   EXPECT_EQ(answer.outcome, RequestOutcome::NotAllowed);
 }
@@ -181,11 +190,12 @@ TEST_F(TracksTest, publisher_chooses_who_may_subscribe) {
   EXPECT_EQ(only<StopForward>(closed_to_bob).subscriber, bob.sid);
   EXPECT_EQ(only<SubscriptionAllowed>(closed_to_bob).participant, bob.sid);
   EXPECT_FALSE(only<SubscriptionAllowed>(closed_to_bob).allowed);
-  const Effects by_user =
-      apply(SubscriptionPermission{ann.sid, false, {{ParticipantSid(), UserId("bob"), false, {track}}}});
+  const Effects by_user = apply(
+      SubscriptionPermission{ann.sid, false, {{ParticipantSid(), UserId("bob"), false, {track}}}});
   EXPECT_EQ(only<StartForward>(by_user).subscriber, bob.sid);
   EXPECT_EQ(only<StopForward>(by_user).subscriber, cat.sid);
-  EXPECT_EQ(only<StartForward>(apply(SubscriptionPermission{ann.sid, true, {}})).subscriber, cat.sid);
+  EXPECT_EQ(only<StartForward>(apply(SubscriptionPermission{ann.sid, true, {}})).subscriber,
+            cat.sid);
 }
 
 TEST_F(TracksTest, rules_hold_for_tracks_and_users_that_come_later) {
@@ -235,7 +245,8 @@ TEST_F(TracksTest, picture_larger_than_every_layer_gets_the_best) {
   const Person bob = enter("bob");
   const TrackSid track = publish(enter("ann"), camera());
   apply(UpdateTrackSettings{bob.sid, {track}, false, VideoQuality::Low});
-  EXPECT_EQ(only<PauseForward>(apply(UpdateTrackSettings{bob.sid, {track}, false, VideoQuality::Low, 4'000, 3'000}))
+  EXPECT_EQ(only<PauseForward>(apply(UpdateTrackSettings{
+                                   bob.sid, {track}, false, VideoQuality::Low, 4'000, 3'000}))
                 .quality,
             VideoQuality::High);
 }
@@ -245,7 +256,8 @@ TEST_F(TracksTest, adaptive_stream_starts_with_the_lowest_layer) {
   adaptive.adaptive_stream = true;
   enter(adaptive);
   const Person ann = enter("ann");
-  EXPECT_EQ(only<PauseForward>(go_live(ann, add_track(ann, camera()), "video/VP8")).quality, VideoQuality::Low);
+  EXPECT_EQ(only<PauseForward>(go_live(ann, add_track(ann, camera()), "video/VP8")).quality,
+            VideoQuality::Low);
   EXPECT_EQ(count_of<PauseForward>(go_live(ann, add_track(ann, microphone()))), 0u);
 }
 
@@ -263,13 +275,15 @@ TEST_F(TracksTest, track_info_changes_reach_others) {
   const TrackSid track = publish(ann, camera());
   const Effects changed = apply(UpdateTrackInfo{ann.sid, track, {}, 1920, 1080});
   EXPECT_EQ(told(changed, bob).at(0).tracks.at(0).width, 1920u);
-  EXPECT_EQ(only<RequestAnswer>(apply(UpdateTrackInfo{ann.sid, TrackSid("TR_x"), {}, 1, 1})).outcome,
-            RequestOutcome::NotFound);
+  EXPECT_EQ(
+      only<RequestAnswer>(apply(UpdateTrackInfo{ann.sid, TrackSid("TR_x"), {}, 1, 1})).outcome,
+      RequestOutcome::NotFound);
 }
 
 TEST_F(TracksTest, own_metadata_needs_the_grant) {
   const Person ann = enter("ann");
-  const RequestAnswer refused = only<RequestAnswer>(apply(UpdateMetadata{ann.sid, 9, "Ann", {}, {}}));
+  const RequestAnswer refused =
+      only<RequestAnswer>(apply(UpdateMetadata{ann.sid, 9, "Ann", {}, {}}));
   EXPECT_EQ(refused.outcome, RequestOutcome::NotAllowed);
   EXPECT_EQ(refused.request_id, 9u);
 }
@@ -280,12 +294,14 @@ TEST_F(TracksTest, own_metadata_is_merged_and_told_to_all) {
   may.attributes = {{"hand", "up"}, {"mood", "good"}};
   const Person ann = enter(may);
   const Person bob = enter("bob");
-  const Effects changed = apply(UpdateMetadata{ann.sid, 4, "Ann", "m", {{"hand", ""}, {"colour", "red"}}});
+  const Effects changed =
+      apply(UpdateMetadata{ann.sid, 4, "Ann", "m", {{"hand", ""}, {"colour", "red"}}});
   EXPECT_EQ(only<RequestAnswer>(changed).outcome, RequestOutcome::Ok);
   const ParticipantView seen = told(changed, bob).at(0);
   EXPECT_EQ(seen.name, "Ann");
   EXPECT_EQ(seen.metadata, "m");
-  EXPECT_EQ(seen.attributes, (std::map<std::string, std::string>{{"colour", "red"}, {"mood", "good"}}));
+  EXPECT_EQ(seen.attributes,
+            (std::map<std::string, std::string>{{"colour", "red"}, {"mood", "good"}}));
   EXPECT_EQ(told(changed, ann).size(), 1u);
 }
 

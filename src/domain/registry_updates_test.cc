@@ -10,7 +10,8 @@ class UpdatesTest : public RegistryTest {
   // One watcher and a crowd that makes the room a large one.
   Person watch_a_large_room() {
     const Person watcher = enter("watcher");
-    for (int64_t i = 1; i < limits::kUpdateImmediateBelow; ++i) enter(hidden_joiner("crowd" + std::to_string(i)));
+    for (int64_t i = 1; i < limits::kUpdateImmediateBelow; ++i)
+      enter(hidden_joiner("crowd" + std::to_string(i)));
     after(1s);
     return watcher;
   }
@@ -109,8 +110,8 @@ TEST_F(UpdatesTest, effects_come_in_the_promised_order) {
   const Person ann = enter("ann");
   publish(ann, microphone());
   lose_signal(enter("bob"));
-  Effects all[] = {apply(Join{new_connection(), joiner("ann")}), dismiss(), cut(ann.room_sid), after(2s),
-                   closed(ann.room_sid)};
+  Effects all[] = {apply(Join{new_connection(), joiner("ann")}), dismiss(), cut(ann.room_sid),
+                   after(2s), closed(ann.room_sid)};
   for (const Effects& effects : all) EXPECT_TRUE(std::ranges::is_sorted(effects, {}, phase_of));
 }
 

@@ -1,8 +1,8 @@
 // Ways out of a life for one participant: told in the order of DESIGN's notice, torn down only after the leave.
 //
-//   Notice:    CutParticipant ─NoticeAcked or 200 ms→ SendLeave ─LeaveWritten…→ CloseParticipant ─TransportClosed→ forgotten
-//   LeaveOnly:                                        SendLeave ─LeaveWritten…→ CloseParticipant ─TransportClosed→ forgotten
-//   Silent:    DropConnection                                                   CloseParticipant ─TransportClosed→ forgotten
+//   Notice:     CutParticipant ─NoticeAcked or 200 ms→ then as LeaveOnly
+//   LeaveOnly:  SendLeave ─LeaveWritten or LeaveNotWritten→ CloseParticipant ─TransportClosed→ forgotten
+//   Silent:     DropConnection, CloseParticipant ─TransportClosed→ forgotten
 #include <utility>
 
 #include "base/limits.h"
@@ -22,7 +22,8 @@ void end_publications(Core& core, Room& room, Participant& participant) {
 }
 
 // What others hear.  Yields the view of a departure that they do not hear of.
-std::shared_ptr<const ParticipantView> announce_departure(Core& core, Room& room, Participant& participant,
+std::shared_ptr<const ParticipantView> announce_departure(Core& core, Room& room,
+                                                          Participant& participant,
                                                           const Removal& removal) {
   const bool goes_on = removal.seen_as == DepartureSeenAs::Continuation;
   core.touched.insert(room.sid());
@@ -68,8 +69,8 @@ void send_leave(Core& core, const ParticipantSid& participant, Departure& depart
   core.out.put(departure.leave);
 }
 
-void start_departure(Core& core, const ParticipantSid& participant, Departure& departure, Farewell farewell,
-                     std::optional<ClientCode> code) {
+void start_departure(Core& core, const ParticipantSid& participant, Departure& departure,
+                     Farewell farewell, std::optional<ClientCode> code) {
   if (farewell == Farewell::Notice && code) {
     departure.step = DepartureStep::AwaitNoticeAck;
     core.timers.arm(TimerKind::DepartureNotice, participant.value,
@@ -96,22 +97,26 @@ void on_leave_result(Core& core, const ParticipantSid& sid, bool is_written) {
   if (Departure* departure = find_departure(room, sid, DepartureStep::AwaitLeave)) {
     close_transport(core, sid, *departure);
     advance_dismissal(core, *room);
-  } else if (Participant* participant = room->find(sid); room->phase == LifePhase::Dismissing && participant) {
+  } else if (Participant* participant = room->find(sid);
+             room->phase == LifePhase::Dismissing && participant) {
     on_dismissed_leave_result(core, *room, *participant, is_written);
   }
 }
 
 }  // namespace
 
-std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room, ParticipantSid sid,
+std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
+                                                          ParticipantSid sid,
                                                           const Removal& removal) {
   Participant& participant = room.participants.at(sid);
   cancel_participant_timers(core, sid);
   end_publications(core, room, participant);
   drop_subscriptions_of(room, participant);
   --(participant.is_hidden() ? room.tally.hidden : room.tally.visible);
-  std::shared_ptr<const ParticipantView> withheld = announce_departure(core, room, participant, removal);
-  if (removal.code && participant.is_join_sent) leave_farewell(core, room, participant, *removal.code);
+  std::shared_ptr<const ParticipantView> withheld =
+      announce_departure(core, room, participant, removal);
+  if (removal.code && participant.is_join_sent)
+    leave_farewell(core, room, participant, *removal.code);
   Event left = make_event(core, room, EventKind::UserLeft, participant);
   left.reason = removal.reason;
   core.out.put(std::move(left));
@@ -130,16 +135,18 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
 }
 
 void cancel_participant_timers(Core& core, const ParticipantSid& participant) {
-  for (TimerKind kind : {TimerKind::DepartureNotice, TimerKind::DepartureLeave, TimerKind::JoinToActive,
-                         TimerKind::ResumeGrace, TimerKind::TokenExpiry, TimerKind::TokenWarning,
-                         TimerKind::PublishExpiry, TimerKind::SubscribeExpiry})
+  for (TimerKind kind :
+       {TimerKind::DepartureNotice, TimerKind::DepartureLeave, TimerKind::JoinToActive,
+        TimerKind::ResumeGrace, TimerKind::TokenExpiry, TimerKind::TokenWarning,
+        TimerKind::PublishExpiry, TimerKind::SubscribeExpiry})
     core.timers.cancel(kind, participant.value);
 }
 
 void on(Core& core, const NoticeAcked& command) {
   Room* room = core.find_home(command.participant);
   if (room == nullptr) return;
-  if (Departure* departure = find_departure(room, command.participant, DepartureStep::AwaitNoticeAck)) {
+  if (Departure* departure =
+          find_departure(room, command.participant, DepartureStep::AwaitNoticeAck)) {
     send_leave(core, command.participant, *departure);
   } else if (Participant* participant = room->find(command.participant);
              room->phase == LifePhase::Dismissing && participant) {
@@ -147,13 +154,18 @@ void on(Core& core, const NoticeAcked& command) {
   }
 }
 
-void on(Core& core, const LeaveWritten& command) { on_leave_result(core, command.participant, true); }
-void on(Core& core, const LeaveNotWritten& command) { on_leave_result(core, command.participant, false); }
+void on(Core& core, const LeaveWritten& command) {
+  on_leave_result(core, command.participant, true);
+}
+void on(Core& core, const LeaveNotWritten& command) {
+  on_leave_result(core, command.participant, false);
+}
 
 void on(Core& core, const TransportClosed& command) {
   Room* room = core.find_home(command.participant);
   if (room == nullptr) return;
-  if (room->participants.contains(command.participant)) return on(core, TransportDown{command.participant});
+  if (room->participants.contains(command.participant))
+    return on(core, TransportDown{command.participant});
   if (!find_departure(room, command.participant, DepartureStep::AwaitTransportClosed)) return;
   room->departures.erase(command.participant);
   core.homes.erase(command.participant);
@@ -175,7 +187,8 @@ void on_departure_leave_due(Core& core, const std::string& participant) {
   advance_dismissal(core, *room);
 }
 
-void on_departure_signal_lost(Core& core, Room& room, const ParticipantSid& participant, ConnectionId connection) {
+void on_departure_signal_lost(Core& core, Room& room, const ParticipantSid& participant,
+                              ConnectionId connection) {
   auto found = room.departures.find(participant);
   if (found == room.departures.end() || found->second.connection != connection) return;
   if (found->second.step == DepartureStep::AwaitTransportClosed) return;

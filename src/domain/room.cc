@@ -9,7 +9,10 @@
 namespace atrium::domain {
 
 Room::Room(RoomName room_name, RoomSid room_sid, uint64_t room_epoch, Wall created_at)
-    : name_(std::move(room_name)), sid_(std::move(room_sid)), epoch_(room_epoch), created_at_(created_at) {}
+    : name_(std::move(room_name)),
+      sid_(std::move(room_sid)),
+      epoch_(room_epoch),
+      created_at_(created_at) {}
 
 void Room::remember_departure(std::shared_ptr<const ParticipantView> last_view, Now now) {
   if (departed_.size() >= static_cast<size_t>(limits::kDepartedPerRoomMax)) departed_.pop_front();
@@ -58,7 +61,8 @@ RoomView Room::view() const {
           .dismissing = phase == LifePhase::Dismissing};
 }
 
-std::vector<std::shared_ptr<const ParticipantView>> Room::announced_views(const ParticipantSid& except) const {
+std::vector<std::shared_ptr<const ParticipantView>> Room::announced_views(
+    const ParticipantSid& except) const {
   std::vector<std::shared_ptr<const ParticipantView>> out;
   out.reserve(announced.size());
   for (const ParticipantSid& sid : announced)

@@ -40,16 +40,17 @@ class Room {
  public:
   Room(RoomName room_name, RoomSid room_sid, uint64_t room_epoch, Wall created_at);
 
-  // --- changed by the desks ---
+  // --- changed by the desks ---------------------------------------------------------------------
   LifePhase phase = LifePhase::Active;
   OperationId operation;  // when Dismissing
   std::map<ParticipantSid, Participant> participants;
   std::map<UserId, ParticipantSid> users;
-  std::set<ParticipantSid> announced;  // visible and known to others: few, even among ten thousand invisible users
+  std::set<ParticipantSid>
+      announced;  // visible and known to others: few, even among ten thousand invisible users
   std::map<TrackSid, ParticipantSid> tracks;  // publications, live or asked for → their publisher
   std::map<ParticipantSid, Departure> departures;
   UpdateCoalescer updates;
-  bool must_flush = false;  // an update has to go out with this command's effects
+  bool must_flush = false;          // an update has to go out with this command's effects
   uint64_t subscription_count = 0;  // forwards in force
 
   // What view() counts; each by ±1 where it changes.
@@ -81,7 +82,8 @@ class Room {
   uint64_t epoch() const { return epoch_; }
   RoomView view() const;
   // How the announced participants look now, without `except`.
-  std::vector<std::shared_ptr<const ParticipantView>> announced_views(const ParticipantSid& except) const;
+  std::vector<std::shared_ptr<const ParticipantView>> announced_views(
+      const ParticipantSid& except) const;
   void check_invariants() const;
 
  private:

@@ -22,16 +22,18 @@ Subscription& hold(Participant& subscriber, const TrackView& track) {
   return held->second;
 }
 
-void put_pause(Core& core, const Participant& subscriber, const TrackSid& track, const Subscription& held) {
+void put_pause(Core& core, const Participant& subscriber, const TrackSid& track,
+               const Subscription& held) {
   core.out.put(PauseForward{subscriber.sid(), track, held.is_paused, held.quality});
 }
 
-void start_forward(Core& core, Room& room, const Participant& subscriber, const Participant& publisher,
-                   const TrackView& track, Subscription& held) {
+void start_forward(Core& core, Room& room, const Participant& subscriber,
+                   const Participant& publisher, const TrackView& track, Subscription& held) {
   held.is_forwarding = true;
   ++room.subscription_count;
   core.out.put(StartForward{subscriber.sid(), publisher.sid(), track.sid, track.kind});
-  if (held.is_paused || held.quality != VideoQuality::High) put_pause(core, subscriber, track.sid, held);
+  if (held.is_paused || held.quality != VideoQuality::High)
+    put_pause(core, subscriber, track.sid, held);
   // The subscriber has to know the track before the section that carries it.
   if (room.updates.has(publisher.sid())) {
     room.must_flush = true;
@@ -50,7 +52,8 @@ void stop_forward(Core& core, Room& room, const ParticipantSid& subscriber, cons
 void settle_pair(Core& core, Room& room, Participant& subscriber, const Participant& publisher,
                  const Publication& publication) {
   // Nobody forwards to or from a session that the others do not know of yet; its JoinSent settles it.
-  if (subscriber.sid() == publisher.sid() || !subscriber.is_join_sent || !publisher.is_join_sent) return;
+  if (subscriber.sid() == publisher.sid() || !subscriber.is_join_sent || !publisher.is_join_sent)
+    return;
   const TrackView& track = publication.view;
   auto found = subscriber.subscriptions.find(track.sid);
   Subscription* held = found == subscriber.subscriptions.end() ? nullptr : &found->second;
@@ -60,7 +63,8 @@ void settle_pair(Core& core, Room& room, Participant& subscriber, const Particip
     return;
   }
   if (held == nullptr) held = &hold(subscriber, track);
-  const bool is_allowed = publisher.subscriber_rules.allows(subscriber.sid(), subscriber.user(), track.sid);
+  const bool is_allowed =
+      publisher.subscriber_rules.allows(subscriber.sid(), subscriber.user(), track.sid);
   if (is_allowed == held->was_told_refused) {
     held->was_told_refused = !is_allowed;
     core.out.put(SubscriptionAllowed{subscriber.sid(), publisher.sid(), track.sid, is_allowed});
@@ -82,7 +86,8 @@ VideoQuality quality_covering(const TrackView& track, uint32_t width, uint32_t h
   return best != nullptr && best->quality != VideoQuality::Off ? best->quality : VideoQuality::High;
 }
 
-void adjust(Core& core, Participant& subscriber, const TrackView& track, const UpdateTrackSettings& command) {
+void adjust(Core& core, Participant& subscriber, const TrackView& track,
+            const UpdateTrackSettings& command) {
   auto found = subscriber.subscriptions.find(track.sid);
   if (found == subscriber.subscriptions.end()) return;
   Subscription& held = found->second;
@@ -113,7 +118,8 @@ bool is_too_long(const SubscriptionPermission& command) {
   return rules > static_cast<size_t>(limits::kSubscriptionRulesMax);
 }
 
-void refuse(Core& core, const ParticipantSid& participant, RequestOutcome outcome, const char* message) {
+void refuse(Core& core, const ParticipantSid& participant, RequestOutcome outcome,
+            const char* message) {
   core.out.put(RequestAnswer{.participant = participant,
                              .kind = RequestKind::Subscription,
                              .outcome = outcome,
@@ -128,7 +134,8 @@ void on(Core& core, const UpdateSubscription& command) {
   auto [room, subscriber] = core.find_present(command.participant);
   if (subscriber == nullptr) return;
   if (command.subscribe && !subscriber->can_subscribe())
-    return refuse(core, command.participant, RequestOutcome::NotAllowed, "no permission to subscribe");
+    return refuse(core, command.participant, RequestOutcome::NotAllowed,
+                  "no permission to subscribe");
   for (size_t i = 0; i < bounded(command.tracks); ++i) {
     const TrackSid& track = command.tracks[i];
     const Room::LiveTrack live = room->find_live_track(track);
@@ -153,7 +160,8 @@ void on(Core& core, const SubscriptionPermission& command) {
   auto [room, publisher] = core.find_present(command.participant);
   if (publisher == nullptr) return;
   if (is_too_long(command))
-    return refuse(core, command.participant, RequestOutcome::LimitExceeded, "too many subscription permissions");
+    return refuse(core, command.participant, RequestOutcome::LimitExceeded,
+                  "too many subscription permissions");
   const bool stays_open = command.all && publisher->subscriber_rules.allows_everybody();
   if (stays_open) return;  // what every client says on every connect
   publisher->subscriber_rules.replace(command);
@@ -173,7 +181,8 @@ void on(Core& core, const ForwardAttached& command) {
 }
 
 void settle_track(Core& core, Room& room, Participant& publisher, Publication& publication) {
-  for (auto& [sid, subscriber] : room.participants) settle_pair(core, room, subscriber, publisher, publication);
+  for (auto& [sid, subscriber] : room.participants)
+    settle_pair(core, room, subscriber, publisher, publication);
 }
 
 void settle_subscriber(Core& core, Room& room, Participant& subscriber) {
@@ -192,7 +201,8 @@ void drop_subscriptions_to(Core& core, Room& room, const TrackSid& track) {
 }
 
 void drop_subscriptions_of(Room& room, Participant& subscriber) {
-  for (const auto& [track, held] : subscriber.subscriptions) room.subscription_count -= held.is_forwarding ? 1 : 0;
+  for (const auto& [track, held] : subscriber.subscriptions)
+    room.subscription_count -= held.is_forwarding ? 1 : 0;
   subscriber.subscriptions.clear();
 }
 

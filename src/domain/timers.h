@@ -1,4 +1,4 @@
-// Timers: every deadline of the registry in one ordered queue, each known by what it is for and whom it concerns.
+// Timers: every deadline of the registry in one ordered queue, known by what it is for and whom it concerns.
 // Owner: Core.  Cost: O(log n) to arm, cancel and pop; the next deadline is O(1).  Does not: read a clock, call anybody.
 #pragma once
 
@@ -48,7 +48,9 @@ class Timers {
   std::optional<Key> pop_due(Mono now);
 
   Mono next() const { return queue_.empty() ? kNever : queue_.begin()->first; }
-  bool is_armed(TimerKind kind, const std::string& id) const { return deadlines_.contains({kind, id}); }
+  bool is_armed(TimerKind kind, const std::string& id) const {
+    return deadlines_.contains({kind, id});
+  }
   std::optional<Mono> deadline(TimerKind kind, const std::string& id) const;
   size_t size() const { return deadlines_.size(); }
   void check_invariants() const;

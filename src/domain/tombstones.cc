@@ -6,7 +6,8 @@
 namespace atrium::domain {
 
 Tombstones::TokenKey Tombstones::token_key(const Tombstone& tombstone) {
-  return {tombstone.app, tombstone.room, tombstone.user, tombstone.token_hash, tombstone.participant};
+  return {tombstone.app, tombstone.room, tombstone.user, tombstone.token_hash,
+          tombstone.participant};
 }
 
 Tombstones::Added Tombstones::add(Tombstone tombstone, Mono deadline) {
@@ -32,7 +33,8 @@ void Tombstones::erase(const ParticipantSid& participant) {
   entries_.erase(found);
 }
 
-const Tombstone* Tombstones::find_for_resume(const ParticipantSid& participant, const Joiner& joiner) const {
+const Tombstone* Tombstones::find_for_resume(const ParticipantSid& participant,
+                                             const Joiner& joiner) const {
   auto found = entries_.find(participant);
   if (found == entries_.end()) return nullptr;
   const Tombstone& tombstone = found->second.tombstone;
@@ -42,11 +44,12 @@ const Tombstone* Tombstones::find_for_resume(const ParticipantSid& participant, 
 }
 
 std::optional<Tombstone> Tombstones::take_for_join(const Joiner& joiner) {
-  auto first = join_refusals_.lower_bound({joiner.app, joiner.room, joiner.user, joiner.token_hash, ParticipantSid()});
+  auto first = join_refusals_.lower_bound(
+      {joiner.app, joiner.room, joiner.user, joiner.token_hash, ParticipantSid()});
   if (first == join_refusals_.end()) return std::nullopt;
   const auto& [app, room, user, token_hash, participant] = *first;
-  const bool is_theirs =
-      app == joiner.app && room == joiner.room && user == joiner.user && token_hash == joiner.token_hash;
+  const bool is_theirs = app == joiner.app && room == joiner.room && user == joiner.user &&
+                         token_hash == joiner.token_hash;
   if (!is_theirs) return std::nullopt;
   Entry& entry = entries_.at(participant);
   entry.refuses_join = false;

@@ -18,11 +18,14 @@ void answer(Core& core, const ParticipantSid& participant, RequestKind kind, Req
                              .track = std::move(track)});
 }
 
-bool is_text_ok(const std::string& text) { return text.size() <= static_cast<size_t>(limits::kIdBytesMax); }
+bool is_text_ok(const std::string& text) {
+  return text.size() <= static_cast<size_t>(limits::kIdBytesMax);
+}
 
 bool is_well_formed(const TrackView& track) {
-  return !track.cid.empty() && is_text_ok(track.cid) && is_text_ok(track.name) && is_text_ok(track.stream) &&
-         is_text_ok(track.mime) && track.layers.size() <= static_cast<size_t>(limits::kLayersPerTrackMax) &&
+  return !track.cid.empty() && is_text_ok(track.cid) && is_text_ok(track.name) &&
+         is_text_ok(track.stream) && is_text_ok(track.mime) &&
+         track.layers.size() <= static_cast<size_t>(limits::kLayersPerTrackMax) &&
          track.audio_features.size() <= static_cast<size_t>(limits::kAudioFeaturesMax);
 }
 
@@ -32,8 +35,10 @@ struct Refusal {
 };
 
 Refusal refusal_of(const Room& room, const Participant& participant, const TrackView& track) {
-  if (!is_well_formed(track)) return {RequestOutcome::Invalid, "the track's description is out of bounds"};
-  if (participant.is_hidden()) return {RequestOutcome::NotAllowed, "invisible users cannot publish"};
+  if (!is_well_formed(track))
+    return {RequestOutcome::Invalid, "the track's description is out of bounds"};
+  if (participant.is_hidden())
+    return {RequestOutcome::NotAllowed, "invisible users cannot publish"};
   if (!participant.can_publish()) return {RequestOutcome::NotAllowed, "no permission to publish"};
   if (!participant.can_publish(track.source))
     return {RequestOutcome::NotAllowed, "no permission to publish this source"};
@@ -59,7 +64,8 @@ OwnTrack find_own(Core& core, const ParticipantSid& sid, const TrackSid& track) 
 
 void track_changed(Core& core, const OwnTrack& own) {
   ++own.publication->view.version;
-  if (own.publication->view.live) announce_change(core, *own.room, *own.participant, Audience::Everybody);
+  if (own.publication->view.live)
+    announce_change(core, *own.room, *own.participant, Audience::Everybody);
 }
 
 // The first time that negotiation found the section: from here on the track exists for others.
@@ -82,9 +88,10 @@ void on(Core& core, AddTrack& command) {
   auto [room, participant] = core.find_present(command.participant);
   if (participant == nullptr) return;
   TrackView& track = command.track;
-  if (Refusal refusal = refusal_of(*room, *participant, track); refusal.outcome != RequestOutcome::Ok)
-    return answer(core, command.participant, RequestKind::AddTrack, refusal.outcome, refusal.message,
-                  std::move(track));
+  if (Refusal refusal = refusal_of(*room, *participant, track);
+      refusal.outcome != RequestOutcome::Ok)
+    return answer(core, command.participant, RequestKind::AddTrack, refusal.outcome,
+                  refusal.message, std::move(track));
   track.sid = TrackSid(core.secrets.sid("TR_"));
   track.live = false;
   track.mid.clear();
@@ -122,8 +129,8 @@ void on(Core& core, const SetMuted& command) {
     TrackView unknown;
     unknown.sid = command.track;
     unknown.muted = command.muted;
-    return answer(core, command.participant, RequestKind::Mute, RequestOutcome::NotFound, "no such track",
-                  std::move(unknown));
+    return answer(core, command.participant, RequestKind::Mute, RequestOutcome::NotFound,
+                  "no such track", std::move(unknown));
   }
   TrackView& view = own.publication->view;
   if (view.muted == command.muted) return;
@@ -138,7 +145,8 @@ void on(Core& core, UpdateTrackInfo& command) {
   TrackView asked;
   asked.sid = command.track;
   const auto refuse = [&](RequestOutcome outcome, const char* message) {
-    answer(core, command.participant, RequestKind::UpdateTrackInfo, outcome, message, std::move(asked));
+    answer(core, command.participant, RequestKind::UpdateTrackInfo, outcome, message,
+           std::move(asked));
   };
   if (own.publication == nullptr) return refuse(RequestOutcome::NotFound, "no such track");
   const size_t features = command.audio_features ? command.audio_features->size() : 0;
@@ -151,7 +159,8 @@ void on(Core& core, UpdateTrackInfo& command) {
   track_changed(core, own);
 }
 
-void unpublish(Core& core, Room& room, Participant& publisher, const TrackSid& track, UnpublishedBy by) {
+void unpublish(Core& core, Room& room, Participant& publisher, const TrackSid& track,
+               UnpublishedBy by) {
   const bool was_live = publisher.publications.at(track).view.live;
   if (was_live) drop_subscriptions_to(core, room, track);
   room.tracks.erase(track);

@@ -12,8 +12,8 @@
 namespace atrium::domain {
 
 enum class Audience : uint8_t {
-  Everybody,       // the participant itself too: its tracks, metadata or permissions changed
-  Others,          // only its state did
+  Everybody,  // the participant itself too: its tracks, metadata or permissions changed
+  Others,     // only its state did
   LegacyProtocol,  // a departure that clients from protocol 12 on must not see: the user goes on under another sid
 };
 
@@ -23,7 +23,8 @@ class UpdateCoalescer {
     ParticipantSid participant;
     UserId user;
     Audience audience = Audience::Everybody;
-    std::shared_ptr<const ParticipantView> departed;  // last view of who has left; null: as it is at the time of flushing
+    std::shared_ptr<const ParticipantView>
+        departed;  // last view of who has left; null: as it is at the time of flushing
   };
 
   void changed(const ParticipantSid& participant, const UserId& user, Audience audience);

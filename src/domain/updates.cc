@@ -72,7 +72,8 @@ void flush_updates(Core& core, Room& room) {
   const bool is_own_news = entries.size() == 1 && entries[0].audience == Audience::Others;
   Recipients recipients = recipients_of(room, is_own_news ? &entries[0].participant : nullptr);
   if (for_current.size() == for_legacy.size()) {
-    recipients.current.insert(recipients.current.end(), recipients.legacy.begin(), recipients.legacy.end());
+    recipients.current.insert(recipients.current.end(), recipients.legacy.begin(),
+                              recipients.legacy.end());
     put_update(core, std::move(recipients.current), std::move(for_current));
   } else {
     put_update(core, std::move(recipients.current), std::move(for_current));
@@ -90,7 +91,8 @@ void flush_touched_rooms(Core& core) {
   for (const RoomSid& room_sid : std::exchange(core.touched, {})) {
     Room* room = core.find_life(room_sid);
     if (room == nullptr || room->phase != LifePhase::Active || room->updates.empty()) continue;
-    const bool is_small = room->participants.size() < static_cast<size_t>(limits::kUpdateImmediateBelow);
+    const bool is_small =
+        room->participants.size() < static_cast<size_t>(limits::kUpdateImmediateBelow);
     if (is_small || room->must_flush) {
       flush_updates(core, *room);
     } else if (!core.timers.is_armed(TimerKind::RoomUpdates, room_sid.value)) {
