@@ -526,8 +526,7 @@ TEST_F(GatewayTest, refused_calls_use_no_quota) {
       send(signed_request("POST", url("DismissRoom", "2020-12-01"), own_body()))));
 }
 
-// --- order: each request has the faults of two neighbouring checks, and the earlier one answers
-// ---
+// --- order: of the faults of two neighbouring checks, the earlier answers ---
 
 class CheckOrder : public GatewayTest {
  protected:
