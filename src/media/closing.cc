@@ -123,7 +123,8 @@ void cut_life(EngineState& engine, CutLife command, Now now) {
   const size_t queued = engine.pacer.drop_if([&](const QueuedPacket& packet) { return packet.life == life.id; });
   engine.counters.drop(DropReason::TransportCut, queued);
   empty_queues(engine, [&](const Transport& owner) { return owner.life == &life; });
-  engine.report(LifeCut{life.id, now.mono, now.wall, life.packets_forwarded, static_cast<uint32_t>(life.transports.size())});
+  const auto transports = static_cast<uint32_t>(life.transports.size());
+  engine.report(LifeCut{life.id, now.mono, now.wall, life.packets_forwarded, transports});
   for (Transport* transport : life.transports) write_notice(engine, *transport, command.notice);
 }
 
