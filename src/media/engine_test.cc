@@ -6,6 +6,7 @@
 
 #include "media/engine_media_testing.h"
 #include "media/engine_world_testing.h"
+#include "wire/stun.h"
 
 namespace atrium::media {
 namespace {
@@ -90,6 +91,24 @@ TEST_F(EngineScenario, wrong_password_is_ignored_without_an_answer) {
   EXPECT_FALSE(peer.is_up);
   EXPECT_GT(world_.drops(DropReason::StunBadIntegrity), 5u);
   EXPECT_EQ(world_.server.counters().datagrams_out, 0u);
+}
+
+TEST_F(EngineScenario, an_authenticated_check_does_not_take_the_path_of_another_live_transport) {
+  with_audio();
+  Peer& thief = world_.add_peer(3);
+  world_.server.on_command(world_.server_side(thief, LifeId{1}), world_.now());
+  std::array<uint8_t, wire::kStunWriteBytesMax> room;
+  const std::string username = thief.remote.ufrag + ":" + thief.local.ufrag;
+  wire::StunBindingRequest request;
+  request.username = username;
+  request.use_candidate = true;
+  const auto check = wire::write_binding_request(room, request, thief.remote.password).value();
+  world_.raw_to_server(Bytes(check.begin(), check.end()), subscriber_->socket);
+  world_.run(50ms);
+  EXPECT_EQ(world_.drops(DropReason::TupleTaken), 1u);
+  send_audio(1);
+  world_.run(50ms);
+  EXPECT_EQ(subscriber_->rtp.size(), 1u);
 }
 
 TEST_F(EngineScenario, unknown_ufrag_is_counted) {
@@ -273,6 +292,22 @@ TEST_F(EngineScenario, redundant_audio_is_unwrapped_to_its_primary) {
   const auto& header = subscriber_->rtp[0].header;
   EXPECT_EQ(header.payload_type, kOpus);
   EXPECT_EQ(Bytes(header.payload.begin(), header.payload.end()), (Bytes{0x42, 0x43}));
+}
+
+TEST_F(EngineScenario, a_publisher_that_changes_its_ssrc_continues_without_a_gap) {
+  connect_both();
+  AddUplink uplink = opus_uplink(publisher_->server_id, kAudio, kAudioSsrc);
+  uplink.ssrc.reset();
+  world_.command(uplink);
+  world_.command(forward_to(subscriber_->server_id, kAudio, kDownAudio, kOpus));
+  world_.inject(*publisher_, make_rtp({.seq = 10, .timestamp = 5, .ssrc = 0xa1, .mid = "0"}));
+  world_.run(20ms);
+  world_.inject(*publisher_, make_rtp({.seq = 60'000, .timestamp = 3'000'000'000u, .ssrc = 0xa2, .mid = "0"}));
+  world_.run(50ms);
+  const auto seen = subscriber_->of_ssrc(kDownAudio);
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[1]->header.seq, static_cast<uint16_t>(seen[0]->header.seq + 1));
+  EXPECT_NEAR(seen[1]->header.timestamp - seen[0]->header.timestamp, 960, 50);
 }
 
 TEST_F(EngineScenario, unknown_streams_payload_types_and_repeats_are_counted_by_name) {
@@ -640,6 +675,48 @@ TEST_F(SimulcastScenario, a_switch_waits_for_a_key_frame_of_the_new_layer) {
   const auto seen = subscriber_->of_ssrc(kDownVideo);
   for (size_t i = 1; i < seen.size(); ++i)
     EXPECT_EQ(seen[i]->header.seq, static_cast<uint16_t>(seen[i - 1]->header.seq + 1));
+}
+
+TEST_F(SimulcastScenario, a_repair_of_a_layer_is_found_by_its_repaired_rid) {
+  for (const char* rid : {"q", "h", "f"}) send_layer(rid, 1, true);
+  send_layer("q", 3, false);
+  world_.run(30ms);
+  const uint64_t before = world_.server.counters().rtx_in;
+  Bytes wrapped{0, 2};
+  const Bytes original = vp8_payload(false, 2, 2, 'q');
+  wrapped.insert(wrapped.end(), original.begin(), original.end());
+  world_.inject(*publisher_, make_rtp({.payload_type = kRtx, .seq = 1, .ssrc = 0x6000, .mid = "1",
+                                       .repaired_rid = "q", .payload = wrapped}));
+  world_.inject(*publisher_, make_rtp({.payload_type = kRtx, .seq = 1, .ssrc = 0x6001, .mid = "1",
+                                       .repaired_rid = "x", .payload = wrapped}));
+  world_.run(200ms);
+  EXPECT_EQ(world_.server.counters().rtx_in, before + 1);
+  EXPECT_EQ(world_.drops(DropReason::RtpUnknownStream), 1u);
+  EXPECT_EQ(world_.server.counters().nacks_sent, 1u);  // asked for once, then repaired
+}
+
+TEST_F(SimulcastScenario, timestamps_go_on_over_a_switch_by_the_publishers_clock) {
+  const auto send_timed = [&](const char* rid, uint32_t base, uint16_t seq, int64_t ms, bool is_key) {
+    world_.inject(*publisher_, make_rtp({.payload_type = kVp8, .seq = seq,
+                                         .timestamp = base + static_cast<uint32_t>(ms * 90),
+                                         .ssrc = 0x5000u + static_cast<uint32_t>(rid[0]), .mid = "1", .rid = rid,
+                                         .payload = vp8_payload(is_key, seq, 1, static_cast<uint8_t>(rid[0]))}));
+  };
+  world_.command(PauseForward{subscriber_->server_id, kVideo, false, 0});
+  send_timed("q", 1'000, 1, 0, true);
+  send_timed("h", 4'000'000'000u, 1, 0, false);
+  world_.inject(*publisher_, make_sender_report(0x5000 + 'q', wire::ntp_from_unix_us(0), 1'000));
+  world_.inject(*publisher_, make_sender_report(0x5000 + 'h', wire::ntp_from_unix_us(0), 4'000'000'000u));
+  send_timed("q", 1'000, 2, 100, false);
+  world_.run(50ms);
+  world_.command(PauseForward{subscriber_->server_id, kVideo, false, 1});
+  world_.run(900ms);  // arrival says 950 ms, the publisher's clock 200 ms
+  send_timed("h", 4'000'000'000u, 2, 200, true);
+  world_.run(50ms);
+  const auto seen = subscriber_->of_ssrc(kDownVideo);
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[2]->header.payload.back(), 'h');
+  EXPECT_EQ(seen[2]->header.timestamp - seen[0]->header.timestamp, 200u * 90);
 }
 
 TEST_F(SimulcastScenario, a_layer_that_falls_silent_is_replaced_by_the_next_lower_one) {
