@@ -14,12 +14,14 @@ export function launch() {
 function watch() {
   window.sockets = [];
   window.peers = [];
+  window.liveSockets = []; // the sockets themselves, for a test to close
   const Native = window.WebSocket;
   window.WebSocket = class extends Native {
     constructor(...args) {
       super(...args);
       const record = { url: String(args[0]), opened: false, messages: [], close: null };
       window.sockets.push(record);
+      window.liveSockets.push(this);
       this.addEventListener('open', () => { record.opened = true; });
       this.addEventListener('message', (event) => record.messages.push({ at: performance.now(), size: event.data.byteLength ?? event.data.size }));
       this.addEventListener('close', (event) => { record.close = { code: event.code, at: performance.now() }; });

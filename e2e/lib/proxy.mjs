@@ -1,0 +1,71 @@
+// A TCP proxy between a client and the daemon whose line a test cuts, holds or closes to newcomers.
+import { connect, createServer } from 'node:net';
+
+export class Proxy {
+  // Listens on a port of the kernel's choosing and passes everything on to `url`'s host and port.
+  static async start(url) {
+    const proxy = new Proxy();
+    const { hostname, port } = new URL(url);
+    proxy.target = { host: hostname, port: Number(port) };
+    proxy.pairs = new Set();
+    proxy.isRefusing = false;
+    proxy.isHolding = false;
+    proxy.connections = 0;
+    proxy.server = createServer((client) => proxy.#accept(client));
+    await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
+    proxy.ws = `ws://127.0.0.1:${proxy.server.address().port}`;
+    return proxy;
+  }
+
+  #accept(client) {
+    client.on('error', () => {});
+    if (this.isRefusing) return client.destroy();
+    this.connections += 1;
+    const server = connect(this.target);
+    const pair = { client, server, held: [] };
+    this.pairs.add(pair);
+    const end = () => {
+      if (pair.held.length > 0 || this.isHolding) return; // what was held is delivered first
+      client.destroy();
+      server.destroy();
+      this.pairs.delete(pair);
+    };
+    server.on('error', () => {});
+    client.on('data', (data) => server.write(data));
+    server.on('data', (data) => { if (this.isHolding) pair.held.push(data); else client.write(data); });
+    client.on('close', () => { server.destroy(); this.pairs.delete(pair); });
+    server.on('close', () => { pair.isOver = true; end(); });
+  }
+
+  // What the daemon says is kept back from now on; what clients say goes through.
+  hold() { this.isHolding = true; }
+
+  // Delivers what was kept back, in order, then goes on as before.
+  release() {
+    this.isHolding = false;
+    for (const pair of this.pairs) {
+      for (const data of pair.held.splice(0)) pair.client.write(data);
+      if (pair.isOver) pair.client.end();
+    }
+  }
+
+  bytesHeld() {
+    let sum = 0;
+    for (const pair of this.pairs) for (const data of pair.held) sum += data.length;
+    return sum;
+  }
+
+  // Cuts every connection, and each new one at once, until allow().
+  cut() {
+    this.isRefusing = true;
+    for (const pair of this.pairs) { pair.client.destroy(); pair.server.destroy(); }
+    this.pairs.clear();
+  }
+
+  allow() { this.isRefusing = false; }
+
+  async stop() {
+    this.cut();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}

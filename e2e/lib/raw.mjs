@@ -1,0 +1,135 @@
+// A client made of its parts (a WebSocket, protobuf, and a peer connection where a test wants one): it notes everything that
+// arrives in the order in which it arrived, which no SDK shows.
+import { connect } from 'node:net';
+import { join as joinPath } from 'node:path';
+import protobuf from 'protobufjs';
+import WebSocket from 'ws';
+import { root, until } from './daemon.mjs';
+
+const signal = await protobuf.load(joinPath(root, 'api/livekit_signal.proto'));
+const type = (name) => signal.lookupType(`atrium.signal.pb.${name}`);
+const WrappedJoinRequest = type('WrappedJoinRequest');
+const JoinRequest = type('JoinRequest');
+const SignalRequest = type('SignalRequest');
+const SignalResponse = type('SignalResponse');
+// What of a DataPacket a notice uses.
+const { root: dataRoot } = protobuf.parse(`syntax = "proto3";
+  message DataPacket { UserPacket user = 2; string participant_identity = 4; }
+  message UserPacket { bytes payload = 2; string topic = 4; }`);
+const DataPacket = dataRoot.lookupType('DataPacket');
+
+// The path and query of a v1 join.
+export function joinPathOf(token, { resume = null, offer = null } = {}) {
+  const request = JoinRequest.encode(JoinRequest.fromObject({
+    clientInfo: { sdk: 'CPP', version: '1', protocol: 17, os: 'linux' },
+    connectionSettings: { autoSubscribe: true },
+    ...(resume ? { reconnect: true, participantSid: resume } : {}),
+    ...(offer ? { publisherOffer: { type: 'offer', sdp: offer, id: 1 } } : {}),
+  })).finish();
+  const wrapped = WrappedJoinRequest.encode(WrappedJoinRequest.fromObject({ joinRequest: request })).finish();
+  const query = new URLSearchParams({ access_token: token, join_request: Buffer.from(wrapped).toString('base64url') });
+  return `/rtc/v1?${query}`;
+}
+
+export class RawClient {
+  // Opens the WebSocket; resolves once it is open, or was refused (then `refused` is {status, body}).
+  static async open(daemon, token, options = {}) {
+    const client = new RawClient();
+    client.log = []; // {kind: message's name | 'data' | 'close', …} in order of arrival
+    client.refused = null;
+    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false });
+    client.socket.binaryType = 'nodebuffer';
+    client.socket.on('message', (data) => client.#hear(data));
+    client.socket.on('close', (code) => client.#note('close', { code }));
+    client.socket.on('error', () => {});
+    await new Promise((resolve) => {
+      client.socket.once('open', resolve);
+      client.socket.once('close', resolve);
+      client.socket.once('unexpected-response', (_request, response) => {
+        let body = '';
+        response.on('data', (data) => { body += data; });
+        response.on('end', () => {
+          client.refused = { status: response.statusCode, body };
+          client.socket.terminate();
+          resolve();
+        });
+      });
+    });
+    return client;
+  }
+
+  // Opens with a data channel `_reliable` offered in the join, and waits until that is open.
+  static async openWithData(daemon, token) {
+    const { default: wrtc } = await import('@roamhq/wrtc');
+    const peer = new wrtc.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const channel = peer.createDataChannel('_reliable', { ordered: true });
+    const offer = await peer.createOffer();
+    await peer.setLocalDescription(offer);
+    const client = await RawClient.open(daemon, token, { offer: offer.sdp });
+    client.peer = peer;
+    channel.binaryType = 'arraybuffer';
+    channel.onmessage = (event) => client.#hearData(Buffer.from(event.data));
+    const { answer } = await client.wait('answer');
+    await peer.setRemoteDescription({ type: 'answer', sdp: answer.sdp });
+    for (const { trickle } of client.log.filter((one) => one.kind === 'trickle'))
+      await peer.addIceCandidate(JSON.parse(trickle.candidateInit));
+    await until('the data channel is open', () => channel.readyState === 'open');
+    return client;
+  }
+
+  #note(kind, detail) { this.log.push({ kind, at: performance.now(), ...detail }); }
+
+  #hear(data) {
+    const message = SignalResponse.decode(data);
+    const plain = SignalResponse.toObject(message, { enums: String, longs: Number, defaults: true, oneofs: true });
+    this.#note(plain.message, { [plain.message]: plain[plain.message] });
+  }
+
+  #hearData(bytes) {
+    const packet = DataPacket.decode(bytes);
+    this.#note('data', { topic: packet.user?.topic ?? null, text: Buffer.from(packet.user?.payload ?? []).toString(),
+      from: packet.participantIdentity });
+  }
+
+  send(request) { this.socket.send(SignalRequest.encode(SignalRequest.fromObject(request)).finish()); }
+
+  seen(kind) { return this.log.find((one) => one.kind === kind); }
+
+  wait(kind, ms = 15000) {
+    return until(`the raw client gets ${kind}`, () => {
+      const found = this.seen(kind);
+      if (!found && this.seen('close')) throw new Error(`closed: ${JSON.stringify(this.log.slice(-4))}`);
+      return found;
+    }, ms, 5);
+  }
+
+  get sid() { return this.seen('join')?.join.participant.sid; }
+  get roomSid() { return this.seen('join')?.join.room.sid; }
+
+  // Throws unless the room's dismissal was told: the leave, then 4011.
+  async expectDismissed(ms = 15000) {
+    const { leave } = await this.wait('leave', ms);
+    await this.wait('close', ms);
+    const close = this.seen('close');
+    if (leave.reason !== 'ROOM_DELETED' || leave.action !== 'DISCONNECT' || close.code !== 4011)
+      throw new Error(`not told of a dismissal: ${JSON.stringify({ leave, close })}`);
+  }
+
+  stop() {
+    this.peer?.close();
+    this.socket.terminate();
+  }
+}
+
+// A TCP client that completes the upgrade and then reads nothing, ever.  `socket` is for the test to destroy.
+export async function openDeaf(daemon, token) {
+  const { hostname, port } = new URL(daemon.url);
+  const socket = connect({ host: hostname, port: Number(port) });
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.write(`GET ${joinPathOf(token)} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
+    + 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhpcyBpcyBhIG5vbmNlIQ==\r\n\r\n');
+  const head = await new Promise((resolve) => socket.once('data', (data) => { socket.pause(); resolve(String(data)); }));
+  if (!head.startsWith('HTTP/1.1 101')) throw new Error(`no upgrade: ${head.slice(0, 200)}`);
+  return { socket };
+}
