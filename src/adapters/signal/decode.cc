@@ -1,5 +1,7 @@
 #include "adapters/signal/decode.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <array>
 
@@ -12,7 +14,10 @@ namespace atrium::signal {
 namespace {
 
 constexpr size_t kListMax = limits::kTracksPerRoomMax;
-constexpr int kEnumOctetMax = 255;  // client enumerations are passed through as one octet
+// libprotobuf would write a line to stderr for each string that is not UTF-8: a peer could fill the disk with them.
+[[maybe_unused]] auto* const kFormerLogHandler = google::protobuf::SetLogHandler(nullptr);
+
+constexpr int kEnumOctetMax = 255;  // audio features are passed through as one octet each
 
 std::unexpected<Error> too_large(const char* what) { return fail(ErrorKind::LimitExceeded, what); }
 
@@ -106,8 +111,9 @@ Result<domain::TrackView> read_track(const pb::AddTrackRequest& request) {
   track.disable_dtx = request.disable_dtx() || has_feature(pb::TF_NO_DTX);
   track.stereo = request.stereo() || has_feature(pb::TF_STEREO);
   track.disable_red = request.disable_red();
-  if (request.encryption() >= 0 && request.encryption() <= kEnumOctetMax)
-    track.encryption = static_cast<uint8_t>(request.encryption());
+  // What has no name here is some custom encryption; others must never be sent a number that they do not know.
+  const bool is_known = pb::TrackInfo_Encryption_IsValid(request.encryption());
+  track.encryption = static_cast<uint8_t>(is_known ? request.encryption() : pb::TrackInfo::CUSTOM);
   track.width = request.width();
   track.height = request.height();
   if (track.kind != domain::TrackKind::Video) return track;
