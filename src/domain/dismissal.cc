@@ -22,15 +22,16 @@ int64_t microseconds_since_accept(const Dismissal& operation, Mono at) {
 
 // --- records ------------------------------------------------------------------------------------
 
-void put_record(Core& core, Dismissal& operation, std::vector<Tombstone> tombstones) {
+void put_record(Core& core, Dismissal& operation, PersistDismissal write = {}) {
   operation.is_storing = true;
   operation.is_stale_in_store = false;
-  core.out.put(PersistDismissal{operation.record, std::move(tombstones), true});
+  write.record = operation.record;
+  core.out.put(std::move(write));
 }
 
 void put_record_when_idle(Core& core, Dismissal& operation) {
   operation.is_stale_in_store = true;
-  if (!operation.is_storing) put_record(core, operation, {});
+  if (!operation.is_storing) put_record(core, operation);
 }
 
 void answer_waiters(Core& core, Dismissal& operation, DismissOutcome outcome) {
@@ -82,7 +83,7 @@ void put_final_record(Core& core, Dismissal& operation) {
     mark_failed(operation, "the media cut was not confirmed");
   }
   operation.is_final_stored = true;
-  put_record(core, operation, {});
+  put_record(core, operation, {.record = {}, .tombstones = {}, .told = std::move(operation.told)});
 }
 
 // --- sessions -----------------------------------------------------------------------------------
@@ -134,9 +135,9 @@ void send_leave(Core& core, Session& session, const ParticipantSid& participant)
                          close_code(ClientCode::RoomDismiss)});
 }
 
-// Classifies everybody present at the fence.  Yields the tombstones of those who cannot be told now.
-std::vector<Tombstone> fence_sessions(Core& core, Room& room, Dismissal& operation) {
-  std::vector<Tombstone> tombstones;
+// Classifies everybody present at the fence.  Yields what the fence's record says of them.
+PersistDismissal fence_sessions(Core& core, Room& room, Dismissal& operation) {
+  PersistDismissal write;
   for (auto& [sid, participant] : room.participants) {
     cancel_participant_timers(core, sid);
     Session& session = operation.sessions[sid];
@@ -144,15 +145,21 @@ std::vector<Tombstone> fence_sessions(Core& core, Room& room, Dismissal& operati
     Event left = make_event(core, room, EventKind::UserLeft, participant);
     left.reason = LeaveReason::RoomDismissed;
     operation.held_events.push_back(std::move(left));
-    if (participant.can_be_told()) continue;
     Tombstone tombstone = tombstone_of(core, room, participant);
-    if (add_tombstone(core, tombstone)) tombstones.push_back(std::move(tombstone));
+    if (participant.can_be_told() && participant.state == ParticipantState::Active) {
+      write.precautions.push_back(std::move(tombstone));
+      continue;
+    }
+    // A leave that comes while a client still connects ends that attempt alone: native SDKs make the next one at once,
+    // with the same token.
+    if (add_tombstone(core, tombstone)) write.tombstones.push_back(std::move(tombstone));
+    if (participant.can_be_told()) continue;
     settle_untold(
         operation, session, participant,
         participant.is_join_sent ? NotNotifiedReason::Reconnecting : NotNotifiedReason::Connecting);
     if (participant.connection) core.out.put(DropConnection{*participant.connection});
   }
-  return tombstones;
+  return write;
 }
 
 Session* find_session(Core& core, const Room& room, const ParticipantSid& participant,
@@ -219,8 +226,7 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command) {
   core.timers.cancel(TimerKind::RoomEmpty, room.sid().value);
   core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
 
-  std::vector<Tombstone> tombstones = fence_sessions(core, room, operation);
-  put_record(core, operation, std::move(tombstones));
+  put_record(core, operation, fence_sessions(core, room, operation));
   core.out.put(CutRoom{room.sid(), make_notice(ClientCode::RoomDismiss, id)});
   core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
   core.timers.arm(TimerKind::DismissClose, id.value,
@@ -288,6 +294,7 @@ void on_dismissed_leave_result(Core& core, Room& room, Participant& participant,
     settle(operation, *session);
   } else {
     ++operation.notified;
+    if (participant.state == ParticipantState::Active) operation.told.push_back(participant.sid());
     settle(operation, *session);
   }
   advance_dismissal(core, room);
@@ -387,7 +394,7 @@ void on(Core& core, const RecordStored& command) {
   if (operation->is_closed) {
     put_final_record(core, *operation);
   } else if (operation->is_stale_in_store) {
-    put_record(core, *operation, {});
+    put_record(core, *operation);
   }
 }
 

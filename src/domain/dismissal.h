@@ -34,6 +34,7 @@ struct Dismissal {
   size_t unsettled = 0;
   uint32_t notified = 0, not_notified = 0;      // reach the record when the phase is over
   std::vector<NotNotified> not_notified_names;  // bounded by kReceiptNamesMax
+  std::vector<ParticipantSid> told;             // whose leave was written and not overdue
   std::vector<Event> held_events;               // released with the durable record
   bool is_cut = false, is_close_requested = false, is_closed = false;
   // Records: one write under way at a time.

@@ -15,8 +15,12 @@ namespace atrium::domain {
 // of an operation is under way at any time.
 struct PersistDismissal {
   DismissalRecord record;
-  std::vector<Tombstone> tombstones;  // to add in the same transaction
+  std::vector<Tombstone> tombstones;  // of those who cannot be told now; to add in the same transaction
   bool await = true;
+  // With the fence's record: of everybody else, in case the process ends before they are told.  Meant for the store
+  // alone.  `told`, with the final record: who needs theirs no more; to delete in the same transaction.
+  std::vector<Tombstone> precautions = {};
+  std::vector<ParticipantSid> told = {};
 };
 struct PersistTombstones { std::vector<Tombstone> tombstones; };  // found unacknowledged later
 

@@ -145,6 +145,8 @@ std::string write(const PersistDismissal& e) {
       .text("record", record_text(e.record))
       .list("tombstones", e.tombstones, tombstone_text)
       .number("await", e.await)
+      .list("precautions", e.precautions, tombstone_text)
+      .list("told", e.told, [](const ParticipantSid& sid) { return sid.value; })
       .str();
 }
 std::string write(const PersistTombstones& e) {

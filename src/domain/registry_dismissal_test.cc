@@ -154,6 +154,37 @@ TEST_F(DismissalTest, without_a_channel_the_leave_alone_counts_as_told) {
   EXPECT_EQ(registry_.find_operation(run.operation)->notified, 1u);
 }
 
+TEST_F(DismissalTest, who_can_be_told_has_a_tombstone_in_the_store_until_told) {
+  const Person ann = enter("ann");
+  const Person bob = enter("bob");
+  const Running run = start();
+  const PersistDismissal fence = only<PersistDismissal>(run.fence);
+  EXPECT_TRUE(fence.tombstones.empty());
+  ASSERT_EQ(fence.precautions.size(), 2u);
+  EXPECT_EQ(fence.precautions.at(0).operation, run.operation);
+  EXPECT_EQ(registry_.counts().tombstones, 0u);
+  cut(ann.room_sid);
+  for (const Person& person : {ann, bob}) apply(NoticeAcked{person.sid});
+  apply(LeaveWritten{ann.sid});
+  apply(LeaveNotWritten{bob.sid});
+  stored(run.operation);
+  const PersistDismissal last = only<PersistDismissal>(closed(ann.room_sid));
+  EXPECT_EQ(last.told, std::vector{ann.sid});
+  EXPECT_TRUE(last.precautions.empty());
+}
+
+TEST_F(DismissalTest, session_without_media_yet_is_told_and_leaves_a_tombstone) {
+  const Person ann = knock(joiner("ann"));
+  apply(JoinSent{ann.sid});
+  const Running run = start();
+  EXPECT_EQ(only<PersistDismissal>(run.fence).tombstones.at(0).participant, ann.sid);
+  cut(ann.room_sid);
+  tell_everybody({ann});
+  EXPECT_EQ(registry_.find_operation(run.operation)->notified, 1u);
+  EXPECT_EQ(count_of<JoinRefused>(apply(Join{new_connection(), joiner("ann")})), 1u);
+  EXPECT_EQ(count_of<JoinAccepted>(apply(Join{new_connection(), joiner("ann")})), 1u);
+}
+
 TEST_F(DismissalTest, connecting_session_is_never_sent_its_join) {
   const Person ann = enter("ann");
   const Person knocking = knock(joiner("bob"));

@@ -176,8 +176,15 @@ void ControlPlane::on_websocket_closed_out(ConnectionId connection, bool written
     submit(domain::LeaveWritten{participant});
   else
     submit(domain::LeaveNotWritten{participant});
-  if (written) faults_.at_point("mid_notices");
+  if (written) static_cast<void>(is_planted_stop("mid_notices"));
   finish_turn(now);
+}
+
+bool ControlPlane::is_planted_stop(std::string_view point) {
+  if (config_.faults.stop_at != point) return false;
+  has_reached_stop_ = true;
+  if (has_durable_record_) faults_.at_point(point);
+  return true;
 }
 
 }  // namespace atrium::node

@@ -104,6 +104,10 @@ class ControlPlane final : public ControlHandler {
   void submit(domain::Command command);  // queued; applied by run_queue
   void run_queue(Now now);
   void finish_turn(Now now);  // requirements, rings
+  // Whether a test stops the process at this point (Faults::stop_at).  It is stopped once the fence's record is
+  // durable: now, or by the store's answer; till then the caller goes no further.
+  bool is_planted_stop(std::string_view point);
+  bool is_leave_withheld(const Session& session);
   Session* find_session(const ParticipantSid& participant);
   Life* life_of(const Session& session);
   void send(const Session& session, signal::Message message);
@@ -253,6 +257,7 @@ class ControlPlane final : public ControlHandler {
   Mono next_purge_{}, next_refresh_{}, last_turn_{};
   bool is_draining_ = false;
   bool store_is_healthy_ = true;
+  bool has_durable_record_ = false, has_reached_stop_ = false;  // for is_planted_stop() alone
 };
 
 }  // namespace atrium::node

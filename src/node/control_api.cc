@@ -95,6 +95,8 @@ void ControlPlane::take_store_replies() {
   while (from_store_.try_receive(reply)) {
     if (const auto* written = std::get_if<DismissalWritten>(&reply)) {
       store_is_healthy_ = written->ok;
+      has_durable_record_ = written->ok;
+      if (has_reached_stop_) faults_.at_point(config_.faults.stop_at);
       submit(domain::RecordStored{written->operation, written->ok});
     } else if (auto* found = std::get_if<DismissalFound>(&reply)) {
       const auto waiting = waiting_.find(found->waiter);

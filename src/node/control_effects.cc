@@ -1,5 +1,6 @@
 // The registry's effects, one function each, carried out in the order in which they came.
 #include <algorithm>
+#include <iterator>
 
 #include "adapters/signal/notice.h"
 #include "base/limits.h"
@@ -34,8 +35,10 @@ void ControlPlane::carry_out(domain::Effect effect, Now now) {
 void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   const OperationId operation = effect.record.operation;
   if (effect.record.state != domain::DismissalState::Running) observe(effect.record);
-  if (to_store_.send(store::WriteRequest(
-          store::PutDismissal{std::move(effect.record), std::move(effect.tombstones)})))
+  std::vector<domain::Tombstone> tombstones = std::move(effect.tombstones);
+  std::ranges::move(effect.precautions, std::back_inserter(tombstones));
+  if (to_store_.send(store::WriteRequest(store::PutDismissal{
+          std::move(effect.record), std::move(tombstones), std::move(effect.told)})))
     return;
   log_line(LogLevel::Error, "the store is too far behind to take a record",
            {{"operation", operation.value}});
@@ -204,15 +207,22 @@ void ControlPlane::run(domain::SendLeave& effect, Now) {
     submit(domain::LeaveNotWritten{effect.participant});
     return;
   }
-  // A test stops the process between the first notice and the others (Faults::stop_at).
-  Life* life = life_of(*session);
-  if (config_.faults.stop_at == "mid_notices" && life != nullptr && life->leaves_sent++ > 0) return;
+  if (is_leave_withheld(*session)) return;
   const ConnectionId connection = *session->connection;
   session->connection.reset();
   participant_of_.erase(connection);
   closing_.emplace(connection, effect.participant);
   http_.close_websocket(connection, serialiser_.leave(effect.reason, effect.action),
                         effect.close_code);
+}
+
+// A test stops the process before the first notice, or between it and the others (Faults::stop_at): what comes after the
+// stop must not overtake it.
+bool ControlPlane::is_leave_withheld(const Session& session) {
+  if (config_.faults.stop_at.empty()) return false;
+  Life* life = life_of(session);
+  const uint32_t allowed = config_.faults.stop_at == "mid_notices" ? 1 : 0;
+  return life != nullptr && life->leaves_sent++ >= allowed;
 }
 
 void ControlPlane::run(domain::SendServerData& effect, Now) {

@@ -27,6 +27,9 @@ constexpr const char* kNamesSql =
 constexpr const char* kTombstonesSql =
     "SELECT * FROM tombstones WHERE expires_at > ? ORDER BY expires_at DESC LIMIT ?";
 
+constexpr const char* kDeleteTombstoneSql =
+    "DELETE FROM tombstones WHERE participant = ? AND operation = ?";
+
 constexpr const char* kInterruptSql = "UPDATE dismissals SET state = 3 WHERE state = 0";
 static_assert(static_cast<int>(domain::DismissalState::Running) == 0);
 static_assert(static_cast<int>(domain::DismissalState::Interrupted) == 3);
@@ -66,7 +69,7 @@ struct Store::State {
   StoreOptions options;
   // owned; statements go before the database they belong to
   Database database;
-  Statement put_dismissal, put_not_notified, put_tombstone;
+  Statement put_dismissal, put_not_notified, put_tombstone, delete_tombstone;
   Statement find, names, list_room, list_app, tombstones;
   Statement purge_dismissals, purge_tombstones, trim_tombstones;
 
@@ -91,6 +94,7 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   Statement put_dismissal = TRY(prepare(kPutDismissalSql));
   Statement put_not_notified = TRY(prepare(kPutNotNotifiedSql));
   Statement put_tombstone = TRY(prepare(kPutTombstoneSql));
+  Statement delete_tombstone = TRY(prepare(kDeleteTombstoneSql));
   Statement find = TRY(prepare(kFindSql));
   Statement names = TRY(prepare(kNamesSql));
   Statement list_room = TRY(prepare(kListRoomSql));
@@ -101,9 +105,10 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   Statement trim_tombstones = TRY(prepare(kTrimTombstonesSql));
   return std::unique_ptr<State>(new State{
       std::move(options), std::move(database), std::move(put_dismissal),
-      std::move(put_not_notified), std::move(put_tombstone), std::move(find), std::move(names),
-      std::move(list_room), std::move(list_app), std::move(tombstones), std::move(purge_dismissals),
-      std::move(purge_tombstones), std::move(trim_tombstones)});
+      std::move(put_not_notified), std::move(put_tombstone), std::move(delete_tombstone),
+      std::move(find), std::move(names), std::move(list_room), std::move(list_app),
+      std::move(tombstones), std::move(purge_dismissals), std::move(purge_tombstones),
+      std::move(trim_tombstones)});
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -182,6 +187,10 @@ Result<void> Store::State::write_dismissal(const PutDismissal& put) {
   }
   TRY(purge_step(purge_dismissals, unix_us(put.record.accepted_at - kRecordKeep),
                  limits::kPurgeRowsPerWrite));
+  for (const ParticipantSid& participant : put.told) {
+    delete_tombstone.start().put(participant.value).put(put.record.operation.value);
+    TRY(delete_tombstone.finish());
+  }
   return write_tombstones(put.tombstones);
 }
 

@@ -28,10 +28,12 @@ struct StoreOptions {
   int64_t pages_max = 0;
 };
 
-// The record and its tombstones in one transaction.  An operation that is there already is overwritten whole.
+// The record and its tombstones in one transaction.  An operation that is there already is overwritten whole;
+// tombstones written before stay, but for those of the participants that were told since.
 struct PutDismissal {
   domain::DismissalRecord record;
   std::vector<domain::Tombstone> tombstones;
+  std::vector<ParticipantSid> told = {};
 };
 struct PutTombstones {
   std::vector<domain::Tombstone> tombstones;

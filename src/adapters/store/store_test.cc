@@ -408,6 +408,17 @@ TEST_F(StoreTest, tombstone_of_the_same_participant_and_token_is_replaced) {
   EXPECT_EQ(rows[0].expires_at, kStart + 20s);
 }
 
+TEST_F(StoreTest, final_record_takes_away_the_tombstones_of_those_who_were_told) {
+  Tombstone elsewhere = a_tombstone("PA_other");
+  elsewhere.operation = OperationId("OP_2");
+  Store store = open();
+  ASSERT_TRUE(put(store, a_record("OP_1"), {a_tombstone("PA_1"), a_tombstone("PA_2"), elsewhere}));
+  const std::vector<WriteRequest> batch = {PutDismissal{
+      a_record("OP_1"), {}, {ParticipantSid("PA_1"), ParticipantSid("PA_other")}}};
+  ASSERT_TRUE(store.apply_batch(batch).at(0).has_value());
+  EXPECT_THAT(participants(store), testing::UnorderedElementsAre("PA_2", "PA_other"));
+}
+
 TEST_F(StoreTest, writing_takes_away_what_is_too_old_by_the_time_of_the_new_rows) {
   Store store = open();
   const Wall later = kStart + std::chrono::days(31);
