@@ -10,7 +10,7 @@ import { neighbour, reader, twoAccounts } from '../lib/accounts.mjs';
 import { vendorAction, vendorService } from '../lib/api.mjs';
 import { Daemon, dev, sleep, until } from '../lib/daemon.mjs';
 import { ask, assertDone, assertRefused, errorTable, send, sign } from '../lib/gateway.mjs';
-import { seat } from '../lib/tcp.mjs';
+import { Tcp, seat } from '../lib/tcp.mjs';
 import { lockStore, spoilStore } from '../lib/store.mjs';
 import { jwt } from '../lib/tokens.mjs';
 
@@ -280,11 +280,25 @@ describe('RequestId', () => {
 });
 
 describe('quota', () => {
-  test('60 calls a second pass, a burst of 100 does not, and says when to come back', async () => {
+  // In one write on one connection: however busy this machine is, the server meets them within a moment.
+  async function burst(count) {
     await sleep(1100);
-    const answers = await Promise.all(Array.from({ length: 100 }, () => ask(daemon, { fields })));
+    const body = JSON.stringify(fields);
+    const query = { Action: 'DismissRoom', Version: '2020-12-01' };
+    const headers = Object.entries(sign({ query, body })).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    const one = `POST /?${new URLSearchParams(query)} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+    const tcp = await Tcp.open(daemon);
+    tcp.write(one.repeat(count));
+    const answers = await tcp.answers(count, 10000);
+    assert.equal(answers.length, count);
+    tcp.end();
+    return answers;
+  }
+
+  test('60 calls a second pass, a burst of 100 does not, and says when to come back', async () => {
+    const answers = await burst(100);
     const over = answers.filter((a) => a.status === 429);
-    assert.ok(answers.filter((a) => a.status === 200).length >= 60, 'one second\'s worth passes');
+    assert.deepEqual(answers.slice(0, 60).map((a) => a.status), Array(60).fill(200), 'one second\'s worth passes');
     assert.ok(over.length > 0 && over.length <= 40, `${over.length} of 100 refused`);
     for (const answer of over) {
       refused(answer, 'FlowLimitExceeded.QPSOverLimit', { says: /60 requests per second/ });
@@ -295,11 +309,9 @@ describe('quota', () => {
   });
 
   test('belongs to the account and the action', async () => {
-    await sleep(1100);
-    const burst = Promise.all(Array.from({ length: 100 }, () => ask(daemon, { fields })));
+    assert.equal((await burst(200)).at(-1).status, 429);
     assert.equal((await ask(daemon, { fields: { ...fields, AppId: neighbour.appId }, keys: neighbour })).status, 200);
     assert.equal((await ask(daemon, { action: 'GetRoom', version: own, fields })).status, 200);
-    assert.ok((await burst).some((a) => a.status === 429));
   });
 });
 
