@@ -55,6 +55,9 @@ class ControlPlane final : public ControlHandler {
 
   // Once, before the loop starts: what the store remembered.
   void restore(std::vector<domain::Tombstone> tombstones, Now now);
+  // Once, when the process ends: management calls that still wait are answered with 503.  What they began is in the
+  // store or is not; the caller asks again.
+  void abandon_waiting_calls();
 
   // ControlHandler
   std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) override;

@@ -49,6 +49,13 @@ void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
   waiting_.erase(found);
 }
 
+void ControlPlane::abandon_waiting_calls() {
+  while (!waiting_.empty()) {
+    const auto& [waiter, waiting] = *waiting_.begin();
+    answer_api(waiter, gateway_.on_abandoned(waiting.call));
+  }
+}
+
 void ControlPlane::run(domain::DismissReply& effect, Now) {
   switch (effect.outcome) {
     case domain::DismissOutcome::Done:

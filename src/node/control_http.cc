@@ -20,6 +20,14 @@ bool is_api_path(std::string_view target) {
   return path.empty() || path == "/";
 }
 
+// A management call sent to a wrong path: the gateway says so in the form that its caller reads.
+bool asks_for_action(std::string_view target) {
+  const size_t mark = target.find('?');
+  if (mark == target.npos) return false;
+  const std::string_view query = target.substr(mark + 1);
+  return query.starts_with("Action=") || query.contains("&Action=");
+}
+
 }  // namespace
 
 std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, Now now) {
@@ -41,7 +49,7 @@ void ControlPlane::on_request(ConnectionId connection, HttpRequest request, Now 
     on_operator_request(connection, request, now);
   } else if (const auto target = signal::parse_target(request.target)) {
     on_signal_request(connection, request, *target, now);
-  } else if (is_api_path(request.target)) {
+  } else if (is_api_path(request.target) || asks_for_action(request.target)) {
     on_api_request(connection, request, now);
   } else {
     answer_file(connection, request);
