@@ -12,8 +12,9 @@
 namespace atrium::client {
 namespace {
 
-constexpr uint32_t kFirstSections = 3;  // recvonly sections of each kind in the first offer, as the SDKs have it
-constexpr size_t kRepeatsPerGap = 16;   // sequence numbers asked for at once
+constexpr uint32_t kFirstSections =
+    3;  // recvonly sections of each kind in the first offer, as the SDKs have it
+constexpr size_t kRepeatsPerGap = 16;  // sequence numbers asked for at once
 constexpr std::string_view kErrorTopic = "atrium.error";
 constexpr std::string_view kServerTopics = "atrium.";
 
@@ -29,7 +30,8 @@ media::DtlsFingerprint fingerprint_of(const std::string& text) {
 
 // The nearest number above or below `highest` with those low 16 bits.
 uint64_t unwrap(uint64_t highest, uint16_t seq) {
-  const auto step = static_cast<int16_t>(static_cast<uint16_t>(seq - static_cast<uint16_t>(highest)));
+  const auto step =
+      static_cast<int16_t>(static_cast<uint16_t>(seq - static_cast<uint16_t>(highest)));
   return highest + static_cast<uint64_t>(static_cast<int64_t>(step));
 }
 
@@ -51,7 +53,8 @@ std::string sender_of(ByteView message) {
     const auto size = varint();  // of a length-delimited field, or the value itself
     if (!tag || !size) return {};
     if ((*tag & 7) == 0) continue;
-    const auto bytes = (*tag & 7) == 2 ? reader.take(*size) : Result<ByteView>(malformed("not an envelope"));
+    const auto bytes =
+        (*tag & 7) == 2 ? reader.take(*size) : Result<ByteView>(malformed("not an envelope"));
     if (!bytes) return {};
     if (*tag >> 3 == 4) return std::string(as_text(*bytes));
   }
@@ -79,7 +82,8 @@ void DialClient::renew_credentials() {
   local_.ice_password = secrets_.base62(24);
 }
 
-// --- the answer -------------------------------------------------------------------------------------------------------
+// --- the answer
+// -------------------------------------------------------------------------------------------------------
 
 void DialClient::on_answer(std::string_view sdp, uint32_t id, Now now) {
   if (id != offer_id_) return;  // to an offer that a later one replaced
@@ -101,14 +105,19 @@ void DialClient::open_transport(const negotiation::AnsweredTransport& transport,
   media::IceCredentials remote{transport.ice_ufrag, transport.ice_password};
   if (!has_transport_) {
     has_transport_ = true;
-    media::OpenTransport open{.transport = options_.transport, .life = LifeId{1}, .participant_sid = participant_sid_,
-                              .identity = identity_, .local = std::move(local), .remote = std::move(remote),
+    media::OpenTransport open{.transport = options_.transport,
+                              .life = LifeId{1},
+                              .participant_sid = participant_sid_,
+                              .identity = identity_,
+                              .local = std::move(local),
+                              .remote = std::move(remote),
                               .remote_fingerprint = fingerprint_of(transport.fingerprint_sha256)};
     open.dtls_client = open.deliver_to_owner = true;
     open.remote_candidates = transport.candidates;
     engine_.on_command(std::move(open), now);
   } else if (restarts_ice_) {
-    engine_.on_command(media::RestartIce{options_.transport, std::move(local), std::move(remote)}, now);
+    engine_.on_command(media::RestartIce{options_.transport, std::move(local), std::move(remote)},
+                       now);
   }
   restarts_ice_ = false;
 }
@@ -117,7 +126,8 @@ void DialClient::apply_sections(std::vector<negotiation::AnsweredSection> sectio
   for (const negotiation::AnsweredSection& section : sections) {
     if (section.sending) {
       const auto known = std::ranges::find(sources_, section.mid, &RtpSource::mid);
-      const auto& pace = section.kind == negotiation::Kind::Audio ? options_.audio_pace : options_.video_pace;
+      const auto& pace =
+          section.kind == negotiation::Kind::Audio ? options_.audio_pace : options_.video_pace;
       if (known != sources_.end())
         known->update(section);
       else
@@ -126,16 +136,20 @@ void DialClient::apply_sections(std::vector<negotiation::AnsweredSection> sectio
     if (!section.receiving || streams_.contains(section.remote_ssrc)) continue;
     streams_[section.remote_ssrc] = {.mid = section.mid, .track = section.remote_track};
     if (section.remote_rtx_ssrc != 0)
-      streams_[section.remote_rtx_ssrc] = {.mid = section.mid, .track = section.remote_track, .is_repair = true};
-    events_.push_back(TrackReceived{section.mid, section.remote_track, section.remote_stream, section.remote_ssrc});
+      streams_[section.remote_rtx_ssrc] = {
+          .mid = section.mid, .track = section.remote_track, .is_repair = true};
+    events_.push_back(TrackReceived{section.mid, section.remote_track, section.remote_stream,
+                                    section.remote_ssrc});
   }
   std::erase_if(sources_, [&](const RtpSource& source) {
-    return std::ranges::none_of(sections, [&](const auto& s) { return s.sending && s.mid == source.mid(); });
+    return std::ranges::none_of(sections,
+                                [&](const auto& s) { return s.sending && s.mid == source.mid(); });
   });
   sections_ = std::move(sections);
 }
 
-// --- packets ------------------------------------------------------------------------------------------------------------
+// --- packets
+// ------------------------------------------------------------------------------------------------------------
 
 void DialClient::on_datagrams(std::span<media::Datagram> batch, Now now) {
   engine_.on_datagrams(batch, now);
@@ -166,7 +180,9 @@ void DialClient::inject(Bytes packet, Now now) {
   engine_.on_command(media::InjectRtp{options_.transport, std::move(packet)}, now);
 }
 
-std::vector<media::SctpCommand> DialClient::take_sctp() { return std::exchange(sctp_, {}); }
+std::vector<media::SctpCommand> DialClient::take_sctp() {
+  return std::exchange(sctp_, {});
+}
 
 void DialClient::on_sctp(media::SctpEvent event, Now now) {
   engine_.on_sctp(std::move(event), now);
@@ -214,7 +230,8 @@ void DialClient::on_rtp(const Bytes& packet, Now now) {
   Stream& stream = entry->second;
   stream.last_at = now.mono;
   if (stream.packets++ == 0) {
-    stream.highest_ext_seq = (uint64_t{1} << 32) + header->seq;  // so that earlier ones stay positive
+    stream.highest_ext_seq =
+        (uint64_t{1} << 32) + header->seq;  // so that earlier ones stay positive
     return;
   }
   const uint64_t ext_seq = unwrap(stream.highest_ext_seq, header->seq);
@@ -222,14 +239,17 @@ void DialClient::on_rtp(const Bytes& packet, Now now) {
   const uint64_t missing_from = stream.highest_ext_seq + 1;
   stream.highest_ext_seq = ext_seq;
   stream.lost += ext_seq - missing_from;
-  if (ext_seq > missing_from && !stream.is_repair) ask_for_repeats(stream, header->ssrc, missing_from, ext_seq, now);
+  if (ext_seq > missing_from && !stream.is_repair)
+    ask_for_repeats(stream, header->ssrc, missing_from, ext_seq, now);
 }
 
-void DialClient::ask_for_repeats(const Stream& stream, uint32_t ssrc, uint64_t from, uint64_t to, Now now) {
+void DialClient::ask_for_repeats(const Stream& stream, uint32_t ssrc, uint64_t from, uint64_t to,
+                                 Now now) {
   const auto section = std::ranges::find(sections_, stream.mid, &negotiation::AnsweredSection::mid);
   if (section == sections_.end() || !section->nack) return;
   std::vector<uint16_t> seqs;
-  for (uint64_t seq = from; seq < to && seqs.size() < kRepeatsPerGap; ++seq) seqs.push_back(static_cast<uint16_t>(seq));
+  for (uint64_t seq = from; seq < to && seqs.size() < kRepeatsPerGap; ++seq)
+    seqs.push_back(static_cast<uint16_t>(seq));
   Bytes room(16 + 4 * kRepeatsPerGap);
   ByteWriter writer(room);
   wire::write_nack(writer, rtcp_ssrc_, ssrc, seqs);
@@ -263,7 +283,8 @@ void DialClient::on_rtcp(const Bytes& packet, Now now) {
 void DialClient::on_data(const Bytes& message) {
   const auto packet = wire::parse_data_packet(message);
   if (!packet) return;
-  DataMessage event{std::string(packet->topic), Bytes(packet->payload.begin(), packet->payload.end()), sender_of(message)};
+  DataMessage event{std::string(packet->topic),
+                    Bytes(packet->payload.begin(), packet->payload.end()), sender_of(message)};
   const bool is_server = packet->topic.starts_with(kServerTopics);
   if (!is_server) ++counters_.data_messages;
   if (!is_server && is_ended_) ++counters_.after_leave_data;
@@ -275,11 +296,15 @@ void DialClient::on_data(const Bytes& message) {
 bool DialClient::send_data(std::string_view topic, ByteView payload, Now now) {
   if (!is_data_ready_) return false;
   engine_.on_command(
-      media::SendReliable{options_.transport, wire::build_user_packet(wire::DataKind::Reliable, topic, payload)}, now);
+      media::SendReliable{options_.transport,
+                          wire::build_user_packet(wire::DataKind::Reliable, topic, payload)},
+      now);
   pump(now);
   return true;
 }
 
-std::vector<Event> DialClient::take_events() { return std::exchange(events_, {}); }
+std::vector<Event> DialClient::take_events() {
+  return std::exchange(events_, {});
+}
 
 }  // namespace atrium::client

@@ -1,6 +1,9 @@
-// DialClient: a client of ours without sockets: it dials the signalling door, negotiates one peer connection, publishes
-// synthetic tracks and counts what it is sent.  Owner: atriumpeer, atriumload, sim.  One thread.  livekit-protocol 1.4, 5.1-5.3.
-// What enters: signalling frames, datagrams, SCTP events, time.  What leaves: the same words the other way, and events.
+// DialClient: a client of ours without sockets: it dials the signalling door, negotiates one peer connection,
+// publishes
+// synthetic tracks and counts what it is sent.  Owner: atriumpeer, atriumload, sim.  One thread.  livekit-protocol
+// 1.4, 5.1-5.3.
+// What enters: signalling frames, datagrams, SCTP events, time.  What leaves: the same words the other way, and
+// events.
 // Does not: open sockets, run SCTP itself (the owner has an SctpWorld), decide when to dial again.
 #pragma once
 
@@ -41,19 +44,36 @@ struct DialOptions {
   RtpSource::Pace video_pace{.interval = std::chrono::milliseconds(33), .key_frame_every = 90};
 };
 
-// --- events ----------------------------------------------------------------------------------------------------------
-struct Joined { std::string participant_sid, room_sid, identity; };
+// --- events
+// ----------------------------------------------------------------------------------------------------------
+struct Joined {
+  std::string participant_sid, room_sid, identity;
+};
 struct Resumed {};
 struct Connected {};     // ICE and DTLS are up
 struct Disconnected {};  // consent lost or DTLS failed; a resume restarts ICE
 struct DataReady {};     // the `_reliable` channel is open
-struct TrackReceived { std::string mid, track, stream; uint32_t ssrc = 0; };
-struct DataMessage { std::string topic; Bytes payload; std::string sender; };  // sender: identity, empty = the server
-struct Leave { int reason = 0; LeaveAction action = LeaveAction::Disconnect; };
-struct Closed { uint16_t code = 0; };  // of the WebSocket; 1006: without a close frame
-struct Refused { std::string what; };  // the server said something that we cannot follow
-using Event = std::variant<Joined, Resumed, Connected, Disconnected, DataReady, TrackReceived, DataMessage, Leave, Closed,
-                           Refused>;
+struct TrackReceived {
+  std::string mid, track, stream;
+  uint32_t ssrc = 0;
+};
+struct DataMessage {
+  std::string topic;
+  Bytes payload;
+  std::string sender;
+};  // sender: identity, empty = the server
+struct Leave {
+  int reason = 0;
+  LeaveAction action = LeaveAction::Disconnect;
+};
+struct Closed {
+  uint16_t code = 0;
+};  // of the WebSocket; 1006: without a close frame
+struct Refused {
+  std::string what;
+};  // the server said something that we cannot follow
+using Event = std::variant<Joined, Resumed, Connected, Disconnected, DataReady, TrackReceived,
+                           DataMessage, Leave, Closed, Refused>;
 
 // One downlink SSRC.
 struct Stream {
@@ -111,6 +131,9 @@ class DialClient {
   const Counters& counters() const { return counters_; }
   const std::map<uint32_t, Stream>& streams() const { return streams_; }  // by SSRC
   const std::vector<negotiation::AnsweredSection>& sections() const { return sections_; }
+  const std::map<std::string, std::string>& published() const {
+    return published_;
+  }  // cid → TR_…, as granted
   const std::string& participant_sid() const { return participant_sid_; }
   const std::string& room_sid() const { return room_sid_; }
   bool is_connected() const { return is_connected_; }

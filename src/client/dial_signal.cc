@@ -20,8 +20,8 @@ std::string percent_encode(std::string_view text) {
   static constexpr std::string_view kDigits = "0123456789ABCDEF";
   std::string out;
   for (const char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                          c == '_' || c == '.' || c == '~';
+    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == '~';
     if (is_plain) {
       out.push_back(c);
       continue;
@@ -32,7 +32,9 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
-std::string serialise(const pb::SignalRequest& request) { return request.SerializeAsString(); }
+std::string serialise(const pb::SignalRequest& request) {
+  return request.SerializeAsString();
+}
 
 }  // namespace
 
@@ -120,7 +122,9 @@ void DialClient::send_ping(Now now) {
   signals_.push_back(serialise(request));
 }
 
-std::vector<std::string> DialClient::take_signal_messages() { return std::exchange(signals_, {}); }
+std::vector<std::string> DialClient::take_signal_messages() {
+  return std::exchange(signals_, {});
+}
 
 void DialClient::on_signal_closed(uint16_t code) {
   is_signalling_ = is_offer_outstanding_ = false;
@@ -165,8 +169,10 @@ struct DialClient::Words {
   }
 
   void on(const pb::TrackPublishedResponse& published) {
-    const bool is_new = client.published_.insert_or_assign(published.cid(), published.track().sid()).second;
-    const auto kind = published.track().type() == pb::VIDEO ? negotiation::Kind::Video : negotiation::Kind::Audio;
+    const bool is_new =
+        client.published_.insert_or_assign(published.cid(), published.track().sid()).second;
+    const auto kind =
+        published.track().type() == pb::VIDEO ? negotiation::Kind::Video : negotiation::Kind::Audio;
     if (is_new && !client.offering_.add_send(kind, published.cid())) {
       client.events_.push_back(Refused{"no room for a section"});
       return;
@@ -193,14 +199,29 @@ void DialClient::on_signal_message(std::string_view message, Now now) {
   }
   Words words{*this, now};
   switch (response.message_case()) {
-    case pb::SignalResponse::kJoin: words.on(response.join()); break;
-    case pb::SignalResponse::kReconnect: words.on(response.reconnect()); break;
-    case pb::SignalResponse::kAnswer: on_answer(response.answer().sdp(), response.answer().id(), now); break;
-    case pb::SignalResponse::kTrackPublished: words.on(response.track_published()); break;
-    case pb::SignalResponse::kMediaSectionsRequirement: words.on(response.media_sections_requirement()); break;
-    case pb::SignalResponse::kLeave: words.on(response.leave()); break;
-    case pb::SignalResponse::kPongResp: ++counters_.pongs; break;
-    default: break;  // state of others, which nothing here depends on
+    case pb::SignalResponse::kJoin:
+      words.on(response.join());
+      break;
+    case pb::SignalResponse::kReconnect:
+      words.on(response.reconnect());
+      break;
+    case pb::SignalResponse::kAnswer:
+      on_answer(response.answer().sdp(), response.answer().id(), now);
+      break;
+    case pb::SignalResponse::kTrackPublished:
+      words.on(response.track_published());
+      break;
+    case pb::SignalResponse::kMediaSectionsRequirement:
+      words.on(response.media_sections_requirement());
+      break;
+    case pb::SignalResponse::kLeave:
+      words.on(response.leave());
+      break;
+    case pb::SignalResponse::kPongResp:
+      ++counters_.pongs;
+      break;
+    default:
+      break;  // state of others, which nothing here depends on
   }
 }
 

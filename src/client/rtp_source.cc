@@ -17,7 +17,8 @@ constexpr wire::AudioLevel kLevel{true, 40};
 
 }  // namespace
 
-RtpSource::RtpSource(const negotiation::AnsweredSection& section, Pace pace, SecretSource& secrets, Mono start)
+RtpSource::RtpSource(const negotiation::AnsweredSection& section, Pace pace, SecretSource& secrets,
+                     Mono start)
     : section_(section),
       pace_(pace),
       next_due_(start),
@@ -25,14 +26,17 @@ RtpSource::RtpSource(const negotiation::AnsweredSection& section, Pace pace, Sec
       rtx_seq_(static_cast<uint16_t>(secrets.u32())),
       timestamp_(secrets.u32()) {}
 
-void RtpSource::update(const negotiation::AnsweredSection& section) { section_ = section; }
+void RtpSource::update(const negotiation::AnsweredSection& section) {
+  section_ = section;
+}
 
 std::vector<Bytes> RtpSource::take_due(Mono now, uint16_t& transport_seq) {
   if (now < next_due_) return {};
   next_due_ = std::max(next_due_ + pace_.interval, now);
   const auto us = static_cast<uint64_t>(pace_.interval.count());
   timestamp_ += static_cast<uint32_t>(us * section_.clock_rate / 1'000'000u);
-  return section_.kind == negotiation::Kind::Audio ? audio_packet(transport_seq) : video_frame(transport_seq);
+  return section_.kind == negotiation::Kind::Audio ? audio_packet(transport_seq)
+                                                   : video_frame(transport_seq);
 }
 
 std::vector<Bytes> RtpSource::audio_packet(uint16_t& transport_seq) {
@@ -55,13 +59,15 @@ std::vector<Bytes> RtpSource::video_frame(uint16_t& transport_seq) {
   return out;
 }
 
-// RFC 7741 section 4.2: X and S; I, L and T; a 15-bit picture id; TL0PICIDX; TID 0.  Then, at the start of a frame, the header
+// RFC 7741 section 4.2: X and S; I, L and T; a 15-bit picture id; TL0PICIDX; TID 0.  Then, at the start of a frame,
+// the header
 // of RFC 6386 section 9.1.
 Bytes RtpSource::video_payload(bool is_first, bool is_key) const {
   const auto flags = static_cast<uint8_t>(is_first ? 0x90 : 0x80);
   const auto high = static_cast<uint8_t>(0x80 | (picture_id_ >> 8));
   Bytes out{flags, 0xe0, high, static_cast<uint8_t>(picture_id_ & 0xff), tl0_pic_idx_, 0x00};
-  static constexpr std::array<uint8_t, 10> kKeyFrame{0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00};  // 320 x 240
+  static constexpr std::array<uint8_t, 10> kKeyFrame{0x10, 0x02, 0x00, 0x9d, 0x01,
+                                                     0x2a, 0x40, 0x01, 0xf0, 0x00};  // 320 x 240
   if (is_first && is_key) out.insert(out.end(), kKeyFrame.begin(), kKeyFrame.end());
   if (is_first && !is_key) out.push_back(0x11);
   out.resize(kVideoPayloadBytes, static_cast<uint8_t>(packets_));
@@ -78,13 +84,16 @@ Bytes RtpSource::packet(bool marker, Bytes payload, uint16_t& transport_seq) {
 Bytes RtpSource::repeat(uint16_t seq, uint16_t& transport_seq) {
   const auto found = std::ranges::find(kept_, seq, &Kept::seq);
   if (found == kept_.end() || section_.rtx_payload_type == 0 || section_.rtx_ssrc == 0) return {};
-  const std::array<uint8_t, 2> original{static_cast<uint8_t>(seq >> 8), static_cast<uint8_t>(seq & 0xff)};
-  return write(section_.rtx_payload_type, section_.rtx_ssrc, rtx_seq_++, *found, original, transport_seq);
+  const std::array<uint8_t, 2> original{static_cast<uint8_t>(seq >> 8),
+                                        static_cast<uint8_t>(seq & 0xff)};
+  return write(section_.rtx_payload_type, section_.rtx_ssrc, rtx_seq_++, *found, original,
+               transport_seq);
 }
 
-Bytes RtpSource::write(uint8_t payload_type, uint32_t ssrc, uint16_t seq, const Kept& kept, ByteView prefix,
-                       uint16_t& transport_seq) const {
-  Bytes room(wire::kRtpHeaderBytes + wire::kExtensionBlockBytesMax + prefix.size() + kept.payload.size());
+Bytes RtpSource::write(uint8_t payload_type, uint32_t ssrc, uint16_t seq, const Kept& kept,
+                       ByteView prefix, uint16_t& transport_seq) const {
+  Bytes room(wire::kRtpHeaderBytes + wire::kExtensionBlockBytesMax + prefix.size() +
+             kept.payload.size());
   ByteWriter writer(room);
   wire::write_rtp_header(writer, {.marker = kept.marker,
                                   .has_extension = true,
@@ -95,8 +104,10 @@ Bytes RtpSource::write(uint8_t payload_type, uint32_t ssrc, uint16_t seq, const 
                                   .ssrc = ssrc});
   wire::OneByteExtensionWriter extensions(writer);
   extensions.mid(section_.extensions.mid, section_.mid);
-  if (section_.transport_cc) extensions.transport_seq(section_.extensions.transport_seq, transport_seq++);
-  if (section_.kind == negotiation::Kind::Audio) extensions.audio_level(section_.extensions.audio_level, kLevel);
+  if (section_.transport_cc)
+    extensions.transport_seq(section_.extensions.transport_seq, transport_seq++);
+  if (section_.kind == negotiation::Kind::Audio)
+    extensions.audio_level(section_.extensions.audio_level, kLevel);
   extensions.finish();
   writer.bytes(prefix);
   writer.bytes(kept.payload);

@@ -1,5 +1,7 @@
-// RtpSource: synthetic RTP of one section that a dialling client sends: Opus-like audio, or VP8 with whole payload descriptors
-// and key frames (RFC 3550, 6716, 7741, 4588).  Owner: DialClient.  Pure.  Does not: encrypt, pace, adapt to bandwidth.
+// RtpSource: synthetic RTP of one section that a dialling client sends: Opus-like audio, or VP8 with whole payload
+// descriptors
+// and key frames (RFC 3550, 6716, 7741, 4588).  Owner: DialClient.  Pure.  Does not: encrypt, pace, adapt to
+// bandwidth.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +23,8 @@ class RtpSource {
     uint32_t key_frame_every = 50;                      // frames; video alone
   };
   // `section` is one that sends.  The first packet is due at `start`.
-  RtpSource(const negotiation::AnsweredSection& section, Pace pace, SecretSource& secrets, Mono start);
+  RtpSource(const negotiation::AnsweredSection& section, Pace pace, SecretSource& secrets,
+            Mono start);
 
   // A later answer for the same section: payload types and extension ids may have changed, SSRCs do not.
   void update(const negotiation::AnsweredSection& section);
@@ -34,7 +37,8 @@ class RtpSource {
   void restart_at(Mono now) { next_due_ = now; }
 
   void request_key_frame() { wants_key_frame_ = true; }
-  // RFC 4588: the packet with that number again on the repair stream; empty where it is forgotten or no repair was agreed.
+  // RFC 4588: the packet with that number again on the repair stream; empty where it is forgotten or no repair was
+  // agreed.
   Bytes repeat(uint16_t seq, uint16_t& transport_seq);
 
   const std::string& mid() const { return section_.mid; }
@@ -53,7 +57,8 @@ class RtpSource {
   std::vector<Bytes> video_frame(uint16_t& transport_seq);
   Bytes video_payload(bool is_first, bool is_key) const;
   Bytes packet(bool marker, Bytes payload, uint16_t& transport_seq);
-  Bytes write(uint8_t payload_type, uint32_t ssrc, uint16_t seq, const Kept& kept, ByteView prefix, uint16_t& transport_seq) const;
+  Bytes write(uint8_t payload_type, uint32_t ssrc, uint16_t seq, const Kept& kept, ByteView prefix,
+              uint16_t& transport_seq) const;
 
   // given
   negotiation::AnsweredSection section_;

@@ -8,7 +8,8 @@
 
 namespace atrium::domain {
 
-// --- doors -----------------------------------------------------------------------------------------------------------
+// --- doors
+// -----------------------------------------------------------------------------------------------------------
 struct Join {
   ConnectionId connection;
   Joiner joiner;
@@ -20,10 +21,18 @@ struct Resume {
   Joiner joiner;
 };
 
-// --- signalling ------------------------------------------------------------------------------------------------------
-struct JoinSent { ParticipantSid participant; };  // the first message was handed to the socket
-struct SignalLost { ParticipantSid participant; ConnectionId connection; };
-struct Leave { ParticipantSid participant; };
+// --- signalling
+// ------------------------------------------------------------------------------------------------------
+struct JoinSent {
+  ParticipantSid participant;
+};  // the first message was handed to the socket
+struct SignalLost {
+  ParticipantSid participant;
+  ConnectionId connection;
+};
+struct Leave {
+  ParticipantSid participant;
+};
 struct AddTrack {
   ParticipantSid participant;
   TrackView track;  // sid empty; what the client asked for
@@ -34,8 +43,15 @@ struct TrackLive {
   TrackSid track;
   std::string mime, mid;
 };
-struct TrackGone { ParticipantSid participant; TrackSid track; };
-struct SetMuted { ParticipantSid participant; TrackSid track; bool muted = false; };
+struct TrackGone {
+  ParticipantSid participant;
+  TrackSid track;
+};
+struct SetMuted {
+  ParticipantSid participant;
+  TrackSid track;
+  bool muted = false;
+};
 struct UpdateSubscription {
   ParticipantSid participant;
   std::vector<TrackSid> tracks;
@@ -72,49 +88,79 @@ struct UpdateTrackInfo {  // update_audio_track / update_video_track
   std::optional<std::vector<uint8_t>> audio_features;
   std::optional<uint32_t> width, height;
 };
-struct RenewToken { ParticipantSid participant; Joiner joiner; };
+struct RenewToken {
+  ParticipantSid participant;
+  Joiner joiner;
+};
 
-// --- media reports ---------------------------------------------------------------------------------------------------
-struct TransportUp { ParticipantSid participant; };    // ICE + DTLS done
-struct TransportDown { ParticipantSid participant; };  // consent lost or DTLS failed
-struct NoticeChannel { ParticipantSid participant; bool open = false; };  // `_reliable` opened or closed
-struct NoticeAcked { ParticipantSid participant; };    // SCTP acknowledged the notice, or there was no channel to use
-struct ForwardAttached { ParticipantSid subscriber; TrackSid track; };  // section carries the track downstream now
+// --- media reports
+// ---------------------------------------------------------------------------------------------------
+struct TransportUp {
+  ParticipantSid participant;
+};  // ICE + DTLS done
+struct TransportDown {
+  ParticipantSid participant;
+};  // consent lost or DTLS failed
+struct NoticeChannel {
+  ParticipantSid participant;
+  bool open = false;
+};  // `_reliable` opened or closed
+struct NoticeAcked {
+  ParticipantSid participant;
+};  // SCTP acknowledged the notice, or there was no channel to use
+struct ForwardAttached {
+  ParticipantSid subscriber;
+  TrackSid track;
+};  // section carries the track downstream now
 struct RoomCut {
   RoomSid room_sid;
   Mono at{};
   Wall wall_at{};
   std::optional<uint32_t> transports = std::nullopt;  // standing at the cut; absent: not counted
 };
-struct TransportClosed { ParticipantSid participant; };
+struct TransportClosed {
+  ParticipantSid participant;
+};
 struct RoomClosed {
   RoomSid room_sid;
   uint32_t transports_closed = 0;
   uint64_t packets_after_cut = 0;
 };
 
-// --- signalling's reports about removals ----------------------------------------------------------------------------------
-struct LeaveWritten { ParticipantSid participant; };     // leave and close are with the kernel
-struct LeaveNotWritten { ParticipantSid participant; };  // the socket was gone or took nothing
+// --- signalling's reports about removals
+// ----------------------------------------------------------------------------------
+struct LeaveWritten {
+  ParticipantSid participant;
+};  // leave and close are with the kernel
+struct LeaveNotWritten {
+  ParticipantSid participant;
+};  // the socket was gone or took nothing
 
-// --- management --------------------------------------------------------------------------------------------------------------
+// --- management
+// --------------------------------------------------------------------------------------------------------------
 struct DismissRoom {
   WaiterId waiter;
   AppId app;
   RoomId room;
   std::string operator_id, request_id, reason;
 };
-struct RecordStored { OperationId operation; bool ok = false; };  // answer to PersistDismissal
-struct RestoreTombstones { std::vector<Tombstone> tombstones; };  // at start, from the store
+struct RecordStored {
+  OperationId operation;
+  bool ok = false;
+};  // answer to PersistDismissal
+struct RestoreTombstones {
+  std::vector<Tombstone> tombstones;
+};  // at start, from the store
 
-// --- time ------------------------------------------------------------------------------------------------------------------------
+// --- time
+// ------------------------------------------------------------------------------------------------------------------------
 struct Tick {};
 
 using Command =
-    std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone, SetMuted,
-                 UpdateSubscription, UpdateTrackSettings, SubscriptionPermission, UpdateMetadata,
-                 UpdateTrackInfo, RenewToken, TransportUp, TransportDown, NoticeChannel, NoticeAcked,
-                 ForwardAttached, RoomCut, TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten,
-                 DismissRoom, RecordStored, RestoreTombstones, Tick>;
+    std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone,
+                 SetMuted, UpdateSubscription, UpdateTrackSettings, SubscriptionPermission,
+                 UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportDown,
+                 NoticeChannel, NoticeAcked, ForwardAttached, RoomCut, TransportClosed, RoomClosed,
+                 LeaveWritten, LeaveNotWritten, DismissRoom, RecordStored, RestoreTombstones, Tick>;
 
 }  // namespace atrium::domain

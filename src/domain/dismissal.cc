@@ -150,7 +150,8 @@ PersistDismissal fence_sessions(Core& core, Room& room, Dismissal& operation) {
       write.precautions.push_back(std::move(tombstone));
       continue;
     }
-    // A leave that comes while a client still connects ends that attempt alone: native SDKs make the next one at once,
+    // A leave that comes while a client still connects ends that attempt alone: native SDKs make the next one at
+    // once,
     // with the same token.
     if (add_tombstone(core, tombstone)) write.tombstones.push_back(std::move(tombstone));
     if (participant.can_be_told()) continue;

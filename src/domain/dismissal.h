@@ -1,6 +1,7 @@
 // Dismissal: one running DismissRoom, from the fence to the durable record (DESIGN section 1).
 //
-//   fenced ─RoomCut→ media cut ─every session settled→ notified ─CloseRoom, RoomClosed→ closed ─final record→ answered
+//   fenced ─RoomCut→ media cut ─every session settled→ notified ─CloseRoom, RoomClosed→ closed ─final record→
+// answered
 //
 //   session: AwaitAck ─NoticeAcked after the cut, or 200 ms─→ AwaitLeave ─LeaveWritten / LeaveNotWritten─→ Settled
 //            not yet joined, or signalling lost → Settled at once, with a tombstone

@@ -1,4 +1,5 @@
-// What the registry decided.  Effects come out in the order persist → media → signal → event → reply within one apply();
+// What the registry decided.  Effects come out in the order persist → media → signal → event → reply within one
+// apply();
 // node carries them out in that order.  Replies and events of an operation are held back by the registry itself until
 // RecordStored, so node never has to.
 #pragma once
@@ -10,41 +11,80 @@
 
 namespace atrium::domain {
 
-// --- persist -----------------------------------------------------------------------------------------------------------
-// Answered by RecordStored when `await` is set.  The reply waits for the fence's record and for the final one; at most one
+// --- persist
+// -----------------------------------------------------------------------------------------------------------
+// Answered by RecordStored when `await` is set.  The reply waits for the fence's record and for the final one; at
+// most one
 // of an operation is under way at any time.
 struct PersistDismissal {
   DismissalRecord record;
-  std::vector<Tombstone> tombstones;  // of those who cannot be told now; to add in the same transaction
+  std::vector<Tombstone>
+      tombstones;  // of those who cannot be told now; to add in the same transaction
   bool await = true;
   // With the fence's record: of everybody else, in case the process ends before they are told.  Meant for the store
   // alone.  `told`, with the final record: who needs theirs no more; to delete in the same transaction.
   std::vector<Tombstone> precautions = {};
   std::vector<ParticipantSid> told = {};
 };
-struct PersistTombstones { std::vector<Tombstone> tombstones; };  // found unacknowledged later
+struct PersistTombstones {
+  std::vector<Tombstone> tombstones;
+};  // found unacknowledged later
 
-// --- media -------------------------------------------------------------------------------------------------------------
+// --- media
+// -------------------------------------------------------------------------------------------------------------
 // The notice, in the words of DESIGN section 1.  Node encodes it.
 struct Notice {
   ClientCode code = ClientCode::RoomDismiss;
-  std::string name;     // "ROOM_DISMISS"
-  std::string message;  // one English sentence
+  std::string name;       // "ROOM_DISMISS"
+  std::string message;    // one English sentence
   OperationId operation;  // empty: none
   std::optional<Wall> forbidden_until;
 };
-struct CutRoom { RoomSid room_sid; Notice notice; };     // answered by RoomCut, then NoticeAcked per participant
-struct CloseRoom { RoomSid room_sid; };                  // answered by RoomClosed
-struct CutParticipant { ParticipantSid participant; Notice notice; };  // answered by NoticeAcked
-struct CloseParticipant { ParticipantSid participant; };  // tear its transport down; answered by TransportClosed
-struct StartForward { ParticipantSid subscriber, publisher; TrackSid track; TrackKind kind = TrackKind::Audio; };
-struct StopForward { ParticipantSid subscriber; TrackSid track; };
-struct PauseForward { ParticipantSid subscriber; TrackSid track; bool paused = false; VideoQuality quality = VideoQuality::High; };
-struct PauseTrack { ParticipantSid publisher; TrackSid track; bool muted = false; };
-struct StopTrack { ParticipantSid publisher; TrackSid track; };  // publication ended; forget its uplink
-struct SetDataPermission { ParticipantSid participant; bool can_publish_data = true; };
+struct CutRoom {
+  RoomSid room_sid;
+  Notice notice;
+};  // answered by RoomCut, then NoticeAcked per participant
+struct CloseRoom {
+  RoomSid room_sid;
+};  // answered by RoomClosed
+struct CutParticipant {
+  ParticipantSid participant;
+  Notice notice;
+};  // answered by NoticeAcked
+struct CloseParticipant {
+  ParticipantSid participant;
+};  // tear its transport down; answered by TransportClosed
+struct StartForward {
+  ParticipantSid subscriber, publisher;
+  TrackSid track;
+  TrackKind kind = TrackKind::Audio;
+};
+struct StopForward {
+  ParticipantSid subscriber;
+  TrackSid track;
+};
+struct PauseForward {
+  ParticipantSid subscriber;
+  TrackSid track;
+  bool paused = false;
+  VideoQuality quality = VideoQuality::High;
+};
+struct PauseTrack {
+  ParticipantSid publisher;
+  TrackSid track;
+  bool muted = false;
+};
+struct StopTrack {
+  ParticipantSid publisher;
+  TrackSid track;
+};  // publication ended; forget its uplink
+struct SetDataPermission {
+  ParticipantSid participant;
+  bool can_publish_data = true;
+};
 
-// --- signal ------------------------------------------------------------------------------------------------------------
+// --- signal
+// ------------------------------------------------------------------------------------------------------------
 // `join` to be sent on `connection`.  The participant exists from now on.
 struct JoinAccepted {
   ConnectionId connection;
@@ -69,19 +109,37 @@ struct ResumeAccepted {
   std::vector<std::shared_ptr<const ParticipantView>> departed;  // DISCONNECTED replay
 };
 // Upgrade, `reconnect`, `leave{code's reason}`, close 3000+|code|.
-struct ResumeMeetsTombstone { ConnectionId connection; Notice notice; };
+struct ResumeMeetsTombstone {
+  ConnectionId connection;
+  Notice notice;
+};
 // Upgrade, then order a full reconnect (STATE_MISMATCH).
-struct ResumeUnknown { ConnectionId connection; };
+struct ResumeUnknown {
+  ConnectionId connection;
+};
 
 // One encoding, many recipients.
 struct ParticipantUpdate {
   std::vector<ParticipantSid> recipients;
   std::vector<std::shared_ptr<const ParticipantView>> participants;
 };
-struct RoomUpdate { std::vector<ParticipantSid> recipients; RoomView room; };
-struct TrackPublished { ParticipantSid participant; TrackView track; };
+struct RoomUpdate {
+  std::vector<ParticipantSid> recipients;
+  RoomView room;
+};
+struct TrackPublished {
+  ParticipantSid participant;
+  TrackView track;
+};
 enum class RequestKind : uint8_t { AddTrack, UpdateMetadata, Mute, UpdateTrackInfo, Subscription };
-enum class RequestOutcome : uint8_t { Ok, NotFound, NotAllowed, LimitExceeded, UnsupportedType, Invalid };
+enum class RequestOutcome : uint8_t {
+  Ok,
+  NotFound,
+  NotAllowed,
+  LimitExceeded,
+  UnsupportedType,
+  Invalid
+};
 struct RequestAnswer {
   ParticipantSid participant;
   RequestKind kind = RequestKind::AddTrack;
@@ -90,10 +148,23 @@ struct RequestAnswer {
   std::string message;
   TrackView track;  // AddTrack: what was asked for, so that it can be echoed
 };
-struct TrackSubscribed { ParticipantSid publisher; TrackSid track; };    // first subscriber attached
-struct TrackUnpublished { ParticipantSid participant; TrackSid track; };  // server ended it
-struct SubscriptionFailed { ParticipantSid participant; TrackSid track; };
-struct SubscriptionAllowed { ParticipantSid participant, publisher; TrackSid track; bool allowed = true; };
+struct TrackSubscribed {
+  ParticipantSid publisher;
+  TrackSid track;
+};  // first subscriber attached
+struct TrackUnpublished {
+  ParticipantSid participant;
+  TrackSid track;
+};  // server ended it
+struct SubscriptionFailed {
+  ParticipantSid participant;
+  TrackSid track;
+};
+struct SubscriptionAllowed {
+  ParticipantSid participant, publisher;
+  TrackSid track;
+  bool allowed = true;
+};
 // `leave{reason, action}` and close code in one write.  Answered by LeaveWritten or LeaveNotWritten.
 enum class LeaveAction : uint8_t { Disconnect, Resume, Reconnect };
 struct SendLeave {
@@ -103,12 +174,26 @@ struct SendLeave {
   uint16_t close_code = 1000;
 };
 // Server message to one client's `_reliable` (topics atrium.token_will_expire, atrium.error).
-struct SendServerData { ParticipantSid participant; std::string topic; std::string json; };
+struct SendServerData {
+  ParticipantSid participant;
+  std::string topic;
+  std::string json;
+};
 // Drop the connection without any message: its session was superseded or cut.
-struct DropConnection { ConnectionId connection; };
+struct DropConnection {
+  ConnectionId connection;
+};
 
-// --- event -------------------------------------------------------------------------------------------------------------
-enum class EventKind : uint8_t { RoomStarted, RoomEnded, UserJoined, UserLeft, TrackPublished, TrackUnpublished };
+// --- event
+// -------------------------------------------------------------------------------------------------------------
+enum class EventKind : uint8_t {
+  RoomStarted,
+  RoomEnded,
+  UserJoined,
+  UserLeft,
+  TrackPublished,
+  TrackUnpublished
+};
 struct Event {
   EventKind kind = EventKind::RoomStarted;
   AppId app;
@@ -123,12 +208,13 @@ struct Event {
   bool hidden = false;  // the user is invisible to others
 };
 
-// --- reply -------------------------------------------------------------------------------------------------------------
+// --- reply
+// -------------------------------------------------------------------------------------------------------------
 enum class DismissOutcome : uint8_t {
   Done,
-  NoSuchRoom,             // success to the caller
-  MediaCutUnconfirmed,    // InternalError with the operation id; the operation goes on
-  RecordFailed,           // InternalError; media stays cut
+  NoSuchRoom,           // success to the caller
+  MediaCutUnconfirmed,  // InternalError with the operation id; the operation goes on
+  RecordFailed,         // InternalError; media stays cut
 };
 struct DismissReply {
   WaiterId waiter;
@@ -136,17 +222,22 @@ struct DismissReply {
   std::optional<DismissalRecord> record;  // absent for NoSuchRoom
 };
 // The life is over; node may forget what it keyed by this sid.
-struct LifeForgotten { RoomSid room_sid; };
+struct LifeForgotten {
+  RoomSid room_sid;
+};
 // The session is over; node may forget what it keyed by this sid.
-struct ParticipantForgotten { ParticipantSid participant; };
+struct ParticipantForgotten {
+  ParticipantSid participant;
+};
 
 using Effect =
-    std::variant<PersistDismissal, PersistTombstones, CutRoom, CloseRoom, CutParticipant, CloseParticipant,
-                 StartForward, StopForward, PauseForward, PauseTrack, StopTrack, SetDataPermission,
-                 JoinAccepted, JoinRefused, ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown,
-                 ParticipantUpdate, RoomUpdate, TrackPublished, RequestAnswer, TrackSubscribed,
-                 TrackUnpublished, SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData,
-                 DropConnection, Event, DismissReply, LifeForgotten, ParticipantForgotten>;
+    std::variant<PersistDismissal, PersistTombstones, CutRoom, CloseRoom, CutParticipant,
+                 CloseParticipant, StartForward, StopForward, PauseForward, PauseTrack, StopTrack,
+                 SetDataPermission, JoinAccepted, JoinRefused, ResumeAccepted, ResumeMeetsTombstone,
+                 ResumeUnknown, ParticipantUpdate, RoomUpdate, TrackPublished, RequestAnswer,
+                 TrackSubscribed, TrackUnpublished, SubscriptionFailed, SubscriptionAllowed,
+                 SendLeave, SendServerData, DropConnection, Event, DismissReply, LifeForgotten,
+                 ParticipantForgotten>;
 using Effects = std::vector<Effect>;
 
 }  // namespace atrium::domain

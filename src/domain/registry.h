@@ -1,4 +1,5 @@
-// Registry: decides everything about rooms and the people in them.  Owner: the control thread's node.  Pure: same state,
+// Registry: decides everything about rooms and the people in them.  Owner: the control thread's node.  Pure: same
+// state,
 // same command, same now → same effects.  Does not: send, store, read a clock, know a packet.
 #pragma once
 

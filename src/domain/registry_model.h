@@ -1,5 +1,6 @@
 // A naive model of the registry, made of maps and full scans: who is present in which life, which tracks live, who is
-// forwarded what, who is refused.  It decides on its own from commands and time; of the effects it takes only the sids
+// forwarded what, who is refused.  It decides on its own from commands and time; of the effects it takes only the
+// sids
 // that it cannot guess, and compares the rest.  Test code only.
 #pragma once
 

@@ -1,4 +1,5 @@
-// Random commands by seed, to the registry and to a naive model; the world around answers late, out of order or never.
+// Random commands by seed, to the registry and to a naive model; the world around answers late, out of order or
+// never.
 #include "domain/registry_model.h"
 
 #include <gtest/gtest.h>

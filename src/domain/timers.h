@@ -1,5 +1,6 @@
 // Timers: every deadline of the registry in one ordered queue, known by what it is for and whom it concerns.
-// Owner: Core.  Cost: O(log n) to arm, cancel and pop; the next deadline is O(1).  Does not: read a clock, call anybody.
+// Owner: Core.  Cost: O(log n) to arm, cancel and pop; the next deadline is O(1).  Does not: read a clock, call
+// anybody.
 #pragma once
 
 #include <compare>

@@ -1,5 +1,6 @@
 // Connectivity: how a transport comes up and stays up: STUN, DTLS, consent, and its timer.  RFC 8445, 5764, 7675.
-// Verbs over EngineState.  DTLS and SRTP are read only from a five-tuple that passed an authenticated binding request.
+// Verbs over EngineState.  DTLS and SRTP are read only from a five-tuple that passed an authenticated binding
+// request.
 #pragma once
 
 #include "media/engine_state.h"

@@ -1,4 +1,5 @@
-// DeadlineHeap: which of many things is due first.  An indexed binary heap: each item has one deadline, moved in place.
+// DeadlineHeap: which of many things is due first.  An indexed binary heap: each item has one deadline, moved in
+// place.
 // The item keeps its own position in `heap_index`.  No allocation once it has grown to the number of items.
 // Cost: O(log n) per change, O(1) for the earliest.
 #pragma once

@@ -1,4 +1,5 @@
-// EngineCounters: what one shard did, as plain numbers.  Owner: Engine.  Thread: its shard; control copies a snapshot.
+// EngineCounters: what one shard did, as plain numbers.  Owner: Engine.  Thread: its shard; control copies a
+// snapshot.
 // Every packet that goes no further has a DropReason, and every DropReason is a counter with the same name.
 #pragma once
 

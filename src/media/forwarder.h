@@ -96,7 +96,8 @@ class Forwarder {
 
  private:
   // One row of the rewrites remembered: 20 bytes, for there are kForwardHistory of them per video downlink.  The
-  // extended numbers are cut to 32 bits: a stream that sends a thousand packets a second takes 49 days to use them up.
+  // extended numbers are cut to 32 bits: a stream that sends a thousand packets a second takes 49 days to use them
+  // up.
   struct Sent {
     uint32_t ext_seq = 0;  // ours; 0 = empty
     uint32_t source_ext_seq = 0;

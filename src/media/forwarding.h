@@ -1,4 +1,5 @@
-// Forwarding: from the pacer's queue to encrypted datagrams, within a turn's budget.  RFC 7667 section 3.7, 4588, 8285.
+// Forwarding: from the pacer's queue to encrypted datagrams, within a turn's budget.  RFC 7667 section 3.7, 4588,
+// 8285.
 // Verbs over EngineState.  Extensions are written anew under the subscriber's ids; no upstream element passes but
 // the level.
 #pragma once

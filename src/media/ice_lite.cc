@@ -64,7 +64,8 @@ IceAgent::Answer IceAgent::on_request(const wire::StunMessage& request, const Fi
   consented_at_ = now;
   latest_ = path;
   if (request.use_candidate && !is_dialling && is_current) nominate(path, answer);
-  // During a restart the old pair may still be renominated, but only a nomination under the new credentials ends them.
+  // During a restart the old pair may still be renominated, but only a nomination under the new credentials ends
+  // them.
   if (request.use_candidate && !is_dialling && !is_current && selected_ != path) {
     selected_ = path;
     answer.selected_changed = true;

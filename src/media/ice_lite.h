@@ -3,7 +3,8 @@
 // what answers. Owner: Transport.  Thread: its shard.  RFC 8445, 8489, 7675 (consent).
 // Does not: gather, trickle, TURN, TCP; a lite agent sends no requests.
 //
-// Nomination: the latest USE-CANDIDATE wins, so that a peer may change its mind (aggressive nomination, renomination).
+// Nomination: the latest USE-CANDIDATE wins, so that a peer may change its mind (aggressive nomination,
+// renomination).
 // Restart (section 9): the former credentials stay good until a pair is nominated under the new ones.
 #pragma once
 

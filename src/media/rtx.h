@@ -1,4 +1,5 @@
-// Payload formats that wrap another payload: retransmission (RFC 4588) and redundant audio (RFC 2198).  Views, no heap.
+// Payload formats that wrap another payload: retransmission (RFC 4588) and redundant audio (RFC 2198).  Views, no
+// heap.
 #pragma once
 
 #include <cstdint>

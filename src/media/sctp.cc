@@ -190,7 +190,8 @@ int send_now(Association& association, const Outgoing& out) {
       how.sendv_prinfo.pr_value = opening.reliability_parameter;
     }
   }
-  // RFC 7053: the peer acknowledges the notice at once instead of after its delay of up to 200 ms, which is all the time
+  // RFC 7053: the peer acknowledges the notice at once instead of after its delay of up to 200 ms, which is all the
+  // time
   // that the dismissal gives it.
   if (out.is_notice) how.sendv_sndinfo.snd_flags |= SCTP_SACK_IMMEDIATELY;
   const ssize_t sent = usrsctp_sendv(association.socket, out.message.data(), out.message.size(),

@@ -1,5 +1,6 @@
 // Action sequences of a hand-made peer against one association: data, DCEP, resets, given-up messages, any chunk, any
-// packet, and time.  Holds: nothing crashes; what is counted as a message has a channel; close is answered and silent.
+// packet, and time.  Holds: nothing crashes; what is counted as a message has a channel; close is answered and
+// silent.
 #include <algorithm>
 #include <chrono>
 

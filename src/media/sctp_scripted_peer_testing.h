@@ -1,5 +1,7 @@
-// ScriptedSctpPeer: a peer made by hand, for tests and fuzzers: it says what usrsctp never would.  It answers an INIT,
-// acknowledges DATA in order, and sends whatever chunks it is asked for.  RFC 9260, 6525 (resets).  Not in the daemon.
+// ScriptedSctpPeer: a peer made by hand, for tests and fuzzers: it says what usrsctp never would.  It answers an
+// INIT,
+// acknowledges DATA in order, and sends whatever chunks it is asked for.  RFC 9260, 6525 (resets).  Not in the
+// daemon.
 #pragma once
 
 #include <algorithm>

@@ -77,9 +77,11 @@ class SrtpOutbound {
   SrtpOutbound& operator=(SrtpOutbound&&) noexcept;
   ~SrtpOutbound();
 
-  // Writes header (fixed header, CSRCs, extension block; sent in the clear) and the encrypted payload parts into `out`
+  // Writes header (fixed header, CSRCs, extension block; sent in the clear) and the encrypted payload parts into
+  // `out`
   // and yields the packet's size: header + parts + tag.  `out` must not overlap the inputs.
-  // `ext_seq` is the 48-bit SRTP index, rollover counter and sequence number; its low 16 bits must be the header's own.
+  // `ext_seq` is the 48-bit SRTP index, rollover counter and sequence number; its low 16 bits must be the header's
+  // own.
   // A peer guesses the rollover counter from zero: the first index of an SSRC must be below 2^16, and later ones
   // less than 2^15 ahead.  An index already used, or more than 63 behind the highest of its SSRC, is refused:
   //   Conflict       the index was used, is too far behind, or the header disagrees with it

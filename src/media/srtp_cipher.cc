@@ -1,4 +1,5 @@
-// The low-level SHA1 calls are marked deprecated in favour of EVP_MAC, which allocates for each packet in OpenSSL 3.0.
+// The low-level SHA1 calls are marked deprecated in favour of EVP_MAC, which allocates for each packet in OpenSSL
+// 3.0.
 #define OPENSSL_SUPPRESS_DEPRECATED 1
 #include "media/srtp_cipher.h"
 
@@ -124,7 +125,8 @@ Result<SrtpCipher> SrtpCipher::create(SrtpProfile profile, const SrtpSessionKeys
   return cipher;
 }
 
-// RFC 3711 section 4.1.1 and RFC 7714 sections 8.1, 9.1: the session salt, with SSRC and 48-bit index folded in.  They
+// RFC 3711 section 4.1.1 and RFC 7714 sections 8.1, 9.1: the session salt, with SSRC and 48-bit index folded in. 
+// They
 // lie alike in both, but that AES-CM has two more leading bytes of salt and its block counter behind.
 bool SrtpCipher::set_nonce(SrtpNonce nonce) {
   std::array<uint8_t, 16> iv{};

@@ -106,7 +106,8 @@ struct CutLife { LifeId life; Bytes notice; };
 struct CloseLife { LifeId life; };  // tears transports down, a bounded number per turn; answered by LifeClosed
 // End-to-end tests only (atriumd --fault late_send): lets one media packet of each life out after its cut.
 struct PlantLateSend {};
-// The dialling role alone: one plaintext RTP or compound RTCP packet (told apart as RFC 5761 says), protected and sent.
+// The dialling role alone: one plaintext RTP or compound RTCP packet (told apart as RFC 5761 says), protected and
+// sent.
 struct InjectRtp { TransportId transport; Bytes packet; };
 
 using Command = std::variant<OpenTransport, RestartIce, SetDataPermission, AddUplink, RemoveUplink, SetUplinkMuted,

@@ -1,5 +1,6 @@
 // UplinkStream: one RTP stream that a publisher sends: one track, or one simulcast layer of it.
-// Numbers, jitter and loss for receiver reports (RFC 3550 section 6.4, appendices A.3 and A.8), what to ask for again,
+// Numbers, jitter and loss for receiver reports (RFC 3550 section 6.4, appendices A.3 and A.8), what to ask for
+// again,
 // the publisher's clock, and the newest payloads.
 // Owner: Track.  Thread: its shard.  Does not: know subscribers, write RTCP.
 #pragma once

@@ -1,4 +1,5 @@
-// atriumpeer: joins a room as one real client (WebSocket over TCP, ICE, DTLS, SRTP and SCTP over UDP) and prints what happens to
+// atriumpeer: joins a room as one real client (WebSocket over TCP, ICE, DTLS, SRTP and SCTP over UDP) and prints
+// what happens to
 // it as JSON lines.  For end-to-end tests; --deaf is the client that pays no heed to its dismissal.
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
