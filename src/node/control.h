@@ -85,7 +85,7 @@ class ControlPlane final : public ControlHandler {
   struct Life {
     LifeId id;
     TrackTable tracks;
-    StreamTable streams;  // as publishers named them
+    StreamTable streams;
     std::vector<ParticipantSid> participants;
     uint32_t leaves_sent = 0;  // counted for Faults::stop_at alone
   };

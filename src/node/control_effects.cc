@@ -10,6 +10,24 @@
 namespace atrium::node {
 namespace {
 
+// Tracks of one group are announced in one stream, which is what makes a receiver play them in step: picture with
+// sound, screen
+// with its sound.
+std::string sync_group(const domain::TrackView& track) {
+  if (!track.stream.empty()) return track.stream;
+  switch (track.source) {
+    case domain::TrackSource::Camera:
+    case domain::TrackSource::Microphone:
+      return "camera";
+    case domain::TrackSource::ScreenShare:
+    case domain::TrackSource::ScreenShareAudio:
+      return "screen_share";
+    case domain::TrackSource::Unknown:
+      break;
+  }
+  return {};
+}
+
 constexpr uint8_t layer_of(domain::VideoQuality quality) {
   switch (quality) {
     case domain::VideoQuality::Low:
@@ -171,7 +189,7 @@ void ControlPlane::run(domain::TrackPublished& effect, Now) {
   for (const domain::VideoLayer& layer : effect.track.layers)
     if (!layer.rid.empty()) pending.layer_rids.push_back(layer.rid);
   session->peer->add_pending_track(std::move(pending));
-  if (Life* life = life_of(*session)) life->streams[effect.track.sid] = effect.track.stream;
+  if (Life* life = life_of(*session)) life->streams[effect.track.sid] = sync_group(effect.track);
   send(*session, serialiser_.track_published(effect.track));
 }
 
@@ -216,7 +234,8 @@ void ControlPlane::run(domain::SendLeave& effect, Now) {
                         effect.close_code);
 }
 
-// A test stops the process before the first notice, or between it and the others (Faults::stop_at): what comes after the
+// A test stops the process before the first notice, or between it and the others (Faults::stop_at): what comes after
+// the
 // stop must not overtake it.
 bool ControlPlane::is_leave_withheld(const Session& session) {
   if (config_.faults.stop_at.empty()) return false;

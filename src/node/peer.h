@@ -23,7 +23,7 @@ struct TrackEntry {
   ParticipantSid publisher;
   domain::TrackKind kind = domain::TrackKind::Audio;
   std::string codec;   // "opus", "VP8"
-  std::string stream;  // sync group that the publisher named
+  std::string stream;  // sync group: named by the publisher, else by the source
 };
 using TrackTable = std::map<TrackSid, TrackEntry>;
 using StreamTable = std::map<TrackSid, std::string>;  // sync groups by track
