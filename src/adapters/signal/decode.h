@@ -31,7 +31,8 @@ struct Trickle {
   std::string candidate_json;
   bool is_final = false;
 };
-// `command.track` has cid, name, stream, sizes, flags and layers (lowest first, each with its rid when there are several).
+// `command.track` has cid, name, stream, sizes, flags and layers (lowest first, each with its rid
+// when there are several).
 struct AddTrack {
   domain::AddTrack command;
   std::string preferred_codec = {};  // "vp8", of the first simulcast codec; empty: ours to choose
@@ -49,16 +50,16 @@ struct SyncState {
     ParticipantSid publisher;
     uint32_t last_sequence = 0;
   };
-  bool subscribe = true;                    // meaning of `subscriptions`: these and no others, or all but these
+  bool subscribe = true;  // meaning of `subscriptions`: these and no others, or all but these
   std::vector<TrackSid> subscriptions;
-  std::vector<Publication> publications;    // one that is unknown here asks for a full reconnect
-  std::vector<TrackSid> disabled;           // track_setting{disabled} in force
-  std::vector<ReceiveState> receive_states; // reliable data
-  std::vector<std::string> data_channels;   // labels
+  std::vector<Publication> publications;     // one that is unknown here asks for a full reconnect
+  std::vector<TrackSid> disabled;            // track_setting{disabled} in force
+  std::vector<ReceiveState> receive_states;  // reliable data
+  std::vector<std::string> data_channels;    // labels
 };
 struct Simulate {
   enum class Scenario : uint8_t {
-    SpeakerUpdate,          // value: seconds
+    SpeakerUpdate,  // value: seconds
     NodeFailure,
     Migration,
     ServerLeave,
@@ -71,27 +72,38 @@ struct Simulate {
   Scenario scenario = Scenario::NodeFailure;
   int64_t value = 0;
 };
-struct Ping { int64_t timestamp_ms = 0; };                     // answered by Serialiser::pong
-struct PingRequest { int64_t timestamp_ms = 0, rtt_ms = 0; };  // answered by Serialiser::pong_resp
+// Answered by Serialiser::pong.
+struct Ping {
+  int64_t timestamp_ms = 0;
+};
+// Answered by Serialiser::pong_resp.
+struct PingRequest {
+  int64_t timestamp_ms = 0, rtt_ms = 0;
+};
 // Well-formed, but not to be had: `answer` is to be sent as it stands (Serialiser::request_response).
-struct Refused { domain::RequestAnswer answer; };
+struct Refused {
+  domain::RequestAnswer answer;
+};
 // A variant that is not served.  Where the client waits for a RequestResponse, Serialiser::unsupported makes it.
 struct Unsupported {
   uint32_t variant = 0;  // its number in SignalRequest; 0: an empty request
   uint32_t request_id = 0;
   bool wants_answer = false;
-  std::string echo = {};  // its encoded body, to be echoed in the answer (data tracks); may be empty
+  // Its encoded body, to be echoed in the answer (data tracks); may be empty.
+  std::string echo = {};
 };
 
 using ClientMessage =
-    std::variant<ClientOffer, ClientAnswer, Trickle, AddTrack, domain::SetMuted, domain::UpdateSubscription,
-                 domain::UpdateTrackSettings, domain::Leave, domain::SubscriptionPermission, SyncState, Simulate,
-                 Ping, PingRequest, domain::UpdateMetadata, domain::UpdateTrackInfo, Refused, Unsupported>;
+    std::variant<ClientOffer, ClientAnswer, Trickle, AddTrack, domain::SetMuted,
+                 domain::UpdateSubscription, domain::UpdateTrackSettings, domain::Leave,
+                 domain::SubscriptionPermission, SyncState, Simulate, Ping, PingRequest,
+                 domain::UpdateMetadata, domain::UpdateTrackInfo, Refused, Unsupported>;
 
 // One binary frame.  Commands carry `participant`, the session whose socket it came on.
 // Malformed: not a SignalRequest, a required part is missing.  LimitExceeded: beyond kSignalMessageBytesMax,
 // kSignalStructureBytesMax, kSdpBytesMax or the length of a list or id.  The caller closes the socket on either.
 // Lengths of metadata, name and attributes are the domain's to judge, since their refusal is an answer.
-Result<ClientMessage> decode_client_message(std::string_view bytes, const ParticipantSid& participant);
+Result<ClientMessage> decode_client_message(std::string_view bytes,
+                                            const ParticipantSid& participant);
 
 }  // namespace atrium::signal

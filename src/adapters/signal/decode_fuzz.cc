@@ -14,8 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                                      ParticipantSid("PA_0123456789abcdefg"));
   if (!message) return 0;
   signal::Serialiser serialiser{signal::ServerInfo{}};
-  if (const auto* refused = std::get_if<signal::Refused>(&*message)) serialiser.request_response(refused->answer);
-  if (const auto* unsupported = std::get_if<signal::Unsupported>(&*message)) serialiser.unsupported(*unsupported);
+  if (const auto* refused = std::get_if<signal::Refused>(&*message))
+    serialiser.request_response(refused->answer);
+  if (const auto* unsupported = std::get_if<signal::Unsupported>(&*message))
+    serialiser.unsupported(*unsupported);
   if (const auto* update = std::get_if<domain::UpdateSubscription>(&*message)) {
     CHECK(update->tracks.size() <= limits::kTracksPerRoomMax);
     for (const TrackSid& track : update->tracks) serialiser.subscription_response(track);

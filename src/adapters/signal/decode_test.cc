@@ -14,8 +14,12 @@ using namespace testing;
 
 const ParticipantSid kMe(kParticipant);
 
-Result<ClientMessage> decode(std::string_view bytes) { return decode_client_message(bytes, kMe); }
-Result<ClientMessage> decode(const pb::SignalRequest& request) { return decode(request.SerializeAsString()); }
+Result<ClientMessage> decode(std::string_view bytes) {
+  return decode_client_message(bytes, kMe);
+}
+Result<ClientMessage> decode(const pb::SignalRequest& request) {
+  return decode(request.SerializeAsString());
+}
 
 // The alternative T of a base64 vector; a default one, and a failure, when it is something else.
 template <typename T>
@@ -27,10 +31,12 @@ T decoded(std::string_view base64_text) {
 }
 
 constexpr const char* kAddTrack =
-    "IlYKB2NhbS1jaWQSBmNhbWVyYRgBIIAKKNAFQAFKDAgCEIAKGNAFIKDhZ0oKEMACGLQBIIDiCUoMCAEQgAUY6AIg0LsbUg4KA3ZwOBIHY2FtLWNpZHoB"
+    "IlYKB2NhbS1jaWQSBmNhbWVyYRgBIIAKKNAFQAFKDAgCEIAKGNAFIKDhZ0oKEMACGLQBIIDiCUoMCAEQgAUY6AIg0LsbUg"
+    "4KA3ZwOBIHY2FtLWNpZHoB"
     "cw==";
 constexpr const char* kSyncState =
-    "YpYBCg8KBmFuc3dlchIFdj0wDQoSFgoUVFJfMDEyMzQ1Njc4OWFiY2RlZmcaHAoCYzESFgoUVFJfYWJjZGVmZzAxMjM0NTY3ODkiDQoJX3JlbGlhYmxl"
+    "YpYBCg8KBmFuc3dlchIFdj0wDQoSFgoUVFJfMDEyMzQ1Njc4OWFiY2RlZmcaHAoCYzESFgoUVFJfYWJjZGVmZzAxMjM0NT"
+    "Y3ODkiDQoJX3JlbGlhYmxl"
     "EAEqDgoFb2ZmZXISBXY9MA0KMhRUUl8wMTIzNDU2Nzg5YWJjZGVmZzoYChRQQV8wMTIzNDU2Nzg5YWJjZGVmZxAJ";
 
 TEST(Decode, descriptions_keep_their_ids) {
@@ -93,7 +99,8 @@ TEST(Decode, cid_and_layers_may_come_from_the_first_codec) {
   const auto message = decode(request);
   ASSERT_TRUE(message);
   EXPECT_EQ(std::get<AddTrack>(*message).command.track.cid, "from-codec");
-  EXPECT_EQ(layer_rids(std::get<AddTrack>(*message).command.track), (std::vector<std::string>{"lo", "hi"}));
+  EXPECT_EQ(layer_rids(std::get<AddTrack>(*message).command.track),
+            (std::vector<std::string>{"lo", "hi"}));
 }
 
 TEST(Decode, audio_features_set_the_flags_that_they_replace) {
@@ -148,7 +155,8 @@ TEST(Decode, mute_names_the_track) {
 
 TEST(Decode, a_subscription_joins_both_lists_without_repeats) {
   const auto update = decoded<domain::UpdateSubscription>(
-      "MlwKFFRSXzAxMjM0NTY3ODlhYmNkZWZnEAEaQgoUUEFfMDEyMzQ1Njc4OWFiY2RlZmcSFFRSXzAxMjM0NTY3ODlhYmNkZWZnEhRUUl9hYmNkZWZn"
+      "MlwKFFRSXzAxMjM0NTY3ODlhYmNkZWZnEAEaQgoUUEFfMDEyMzQ1Njc4OWFiY2RlZmcSFFRSXzAxMjM0NTY3ODlhYmNk"
+      "ZWZnEhRUUl9hYmNkZWZn"
       "MDEyMzQ1Njc4OQ==");
   EXPECT_TRUE(update.subscribe);
   EXPECT_EQ(update.tracks, (std::vector{TrackSid(kTrack), TrackSid(kOtherTrack)}));
@@ -165,7 +173,8 @@ TEST(Decode, what_is_no_track_sid_is_passed_over) {
 }
 
 TEST(Decode, track_settings_and_leave_are_commands) {
-  const auto settings = decoded<domain::UpdateTrackSettings>("OiAKFFRSXzAxMjM0NTY3ODlhYmNkZWZnIAEogAUw6AI4Dw==");
+  const auto settings =
+      decoded<domain::UpdateTrackSettings>("OiAKFFRSXzAxMjM0NTY3ODlhYmNkZWZnIAEogAUw6AI4Dw==");
   EXPECT_EQ(settings.tracks, std::vector{TrackSid(kTrack)});
   EXPECT_EQ(settings.quality, domain::VideoQuality::Medium);
   EXPECT_EQ(settings.width, 640u);

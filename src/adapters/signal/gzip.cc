@@ -34,14 +34,17 @@ int inflate_all(z_stream& stream, std::string& out, size_t max_bytes) {
 
 Result<std::string> gunzip(std::string_view compressed, size_t max_bytes) {
   z_stream stream{};
-  if (inflateInit2(&stream, kGzipWindowBits) != Z_OK) return fail(ErrorKind::Unavailable, "zlib has no memory");
+  if (inflateInit2(&stream, kGzipWindowBits) != Z_OK)
+    return fail(ErrorKind::Unavailable, "zlib has no memory");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
-  Bytes input(as_bytes(compressed).begin(), as_bytes(compressed).end());  // zlib's interface is not const
+  Bytes input(as_bytes(compressed).begin(),
+              as_bytes(compressed).end());  // zlib's interface is not const
   stream.next_in = input.data();
   stream.avail_in = static_cast<uInt>(input.size());
   std::string out;
   const int status = inflate_all(stream, out, max_bytes);
-  if (out.size() > max_bytes) return fail(ErrorKind::LimitExceeded, "more comes out of gzip than is allowed");
+  if (out.size() > max_bytes)
+    return fail(ErrorKind::LimitExceeded, "more comes out of gzip than is allowed");
   if (status != Z_STREAM_END) return malformed("gzip is damaged or truncated");
   if (stream.avail_in != 0) return malformed("bytes behind the gzip member");
   return out;

@@ -9,7 +9,8 @@
 
 namespace atrium::signal {
 
-// Malformed: no gzip, damaged, truncated, or bytes behind the member.  LimitExceeded: more than `max_bytes` would come out.
+// Malformed: no gzip, damaged, truncated, or bytes behind the member.  LimitExceeded: more than
+// `max_bytes` would come out.
 Result<std::string> gunzip(std::string_view compressed, size_t max_bytes);
 
 }  // namespace atrium::signal

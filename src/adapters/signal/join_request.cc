@@ -27,7 +27,9 @@ constexpr std::array<EndpointPath, 4> kEndpoints{{
     {"/rtc/validate", Endpoint::DualValidate},
 }};
 
-std::unexpected<Error> too_large(const char* what) { return fail(ErrorKind::LimitExceeded, what); }
+std::unexpected<Error> too_large(const char* what) {
+  return fail(ErrorKind::LimitExceeded, what);
+}
 
 int64_t bytes_of(const std::map<std::string, std::string>& attributes) {
   int64_t bytes = 0;
@@ -57,19 +59,29 @@ Result<std::string> inner_join_request(std::string_view query) {
     return malformed("join_request is not a WrappedJoinRequest");
   if (wrapped.compression() == pb::WrappedJoinRequest::GZIP)
     return gunzip(wrapped.join_request(), limits::kJoinRequestInflatedMax);
-  if (wrapped.compression() != pb::WrappedJoinRequest::NONE) return malformed("join_request is compressed unknown to us");
-  if (wrapped.join_request().size() > limits::kJoinRequestInflatedMax) return too_large("join_request is too long");
+  if (wrapped.compression() != pb::WrappedJoinRequest::NONE)
+    return malformed("join_request is compressed unknown to us");
+  if (wrapped.join_request().size() > limits::kJoinRequestInflatedMax)
+    return too_large("join_request is too long");
   return wrapped.join_request();
 }
 
 ClientInfo read_client(const pb::ClientInfo& info) {
-  ClientInfo client{.sdk = sdk_name(info.sdk()), .version = info.version(), .os = info.os(),
-                    .os_version = info.os_version(), .device_model = info.device_model(), .browser = info.browser(),
-                    .browser_version = info.browser_version(), .network = info.network(),
-                    .protocol = info.protocol(), .client_protocol = info.client_protocol(), .capabilities = {}};
+  ClientInfo client{.sdk = sdk_name(info.sdk()),
+                    .version = info.version(),
+                    .os = info.os(),
+                    .os_version = info.os_version(),
+                    .device_model = info.device_model(),
+                    .browser = info.browser(),
+                    .browser_version = info.browser_version(),
+                    .network = info.network(),
+                    .protocol = info.protocol(),
+                    .client_protocol = info.client_protocol(),
+                    .capabilities = {}};
   for (int capability : info.capabilities()) {
     const std::string name = capability_name(capability);
-    if (capability >= 0 && std::ranges::find(client.capabilities, name) == client.capabilities.end() &&
+    if (capability >= 0 &&
+        std::ranges::find(client.capabilities, name) == client.capabilities.end() &&
         client.capabilities.size() < static_cast<size_t>(limits::kCapabilitiesMax))
       client.capabilities.push_back(name);
   }
@@ -78,11 +90,16 @@ ClientInfo read_client(const pb::ClientInfo& info) {
 
 ReconnectReason read_reason(pb::ReconnectReason reason) {
   switch (reason) {
-    case pb::RR_SIGNAL_DISCONNECTED: return ReconnectReason::SignalDisconnected;
-    case pb::RR_PUBLISHER_FAILED: return ReconnectReason::PublisherFailed;
-    case pb::RR_SUBSCRIBER_FAILED: return ReconnectReason::SubscriberFailed;
-    case pb::RR_SWITCH_CANDIDATE: return ReconnectReason::SwitchCandidate;
-    default: return ReconnectReason::Unknown;
+    case pb::RR_SIGNAL_DISCONNECTED:
+      return ReconnectReason::SignalDisconnected;
+    case pb::RR_PUBLISHER_FAILED:
+      return ReconnectReason::PublisherFailed;
+    case pb::RR_SUBSCRIBER_FAILED:
+      return ReconnectReason::SubscriberFailed;
+    case pb::RR_SWITCH_CANDIDATE:
+      return ReconnectReason::SwitchCandidate;
+    default:
+      return ReconnectReason::Unknown;
   }
 }
 
@@ -91,7 +108,8 @@ Result<void> read_resume(const pb::JoinRequest& request, JoinParameters& out) {
   out.reconnect_reason = read_reason(request.reconnect_reason());
   if (request.participant_sid().size() > limits::kIdBytesMax) return too_large("an id is too long");
   out.participant = ParticipantSid(request.participant_sid());
-  if (out.is_reconnect && out.participant.empty()) return malformed("a reconnect without participant_sid");
+  if (out.is_reconnect && out.participant.empty())
+    return malformed("a reconnect without participant_sid");
   if (request.has_sync_state()) out.sync_state = TRY(decode_sync_state(request.sync_state()));
   return {};
 }
@@ -116,11 +134,14 @@ Result<JoinParameters> read_join_request(const pb::JoinRequest& request) {
     out.disable_ice_lite = request.connection_settings().disable_ice_lite();
     out.subscriber_allow_pause = request.connection_settings().subscriber_allow_pause();
   }
-  if (request.metadata().size() > limits::kMetadataBytesMax) return too_large("metadata is too long");
+  if (request.metadata().size() > limits::kMetadataBytesMax)
+    return too_large("metadata is too long");
   out.metadata = request.metadata();
   for (const auto& [name, value] : request.participant_attributes()) out.attributes[name] = value;
-  if (bytes_of(out.attributes) > limits::kAttributesBytesMax) return too_large("attributes are too long");
-  if (request.has_publisher_offer()) out.publisher_offer = TRY(decode_offer(request.publisher_offer()));
+  if (bytes_of(out.attributes) > limits::kAttributesBytesMax)
+    return too_large("attributes are too long");
+  if (request.has_publisher_offer())
+    out.publisher_offer = TRY(decode_offer(request.publisher_offer()));
   TRY(read_add_tracks(request, out));
   TRY(read_resume(request, out));
   return out;
@@ -186,7 +207,8 @@ domain::Joiner make_joiner(const VerifiedToken& token, const JoinParameters& par
   auto attributes = token.attributes;
   for (const auto& [name, value] : parameters.attributes) attributes[name] = value;
   // Each of the two is within the limit; where both together are not, the token's stand.
-  if (bytes_of(attributes) <= limits::kAttributesBytesMax) joiner.attributes = std::move(attributes);
+  if (bytes_of(attributes) <= limits::kAttributesBytesMax)
+    joiner.attributes = std::move(attributes);
   return joiner;
 }
 

@@ -37,14 +37,20 @@ std::optional<Target> parse_target(std::string_view request_target);
 // The token as presented, decoded: `Authorization: Bearer …` where given, else the query's access_token; empty: none.
 std::string presented_token(const Target& target, std::string_view authorization_header);
 
-enum class ReconnectReason : uint8_t { Unknown, SignalDisconnected, PublisherFailed, SubscriberFailed, SwitchCandidate };
+enum class ReconnectReason : uint8_t {
+  Unknown,
+  SignalDisconnected,
+  PublisherFailed,
+  SubscriberFailed,
+  SwitchCandidate
+};
 
 // For operators and for quirks.
 struct ClientInfo {
   std::string sdk;  // "js", "node", …; "unknown"
   std::string version, os, os_version, device_model, browser, browser_version, network;
-  int32_t protocol = 0;         // signalling version
-  int32_t client_protocol = 0;  // relayed to others
+  int32_t protocol = 0;                   // signalling version
+  int32_t client_protocol = 0;            // relayed to others
   std::vector<std::string> capabilities;  // "CAP_PACKET_TRAILER"; a number where we know no name
 };
 
@@ -54,13 +60,13 @@ struct JoinParameters {
   bool adaptive_stream = false;
   bool disable_ice_lite = false;
   bool subscriber_allow_pause = false;
-  std::string metadata;                            // used where the token grants can_update_metadata
-  std::map<std::string, std::string> attributes;   // likewise
-  std::optional<ClientOffer> publisher_offer;      // Firefox sends it later instead
-  std::vector<AddTrack> add_tracks;                // participant sid empty: to be filled in when there is one
+  std::string metadata;                           // used where the token grants can_update_metadata
+  std::map<std::string, std::string> attributes;  // likewise
+  std::optional<ClientOffer> publisher_offer;     // Firefox sends it later instead
+  std::vector<AddTrack> add_tracks;  // participant sid empty: to be filled in when there is one
   bool is_reconnect = false;
   ReconnectReason reconnect_reason = ReconnectReason::Unknown;
-  ParticipantSid participant;                      // is_reconnect: who the client says it was
+  ParticipantSid participant;  // is_reconnect: who the client says it was
   std::optional<SyncState> sync_state;
 };
 

@@ -34,7 +34,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   signal::pb::WrappedJoinRequest wrapped;
-  wrapped.set_compression(data[0] % 3 == 1 ? signal::pb::WrappedJoinRequest::NONE : signal::pb::WrappedJoinRequest::GZIP);
+  wrapped.set_compression(data[0] % 3 == 1 ? signal::pb::WrappedJoinRequest::NONE
+                                           : signal::pb::WrappedJoinRequest::GZIP);
   wrapped.set_join_request(rest);
   try_target("/rtc/v1?join_request=" + base64url(as_bytes(wrapped.SerializeAsString())));
   return 0;

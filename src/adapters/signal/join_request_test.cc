@@ -15,15 +15,18 @@ using namespace testing;
 
 // As @livekit/protocol 1.52.1 encodes them; the second one went through Node's gzip.
 constexpr const char* kPlain =
-    "En4KKggBEgYyLjIzLjAYESIFbWFjT1MqAjE0OgZDaHJvbWVCAzEzMGACagIBAhIECAEQARoLZnJvbSBjbGllbnQiBgoBaxIBdioGCgJjMUACMi0KBW9m"
+    "En4KKggBEgYyLjIzLjAYESIFbWFjT1MqAjE0OgZDaHJvbWVCAzEzMGACagIBAhIECAEQARoLZnJvbSBjbGllbnQiBgoBax"
+    "IBdioGCgJjMUACMi0KBW9m"
     "ZmVyEiJ2PTANCm89LSAxIDEgSU4gSVA0IDAuMC4wLjANCnM9LQ0KGAE=";
 constexpr const char* kGzipped =
-    "CAESjgEfiwgAAAAAAAAD49LiYBRiM9IzMtYzkBBUYs1NTPYP1mIyNLFic84oys9NdWI2NDZIYMpiYmQSYuFgFGCU4k4rys9VSM7JTM0rUWLjYswWYizT"
+    "CAESjgEfiwgAAAAAAAAD49LiYBRiM9IzMtYzkBBUYs1NTPYP1mIyNLFic84oys9NdWI2NDZIYMpiYmQSYuFgFGCU4k4rys"
+    "9VSM7JTM0rUWLjYswWYizT"
     "YuNiSjZ0YDLS5WLNT0tLLRJSKrM14OXKt9VVMFQwVPD0U_AMMFEw0ANDXq5iW11eLglGAENJc0p-AAAA";
 constexpr const char* kResume = "EicKCwgMEgUxLjEuMBgROAFAAUoUUEFfMDEyMzQ1Njc4OWFiY2RlZmc=";
 
 Result<JoinParameters> parse(std::string_view parameter) {
-  return parse_join_parameters(parse_target("/rtc/v1?join_request=" + std::string(parameter)).value());
+  return parse_join_parameters(
+      parse_target("/rtc/v1?join_request=" + std::string(parameter)).value());
 }
 std::string wrapped(std::string_view inner, int compression) {
   pb::WrappedJoinRequest request;
@@ -35,8 +38,10 @@ std::string gzip(std::string_view text) {
   z_stream stream{};
   EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
   std::string in(text), out(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(in.data()), stream.avail_in = static_cast<uInt>(in.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data()), stream.avail_out = static_cast<uInt>(out.size());
+  stream.next_in = reinterpret_cast<Bytef*>(in.data()),
+  stream.avail_in = static_cast<uInt>(in.size());
+  stream.next_out = reinterpret_cast<Bytef*>(out.data()),
+  stream.avail_out = static_cast<uInt>(out.size());
   EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
   out.resize(stream.total_out);
   deflateEnd(&stream);
@@ -49,7 +54,8 @@ TEST(Target, each_endpoint_has_its_path) {
   EXPECT_EQ(parse_target("/rtc/v1/validate?x")->endpoint, Endpoint::JoinValidate);
   EXPECT_EQ(parse_target("/rtc?x=y")->endpoint, Endpoint::DualJoin);
   EXPECT_EQ(parse_target("/rtc/validate")->endpoint, Endpoint::DualValidate);
-  for (const char* other : {"", "/", "/rtc/", "/rtc/v1/", "/rtc/v2", "/RTC/v1", "/rtc/v1/validate/x", "rtc/v1", "/r/a"})
+  for (const char* other :
+       {"", "/", "/rtc/", "/rtc/v1/", "/rtc/v2", "/RTC/v1", "/rtc/v1/validate/x", "rtc/v1", "/r/a"})
     EXPECT_FALSE(parse_target(other)) << other;
 }
 
@@ -194,7 +200,8 @@ TEST(Joiner, the_clients_metadata_needs_the_grant) {
   VerifiedToken token = a_token();
   const auto parameters = parse(kPlain).value();
   EXPECT_EQ(make_joiner(token, parameters).metadata, "from client");
-  EXPECT_EQ(make_joiner(token, parameters).attributes, (std::map<std::string, std::string>{{"a", "b"}, {"k", "v"}}));
+  EXPECT_EQ(make_joiner(token, parameters).attributes,
+            (std::map<std::string, std::string>{{"a", "b"}, {"k", "v"}}));
   token.permissions.can_update_metadata = false;
   EXPECT_EQ(make_joiner(token, parameters).metadata, R"({"m":1})");
   EXPECT_EQ(make_joiner(token, parameters).attributes.size(), 1u);

@@ -14,7 +14,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int64_t kLastSecond = 253'402'300'799;  // of year 9999; later expiries mean the same to everybody
+constexpr int64_t kLastSecond =
+    253'402'300'799;  // of year 9999; later expiries mean the same to everybody
 
 struct SourceName {
   domain::TrackSource source;
@@ -27,7 +28,7 @@ constexpr std::array<SourceName, 4> kSourceNames{{
     {domain::TrackSource::ScreenShareAudio, "screen_share_audio"},
 }};
 
-// --- reading ------------------------------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 struct Segments {
   std::string_view header, payload, signature, signed_part;
@@ -36,9 +37,10 @@ std::optional<Segments> split(std::string_view text) {
   const size_t first = text.find('.');
   if (first == std::string_view::npos) return std::nullopt;
   const size_t second = text.find('.', first + 1);
-  if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos) return std::nullopt;
-  return Segments{text.substr(0, first), text.substr(first + 1, second - first - 1), text.substr(second + 1),
-                  text.substr(0, second)};
+  if (second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos)
+    return std::nullopt;
+  return Segments{text.substr(0, first), text.substr(first + 1, second - first - 1),
+                  text.substr(second + 1), text.substr(0, second)};
 }
 
 // RFC 7515 §2: base64url without padding, so that there is one text per token.
@@ -118,8 +120,11 @@ void restrict_sources(const json::object& grants, domain::Permissions& permissio
   }
   if (value->get_array().empty()) return;
   for (const SourceName& entry : kSourceNames) {
-    const auto names_it = [&](const json::value& v) { return v.is_string() && v.get_string() == entry.name; };
-    if (std::ranges::any_of(value->get_array(), names_it)) permissions.publish_sources.push_back(entry.source);
+    const auto names_it = [&](const json::value& v) {
+      return v.is_string() && v.get_string() == entry.name;
+    };
+    if (std::ranges::any_of(value->get_array(), names_it))
+      permissions.publish_sources.push_back(entry.source);
   }
   if (permissions.publish_sources.empty()) permissions.can_publish = false;
 }
@@ -136,7 +141,7 @@ domain::Permissions permissions_of(const json::object& grants, bool& ok) {
   return permissions;
 }
 
-// --- keys ---------------------------------------------------------------------------------------------------------------
+// --- keys ----------------------------------------------------------------------------------------
 
 struct Key {
   const TokenApp* app = nullptr;
@@ -154,20 +159,24 @@ Key find_key(std::string_view api_key, const TokenContext& context) {
 bool is_signed_with_one_of(const Key& key, const Segments& segments, ByteView signature) {
   return std::ranges::any_of(key.secrets, [&](std::string_view secret) {
     return !secret.empty() &&
-           constant_time_equal(hmac_sha256(as_bytes(secret), as_bytes(segments.signed_part)), signature);
+           constant_time_equal(hmac_sha256(as_bytes(secret), as_bytes(segments.signed_part)),
+                               signature);
   });
 }
 
-// RFC 8725 §3.1: the algorithm is ours to choose, before any key is.  RFC 7515 §4.1.11: no extension is understood here.
+// RFC 8725 §3.1: the algorithm is ours to choose, before any key is.  RFC 7515 §4.1.11: no
+// extension is understood here.
 bool is_hs256(const json::object& header) {
   const json::value* alg = header.if_contains("alg");
-  return alg != nullptr && alg->is_string() && alg->get_string() == "HS256" && !header.contains("crit");
+  return alg != nullptr && alg->is_string() && alg->get_string() == "HS256" &&
+         !header.contains("crit");
 }
 
 // The hash of the token that a refreshed one descends from (VerifiedToken::hash).
 std::optional<Sha256> origin_of(const json::object& claims) {
   const json::value* ours = claims.if_contains("atrium");
-  const json::value* origin = ours != nullptr && ours->is_object() ? ours->get_object().if_contains("origin") : nullptr;
+  const json::value* origin =
+      ours != nullptr && ours->is_object() ? ours->get_object().if_contains("origin") : nullptr;
   if (origin == nullptr || !origin->is_string()) return std::nullopt;
   const auto bytes = decode_segment(std::string_view(origin->get_string()));
   Sha256 hash{};
@@ -176,14 +185,15 @@ std::optional<Sha256> origin_of(const json::object& claims) {
   return hash;
 }
 
-// --- claims -------------------------------------------------------------------------------------------------------------
+// --- claims --------------------------------------------------------------------------------------
 
 const char* time_fault(const json::object& claims, int64_t now_s, bool& ok) {
   const auto expires = seconds_member(claims, "exp", ok);
   const auto not_before = seconds_member(claims, "nbf", ok);
   if (!ok || !expires) return "The token has no proper expiry.";
   if (now_s >= *expires + limits::kTokenLeewayS) return "The token has expired.";
-  if (not_before && now_s < *not_before - limits::kTokenLeewayS) return "The token is not valid yet.";
+  if (not_before && now_s < *not_before - limits::kTokenLeewayS)
+    return "The token is not valid yet.";
   return nullptr;
 }
 
@@ -191,9 +201,11 @@ std::expected<VerifiedToken, TokenRefusal> read_claims(const json::object& claim
   bool ok = true;
   if (const char* fault = time_fault(claims, now_s, ok)) return invalid_token(fault);
   const json::value* video = claims.if_contains("video");
-  if (video == nullptr || !video->is_object()) return invalid_token("The token grants nothing about rooms.");
+  if (video == nullptr || !video->is_object())
+    return invalid_token("The token grants nothing about rooms.");
   const json::object& grants = video->get_object();
-  if (!bool_member(grants, "roomJoin", ok).value_or(false)) return invalid_token("The token does not grant roomJoin.");
+  if (!bool_member(grants, "roomJoin", ok).value_or(false))
+    return invalid_token("The token does not grant roomJoin.");
   VerifiedToken token;
   token.kind = domain::TokenKind::Jwt;
   token.api_key = text_member(claims, "iss", ok);
@@ -206,13 +218,14 @@ std::expected<VerifiedToken, TokenRefusal> read_claims(const json::object& claim
   token.permissions = permissions_of(grants, ok);
   token.expires_at = wall_from_unix_s(seconds_member(claims, "exp", ok).value_or(0));
   if (!ok) return invalid_token("A claim of the token has the wrong type or is too long.");
-  if (token.name.size() > limits::kNameBytesMax) return invalid_token("The name in the token is too long.");
+  if (token.name.size() > limits::kNameBytesMax)
+    return invalid_token("The name in the token is too long.");
   if (token.metadata.size() > limits::kMetadataBytesMax)
     return invalid_token("The metadata in the token is too long.");
   return token;
 }
 
-// --- writing ------------------------------------------------------------------------------------------------------------
+// --- writing -------------------------------------------------------------------------------------
 
 // Sources that both allow, in Permissions' words; nullopt: none at all.
 std::optional<std::vector<domain::TrackSource>> common_sources(const domain::Permissions& a,
@@ -247,7 +260,8 @@ json::object narrowed_grants(const VerifiedToken& token, const domain::Permissio
   return grants;
 }
 
-json::object refreshed_claims(const VerifiedToken& token, const domain::Permissions& current, int64_t now_s) {
+json::object refreshed_claims(const VerifiedToken& token, const domain::Permissions& current,
+                              int64_t now_s) {
   json::object attributes;
   for (const auto& [name, value] : token.attributes) attributes[name] = value;
   const int64_t rest_until = token.expires_at ? unix_s(*token.expires_at) : 0;
@@ -266,7 +280,8 @@ json::object refreshed_claims(const VerifiedToken& token, const domain::Permissi
 
 std::string sign(const json::object& claims, std::string_view secret) {
   static constexpr std::string_view kHeader = R"({"alg":"HS256","typ":"JWT"})";
-  std::string text = base64url(as_bytes(kHeader)) + "." + base64url(as_bytes(json::serialize(claims)));
+  std::string text =
+      base64url(as_bytes(kHeader)) + "." + base64url(as_bytes(json::serialize(claims)));
   text += "." + base64url(hmac_sha256(as_bytes(secret), as_bytes(text)));
   return text;
 }
@@ -294,12 +309,14 @@ AuthenticOutcome verify_jwt(std::string_view text, const TokenContext& context, 
   return AuthenticToken{std::move(*token), key.app, false};
 }
 
-std::optional<std::string> mint_refresh(const VerifiedToken& token, const domain::Permissions& current,
+std::optional<std::string> mint_refresh(const VerifiedToken& token,
+                                        const domain::Permissions& current,
                                         const TokenContext& context, Now now) {
   if (token.kind != domain::TokenKind::Jwt) return std::nullopt;
   const Key key = find_key(token.api_key, context);
   if (key.app == nullptr || !key.app->enabled || key.app->app != token.app) return std::nullopt;
-  const auto secret = std::ranges::find_if(key.secrets, [](std::string_view s) { return !s.empty(); });
+  const auto secret =
+      std::ranges::find_if(key.secrets, [](std::string_view s) { return !s.empty(); });
   if (secret == key.secrets.end()) return std::nullopt;
   std::string text = sign(refreshed_claims(token, current, unix_s(now.wall)), *secret);
   if (text.size() > static_cast<size_t>(limits::kTokenBytesMax)) return std::nullopt;

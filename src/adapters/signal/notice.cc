@@ -10,14 +10,18 @@ namespace atrium::signal {
 std::string notice_json(const domain::Notice& notice) {
   boost::json::object body;
   body["code"] = static_cast<int64_t>(notice.code);
-  body["name"] = notice.name.empty() ? domain::client_code_name(notice.code) : std::string_view(notice.name);
-  body["message"] = notice.message.empty() ? domain::client_code_message(notice.code) : std::string_view(notice.message);
+  body["name"] =
+      notice.name.empty() ? domain::client_code_name(notice.code) : std::string_view(notice.name);
+  body["message"] = notice.message.empty() ? domain::client_code_message(notice.code)
+                                           : std::string_view(notice.message);
   if (!notice.operation.empty()) body["operationId"] = notice.operation.value;
   if (notice.forbidden_until) body["forbiddenTime"] = unix_ms(*notice.forbidden_until);
   return boost::json::serialize(body);
 }
 
-Bytes notice_packet(const domain::Notice& notice) { return server_data_packet(kErrorTopic, notice_json(notice)); }
+Bytes notice_packet(const domain::Notice& notice) {
+  return server_data_packet(kErrorTopic, notice_json(notice));
+}
 
 Bytes server_data_packet(std::string_view topic, std::string_view json) {
   return wire::build_user_packet(wire::DataKind::Reliable, topic, as_bytes(json));
@@ -25,10 +29,14 @@ Bytes server_data_packet(std::string_view topic, std::string_view json) {
 
 domain::LeaveReason leave_reason(domain::ClientCode code) {
   switch (code) {
-    case domain::ClientCode::RoomDismiss: return domain::LeaveReason::RoomDismissed;
-    case domain::ClientCode::DuplicateLogin: return domain::LeaveReason::DuplicateLogin;
-    case domain::ClientCode::TokenExpired: return domain::LeaveReason::TokenExpired;
-    default: return domain::LeaveReason::KickedByAdmin;
+    case domain::ClientCode::RoomDismiss:
+      return domain::LeaveReason::RoomDismissed;
+    case domain::ClientCode::DuplicateLogin:
+      return domain::LeaveReason::DuplicateLogin;
+    case domain::ClientCode::TokenExpired:
+      return domain::LeaveReason::TokenExpired;
+    default:
+      return domain::LeaveReason::KickedByAdmin;
   }
 }
 

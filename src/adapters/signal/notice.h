@@ -19,7 +19,8 @@ Bytes notice_packet(const domain::Notice& notice);
 // Any JSON of the server's on a topic of its own, as DataPacket (domain::SendServerData).
 Bytes server_data_packet(std::string_view topic, std::string_view json);
 
-// Why the session ends, in LeaveReason's words: -1011 RoomDismissed, -1004 DuplicateLogin, -1009 TokenExpired, else Kicked.
+// Why the session ends, in LeaveReason's words: -1011 RoomDismissed, -1004 DuplicateLogin, -1009
+// TokenExpired, else Kicked.
 domain::LeaveReason leave_reason(domain::ClientCode code);
 
 }  // namespace atrium::signal

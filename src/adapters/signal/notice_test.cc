@@ -18,7 +18,8 @@ domain::Notice dismissal() {
 
 TEST(Notice, a_dismissal_names_code_and_operation) {
   EXPECT_EQ(notice_json(dismissal()),
-            R"({"code":-1011,"name":"ROOM_DISMISS","message":"The room was dismissed.","operationId":"OP_0123456789abcdefg"})");
+            R"({"code":-1011,"name":"ROOM_DISMISS","message":"The room was dismissed.",)"
+            R"("operationId":"OP_0123456789abcdefg"})");
 }
 
 TEST(Notice, a_ban_tells_until_when) {
@@ -27,7 +28,8 @@ TEST(Notice, a_ban_tells_until_when) {
   notice.name = "KICKED_OUT";
   notice.message = "out";
   notice.forbidden_until = wall_from_unix_ms(1'700'000'000'123);
-  EXPECT_EQ(notice_json(notice), R"({"code":-1006,"name":"KICKED_OUT","message":"out","forbiddenTime":1700000000123})");
+  EXPECT_EQ(notice_json(notice),
+            R"({"code":-1006,"name":"KICKED_OUT","message":"out","forbiddenTime":1700000000123})");
 }
 
 TEST(Notice, missing_words_are_the_codes_own) {

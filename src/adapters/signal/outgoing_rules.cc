@@ -14,20 +14,26 @@ using Verdict = Result<void>;
 
 constexpr size_t kSidCharactersMin = 12;  // the reference server's; ours have 17
 
-std::unexpected<Error> broken(const char* rule) { return fail(ErrorKind::Internal, rule); }
+std::unexpected<Error> broken(const char* rule) {
+  return fail(ErrorKind::Internal, rule);
+}
 
 bool is_base62(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
-bool is_track_sid(std::string_view text) { return is_sid(text, kTrackPrefix); }
-bool is_participant_sid(std::string_view text) { return is_sid(text, kParticipantPrefix); }
+bool is_track_sid(std::string_view text) {
+  return is_sid(text, kTrackPrefix);
+}
+bool is_participant_sid(std::string_view text) {
+  return is_sid(text, kParticipantPrefix);
+}
 
 template <typename... Texts>
 bool are_utf8(const Texts&... texts) {
   return (is_utf8(texts) && ...);
 }
 
-// --- tracks -------------------------------------------------------------------------------------------------------------
+// --- tracks --------------------------------------------------------------------------------------
 
 Verdict check_layers(const pb::TrackInfo& track) {
   for (const pb::VideoLayer& layer : track.layers()) {
@@ -39,13 +45,16 @@ Verdict check_layers(const pb::TrackInfo& track) {
 
 Verdict check_track(const pb::TrackInfo& track) {
   if (!is_track_sid(track.sid())) return broken("a track's sid is not TR_…");
-  if (track.type() != pb::AUDIO && track.type() != pb::VIDEO) return broken("a track is neither audio nor video");
+  if (track.type() != pb::AUDIO && track.type() != pb::VIDEO)
+    return broken("a track is neither audio nor video");
   if (!pb::TrackSource_IsValid(track.source())) return broken("a track has an unknown source");
-  if (!pb::TrackInfo_Encryption_IsValid(track.encryption())) return broken("a track has an unknown encryption");
+  if (!pb::TrackInfo_Encryption_IsValid(track.encryption()))
+    return broken("a track has an unknown encryption");
   const std::string_view family = track.type() == pb::AUDIO ? "audio/" : "video/";
   if (!track.mime_type().empty() && !track.mime_type().starts_with(family))
     return broken("a track's mime type is of the wrong family");
-  if (!are_utf8(track.name(), track.stream(), track.mime_type(), track.mid())) return broken("a string is not UTF-8");
+  if (!are_utf8(track.name(), track.stream(), track.mime_type(), track.mid()))
+    return broken("a string is not UTF-8");
   return check_layers(track);
 }
 
@@ -61,12 +70,13 @@ Verdict check_tracks(const pb::ParticipantInfo& participant) {
   for (auto track = tracks.begin(); track != tracks.end(); ++track) {
     TRY(check_live_track(*track));
     const auto is_same = [&](const pb::TrackInfo& other) { return other.sid() == track->sid(); };
-    if (std::any_of(tracks.begin(), track, is_same)) return broken("a track stands twice in one snapshot");
+    if (std::any_of(tracks.begin(), track, is_same))
+      return broken("a track stands twice in one snapshot");
   }
   return {};
 }
 
-// --- people and rooms ---------------------------------------------------------------------------------------------------
+// --- people and rooms ----------------------------------------------------------------------------
 
 Verdict check_attributes(const pb::ParticipantInfo& participant) {
   for (const auto& [name, value] : participant.attributes())
@@ -79,9 +89,12 @@ Verdict check_participant(const pb::ParticipantInfo& participant) {
   if (participant.identity().empty()) return broken("a participant has no identity");
   if (participant.version() == 0) return broken("a participant's version is 0");
   if (!participant.has_permission()) return broken("a participant has no permission");
-  if (!pb::ParticipantInfo_State_IsValid(participant.state())) return broken("a participant's state is unknown");
-  if (!pb::DisconnectReason_IsValid(participant.disconnect_reason())) return broken("an unknown disconnect reason");
-  if (!are_utf8(participant.identity(), participant.name(), participant.metadata(), participant.region()))
+  if (!pb::ParticipantInfo_State_IsValid(participant.state()))
+    return broken("a participant's state is unknown");
+  if (!pb::DisconnectReason_IsValid(participant.disconnect_reason()))
+    return broken("an unknown disconnect reason");
+  if (!are_utf8(participant.identity(), participant.name(), participant.metadata(),
+                participant.region()))
     return broken("a string is not UTF-8");
   TRY(check_attributes(participant));
   return check_tracks(participant);
@@ -107,8 +120,10 @@ Verdict check_join(const pb::SignalResponse& response) {
   if (!join.has_participant()) return broken("a join without the participant");
   TRY(check_participant(join.participant()));
   TRY(check_participants(join.other_participants()));
-  if (join.ping_interval() <= 0 || join.ping_timeout() <= 0) return broken("ping interval or timeout is not above 0");
-  if (join.ping_timeout() <= join.ping_interval()) return broken("the ping timeout is within the interval");
+  if (join.ping_interval() <= 0 || join.ping_timeout() <= 0)
+    return broken("ping interval or timeout is not above 0");
+  if (join.ping_timeout() <= join.ping_interval())
+    return broken("the ping timeout is within the interval");
   if (join.server_version().empty() || join.server_info().version().empty())
     return broken("the server's version is empty");
   for (const pb::IceServer& server : join.ice_servers())
@@ -117,7 +132,8 @@ Verdict check_join(const pb::SignalResponse& response) {
 }
 
 Verdict check_reconnect(const pb::SignalResponse& response) {
-  if (response.reconnect().server_info().version().empty()) return broken("the server's version is empty");
+  if (response.reconnect().server_info().version().empty())
+    return broken("the server's version is empty");
   return {};
 }
 
@@ -133,24 +149,28 @@ Verdict check_room_update(const pb::SignalResponse& response) {
 Verdict check_speakers(const pb::SignalResponse& response) {
   for (const pb::SpeakerInfo& speaker : response.speakers_changed().speakers()) {
     if (!is_participant_sid(speaker.sid())) return broken("a speaker's sid is not PA_…");
-    if (!(speaker.level() >= 0 && speaker.level() <= 1)) return broken("a speaker's level is not within 0 and 1");
+    if (!(speaker.level() >= 0 && speaker.level() <= 1))
+      return broken("a speaker's level is not within 0 and 1");
   }
   return {};
 }
 
 Verdict check_quality(const pb::SignalResponse& response) {
   for (const pb::ConnectionQualityInfo& info : response.connection_quality().updates()) {
-    if (!is_participant_sid(info.participant_sid())) return broken("a connection quality's sid is not PA_…");
-    if (!pb::ConnectionQuality_IsValid(info.quality())) return broken("an unknown connection quality");
+    if (!is_participant_sid(info.participant_sid()))
+      return broken("a connection quality's sid is not PA_…");
+    if (!pb::ConnectionQuality_IsValid(info.quality()))
+      return broken("an unknown connection quality");
     if (!std::isfinite(info.score())) return broken("a connection quality's score is not a number");
   }
   return {};
 }
 
-// --- descriptions and candidates ------------------------------------------------------------------------------------------
+// --- descriptions and candidates -----------------------------------------------------------------
 
 Verdict check_description(const pb::SessionDescription& description, std::string_view type) {
-  if (description.type() != type) return broken("a description's type is not its variant's, in lower case");
+  if (description.type() != type)
+    return broken("a description's type is not its variant's, in lower case");
   if (!description.sdp().starts_with("v=0\r\n")) return broken("a description is not SDP");
   if (!is_utf8(description.sdp())) return broken("a string is not UTF-8");
   for (const auto& [mid, track] : description.mid_to_track_id()) {
@@ -159,8 +179,12 @@ Verdict check_description(const pb::SessionDescription& description, std::string
   }
   return {};
 }
-Verdict check_answer(const pb::SignalResponse& response) { return check_description(response.answer(), "answer"); }
-Verdict check_offer(const pb::SignalResponse& response) { return check_description(response.offer(), "offer"); }
+Verdict check_answer(const pb::SignalResponse& response) {
+  return check_description(response.answer(), "answer");
+}
+Verdict check_offer(const pb::SignalResponse& response) {
+  return check_description(response.offer(), "offer");
+}
 
 // RTCIceCandidateInit with everything that native SDKs take for granted.  There is no end-of-candidates for them.
 Verdict check_trickle(const pb::SignalResponse& response) {
@@ -174,18 +198,20 @@ Verdict check_trickle(const pb::SignalResponse& response) {
   if (candidate == nullptr || !candidate->is_string() || candidate->get_string().empty())
     return broken("a candidate is null or empty");
   if (mid == nullptr || !mid->is_string()) return broken("a candidate has no sdpMid");
-  if (index == nullptr || !index->is_int64() || index->get_int64() < 0) return broken("a candidate has no sdpMLineIndex");
+  if (index == nullptr || !index->is_int64() || index->get_int64() < 0)
+    return broken("a candidate has no sdpMLineIndex");
   return {};
 }
 
 Verdict check_sections(const pb::SignalResponse& response) {
   const auto& sections = response.media_sections_requirement();
-  if (sections.num_audios() > limits::kSdpSectionsMax || sections.num_videos() > limits::kSdpSectionsMax)
+  if (sections.num_audios() > limits::kSdpSectionsMax ||
+      sections.num_videos() > limits::kSdpSectionsMax)
     return broken("more sections are asked for than a description may have");
   return {};
 }
 
-// --- answers and endings ------------------------------------------------------------------------------------------------------
+// --- answers and endings -------------------------------------------------------------------------
 
 Verdict check_track_published(const pb::SignalResponse& response) {
   if (response.track_published().cid().empty()) return broken("track_published without a cid");
@@ -200,7 +226,8 @@ Verdict check_leave(const pb::SignalResponse& response) {
   if (!pb::DisconnectReason_IsValid(leave.reason())) return broken("an unknown disconnect reason");
   if (leave.can_reconnect() != (leave.action() != pb::LeaveRequest::DISCONNECT))
     return broken("can_reconnect contradicts the action");
-  const bool is_removal = leave.reason() == pb::ROOM_DELETED || leave.reason() == pb::PARTICIPANT_REMOVED ||
+  const bool is_removal = leave.reason() == pb::ROOM_DELETED ||
+                          leave.reason() == pb::PARTICIPANT_REMOVED ||
                           leave.reason() == pb::DUPLICATE_IDENTITY;
   if (is_removal && leave.can_reconnect()) return broken("a removal that invites back");
   return {};
@@ -211,28 +238,33 @@ Verdict check_mute(const pb::SignalResponse& response) {
   return {};
 }
 Verdict check_unpublished(const pb::SignalResponse& response) {
-  if (!is_track_sid(response.track_unpublished().track_sid())) return broken("a track's sid is not TR_…");
+  if (!is_track_sid(response.track_unpublished().track_sid()))
+    return broken("a track's sid is not TR_…");
   return {};
 }
 Verdict check_subscribed(const pb::SignalResponse& response) {
-  if (!is_track_sid(response.track_subscribed().track_sid())) return broken("a track's sid is not TR_…");
+  if (!is_track_sid(response.track_subscribed().track_sid()))
+    return broken("a track's sid is not TR_…");
   return {};
 }
 Verdict check_subscription_permission(const pb::SignalResponse& response) {
   const auto& update = response.subscription_permission_update();
-  if (!is_participant_sid(update.participant_sid())) return broken("a participant's sid is not PA_…");
+  if (!is_participant_sid(update.participant_sid()))
+    return broken("a participant's sid is not PA_…");
   if (!is_track_sid(update.track_sid())) return broken("a track's sid is not TR_…");
   return {};
 }
 Verdict check_subscription_response(const pb::SignalResponse& response) {
-  if (!is_track_sid(response.subscription_response().track_sid())) return broken("a track's sid is not TR_…");
+  if (!is_track_sid(response.subscription_response().track_sid()))
+    return broken("a track's sid is not TR_…");
   if (!pb::SubscriptionError_IsValid(response.subscription_response().err()))
     return broken("an unknown subscription error");
   return {};
 }
 Verdict check_request_response(const pb::SignalResponse& response) {
   const pb::RequestResponse& answer = response.request_response();
-  if (!pb::RequestResponse_Reason_IsValid(answer.reason())) return broken("an unknown reason of a request_response");
+  if (!pb::RequestResponse_Reason_IsValid(answer.reason()))
+    return broken("an unknown reason of a request_response");
   if (!is_utf8(answer.message())) return broken("a string is not UTF-8");
   return {};
 }

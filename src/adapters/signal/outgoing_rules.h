@@ -1,5 +1,6 @@
-// The rules that every message to a client keeps (docs/protocol/signalling.md, "what must never be sent").  A native SDK
-// aborts its whole process, and a browser SDK drops updates or gives up, when one is broken.  Private to the adapter.
+// The rules that every message to a client keeps (docs/protocol/signalling.md, "what must never be
+// sent").  A native SDK aborts its whole process, and a browser SDK drops updates or gives up, when
+// one is broken.  Private to the adapter.
 #pragma once
 
 #include <string_view>
@@ -9,7 +10,8 @@
 
 namespace atrium::signal {
 
-inline constexpr std::string_view kParticipantPrefix = "PA_", kTrackPrefix = "TR_", kRoomPrefix = "RM_";
+inline constexpr std::string_view kParticipantPrefix = "PA_", kTrackPrefix = "TR_",
+                                  kRoomPrefix = "RM_";
 
 // Prefix and at least 12 base-62 characters.
 bool is_sid(std::string_view text, std::string_view prefix);

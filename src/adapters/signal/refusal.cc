@@ -30,10 +30,11 @@ int status_of(ClientCode code) {
 // RFC 9110 §5.6.2 tokens in a list, and no more of them than a browser would send.
 bool is_header_list(std::string_view text) {
   const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == ',' || c == ' ';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == ',' || c == ' ';
   };
-  return !text.empty() && std::ssize(text) <= limits::kPreflightHeadersBytesMax && std::ranges::all_of(text, is_allowed);
+  return !text.empty() && std::ssize(text) <= limits::kPreflightHeadersBytesMax &&
+         std::ranges::all_of(text, is_allowed);
 }
 
 HttpAnswer text_answer(int status, std::string body) {
@@ -47,10 +48,13 @@ HttpAnswer text_answer(int status, std::string body) {
 
 Refusal refuse(ClientCode code, std::string message) {
   if (message.empty()) message = domain::client_code_message(code);
-  return {.status = status_of(code), .code = code, .message = std::move(message), .retry_after_s = 0};
+  return {
+      .status = status_of(code), .code = code, .message = std::move(message), .retry_after_s = 0};
 }
 
-Refusal refuse(const TokenRefusal& refusal) { return refuse(refusal.code, refusal.message); }
+Refusal refuse(const TokenRefusal& refusal) {
+  return refuse(refusal.code, refusal.message);
+}
 
 Refusal refuse(const domain::JoinRefused& refusal) {
   Refusal out = refuse(refusal.code, refusal.message);
@@ -61,17 +65,24 @@ Refusal refuse(const domain::JoinRefused& refusal) {
 }
 
 Refusal refuse_busy(std::string message) {
-  return {.status = 503, .code = ClientCode::JoinRoom, .message = std::move(message),
+  return {.status = 503,
+          .code = ClientCode::JoinRoom,
+          .message = std::move(message),
           .retry_after_s = limits::kRetryAfterS};
 }
 
 Refusal refuse_too_many(std::string message) {
-  return {.status = 429, .code = ClientCode::JoinRoom, .message = std::move(message),
+  return {.status = 429,
+          .code = ClientCode::JoinRoom,
+          .message = std::move(message),
           .retry_after_s = limits::kRetryAfterS};
 }
 
 Refusal refuse_join_request(const Error& error) {
-  return {.status = 400, .code = ClientCode::JoinRoom, .message = std::string(error.message()), .retry_after_s = 0};
+  return {.status = 400,
+          .code = ClientCode::JoinRoom,
+          .message = std::string(error.message()),
+          .retry_after_s = 0};
 }
 
 HttpAnswer to_answer(const Refusal& refusal) {
@@ -79,18 +90,24 @@ HttpAnswer to_answer(const Refusal& refusal) {
   body["code"] = static_cast<int64_t>(refusal.code);
   body["name"] = domain::client_code_name(refusal.code);
   body["message"] = refusal.message;
-  HttpAnswer answer{.status = refusal.status, .headers = cors_headers(), .body = boost::json::serialize(body)};
+  HttpAnswer answer{
+      .status = refusal.status, .headers = cors_headers(), .body = boost::json::serialize(body)};
   answer.headers.emplace_back("Content-Type", "application/json");
   answer.headers.emplace_back("Cache-Control", "no-store");
-  if (refusal.retry_after_s > 0) answer.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
+  if (refusal.retry_after_s > 0)
+    answer.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
   return answer;
 }
 
-HttpAnswer validate_success() { return text_answer(200, "success"); }
+HttpAnswer validate_success() {
+  return text_answer(200, "success");
+}
 
-// Newer SDKs fall back to this form only when /rtc/v1 answers 404, which it never does.  For older ones this is the end.
+// Newer SDKs fall back to this form only when /rtc/v1 answers 404, which it never does.  For older
+// ones this is the end.
 HttpAnswer dual_form_not_served() {
-  return text_answer(404, "Only /rtc/v1 is served here: use a client SDK with single peer connection signalling.");
+  return text_answer(
+      404, "Only /rtc/v1 is served here: use a client SDK with single peer connection signalling.");
 }
 
 HttpAnswer upgrade_required() {
@@ -102,8 +119,9 @@ HttpAnswer upgrade_required() {
 HttpAnswer preflight(std::string_view requested_headers) {
   HttpAnswer answer{.status = 204, .headers = cors_headers(), .body = {}};
   answer.headers.emplace_back("Access-Control-Allow-Methods", "GET, POST, HEAD, OPTIONS");
-  answer.headers.emplace_back("Access-Control-Allow-Headers",
-                              is_header_list(requested_headers) ? requested_headers : kAllowedHeaders);
+  answer.headers.emplace_back("Access-Control-Allow-Headers", is_header_list(requested_headers)
+                                                                  ? requested_headers
+                                                                  : kAllowedHeaders);
   answer.headers.emplace_back("Access-Control-Max-Age", "86400");
   return answer;
 }

@@ -10,7 +10,8 @@ namespace {
 using domain::ClientCode;
 
 std::string header(const HttpAnswer& answer, std::string_view name) {
-  const auto found = std::ranges::find(answer.headers, name, [](const auto& h) { return std::string_view(h.first); });
+  const auto found = std::ranges::find(answer.headers, name,
+                                       [](const auto& h) { return std::string_view(h.first); });
   return found == answer.headers.end() ? "" : found->second;
 }
 
@@ -55,9 +56,11 @@ TEST(Refusal, a_token_refusal_keeps_its_words) {
 }
 
 TEST(Refusal, a_bad_join_request_is_a_bad_request) {
-  const HttpAnswer answer = to_answer(refuse_join_request({ErrorKind::Malformed, "join_request is missing"}));
+  const HttpAnswer answer =
+      to_answer(refuse_join_request({ErrorKind::Malformed, "join_request is missing"}));
   EXPECT_EQ(answer.status, 400);
-  EXPECT_EQ(answer.body, R"({"code":-1001,"name":"JOIN_ROOM_FAILED","message":"join_request is missing"})");
+  EXPECT_EQ(answer.body,
+            R"({"code":-1001,"name":"JOIN_ROOM_FAILED","message":"join_request is missing"})");
 }
 
 TEST(Answers, validation_succeeds_in_one_word) {
@@ -83,8 +86,10 @@ TEST(Answers, a_preflight_allows_what_the_browser_asks_for) {
   EXPECT_EQ(header(answer, "Access-Control-Allow-Headers"), "authorization,x-custom");
   EXPECT_EQ(header(answer, "Access-Control-Allow-Methods"), "GET, POST, HEAD, OPTIONS");
   EXPECT_EQ(header(preflight(""), "Access-Control-Allow-Headers"), "authorization, content-type");
-  EXPECT_EQ(header(preflight("a\r\nSet-Cookie: x"), "Access-Control-Allow-Headers"), "authorization, content-type");
-  EXPECT_EQ(header(preflight(std::string(2000, 'a')), "Access-Control-Allow-Headers"), "authorization, content-type");
+  EXPECT_EQ(header(preflight("a\r\nSet-Cookie: x"), "Access-Control-Allow-Headers"),
+            "authorization, content-type");
+  EXPECT_EQ(header(preflight(std::string(2000, 'a')), "Access-Control-Allow-Headers"),
+            "authorization, content-type");
 }
 
 }  // namespace

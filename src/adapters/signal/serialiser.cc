@@ -17,10 +17,14 @@ void fill_server(const ServerInfo& server, pb::ServerInfo& out) {
 
 pb::ConnectionQuality quality_to_pb(Quality quality) {
   switch (quality) {
-    case Quality::Poor: return pb::POOR;
-    case Quality::Good: return pb::GOOD;
-    case Quality::Excellent: return pb::EXCELLENT;
-    case Quality::Lost: return pb::LOST;
+    case Quality::Poor:
+      return pb::POOR;
+    case Quality::Good:
+      return pb::GOOD;
+    case Quality::Excellent:
+      return pb::EXCELLENT;
+    case Quality::Lost:
+      return pb::LOST;
   }
   return pb::LOST;
 }
@@ -87,7 +91,8 @@ Message Serialiser::reconnect(uint32_t last_message_sequence) {
   return finish(response);
 }
 
-Message Serialiser::answer(std::string_view sdp, uint32_t id, const std::map<std::string, std::string>& mid_to_track) {
+Message Serialiser::answer(std::string_view sdp, uint32_t id,
+                           const std::map<std::string, std::string>& mid_to_track) {
   pb::SignalResponse response;
   pb::SessionDescription& answer = *response.mutable_answer();
   answer.set_type("answer");
@@ -174,8 +179,8 @@ Message Serialiser::subscription_response(const TrackSid& track) {
   return finish(response);
 }
 
-Message Serialiser::subscription_permission_update(const ParticipantSid& publisher, const TrackSid& track,
-                                                   bool allowed) {
+Message Serialiser::subscription_permission_update(const ParticipantSid& publisher,
+                                                   const TrackSid& track, bool allowed) {
   pb::SignalResponse response;
   pb::SubscriptionPermissionUpdate& update = *response.mutable_subscription_permission_update();
   update.set_participant_sid(publisher.value);
@@ -200,8 +205,10 @@ Message Serialiser::unsupported(const Unsupported& request) {
   out.set_request_id(request.request_id);
   out.set_reason(pb::RequestResponse::UNSUPPORTED_TYPE);
   out.set_message("not served here");
-  if (request.variant == pb::SignalRequest::kPublishDataTrack) out.set_publish_data_track(request.echo);
-  if (request.variant == pb::SignalRequest::kUnpublishDataTrack) out.set_unpublish_data_track(request.echo);
+  if (request.variant == pb::SignalRequest::kPublishDataTrack)
+    out.set_publish_data_track(request.echo);
+  if (request.variant == pb::SignalRequest::kUnpublishDataTrack)
+    out.set_unpublish_data_track(request.echo);
   return finish(response);
 }
 

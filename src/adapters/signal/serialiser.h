@@ -1,6 +1,7 @@
-// Serialiser: the one place where messages to clients are made.  Owner: the control thread's node.  Every message passes
-// the rules of docs/protocol/signalling.md ("what must never be sent") before it leaves: native SDKs abort their process
-// on a bad one.  A message that breaks a rule comes back as nullptr and is counted; the caller sends nothing.
+// Serialiser: the one place where messages to clients are made.  Owner: the control thread's node.
+// Every message passes the rules of docs/protocol/signalling.md ("what must never be sent") before
+// it leaves: native SDKs abort their process on a bad one.  A message that breaks a rule comes back
+// as nullptr and is counted; the caller sends nothing.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +55,8 @@ class Serialiser {
   Message reconnect(uint32_t last_message_sequence = 0);
 
   // --- descriptions
-  Message answer(std::string_view sdp, uint32_t id, const std::map<std::string, std::string>& mid_to_track);
+  Message answer(std::string_view sdp, uint32_t id,
+                 const std::map<std::string, std::string>& mid_to_track);
   Message media_sections_requirement(uint32_t audios, uint32_t videos);
 
   // --- people and rooms
@@ -70,7 +72,8 @@ class Serialiser {
   Message track_subscribed(const TrackSid& track);
   Message mute(const TrackSid& track, bool muted);
   Message subscription_response(const TrackSid& track);  // failed: track not found
-  Message subscription_permission_update(const ParticipantSid& publisher, const TrackSid& track, bool allowed);
+  Message subscription_permission_update(const ParticipantSid& publisher, const TrackSid& track,
+                                         bool allowed);
 
   // --- answers and renewal
   Message request_response(const domain::RequestAnswer& answer);
@@ -83,8 +86,9 @@ class Serialiser {
   Message leave(domain::LeaveReason reason, domain::LeaveAction action);
   Message leave(const domain::Notice& notice);  // action Disconnect, reason by the notice's code
 
-  uint64_t refused() const { return refused_; }                 // messages never sent: each one is a bug of ours
-  const char* last_refusal() const { return last_refusal_; }    // the rule that the latest broke; "" when none
+  uint64_t refused() const { return refused_; }  // messages never sent: each one is a bug of ours
+  // The rule that the latest of them broke; "" when none.
+  const char* last_refusal() const { return last_refusal_; }
 
  private:
   Message finish(const pb::SignalResponse& response);

@@ -114,9 +114,13 @@ TEST(Serialiser, a_pending_track_is_published_without_a_mime_type) {
 
 TEST(Serialiser, a_refused_add_track_is_echoed) {
   Serialiser serialiser{ServerInfo{}};
-  const pb::SignalResponse response = parsed(serialiser.request_response(
-      {.participant = {}, .kind = domain::RequestKind::AddTrack, .outcome = domain::RequestOutcome::NotAllowed,
-       .request_id = 0, .message = "no", .track = camera()}));
+  const pb::SignalResponse response =
+      parsed(serialiser.request_response({.participant = {},
+                                          .kind = domain::RequestKind::AddTrack,
+                                          .outcome = domain::RequestOutcome::NotAllowed,
+                                          .request_id = 0,
+                                          .message = "no",
+                                          .track = camera()}));
   EXPECT_EQ(response.request_response().reason(), pb::RequestResponse::NOT_ALLOWED);
   EXPECT_EQ(response.request_response().message(), "no");
   EXPECT_EQ(response.request_response().add_track().cid(), "cam-cid");
@@ -125,8 +129,12 @@ TEST(Serialiser, a_refused_add_track_is_echoed) {
 
 TEST(Serialiser, other_answers_name_their_request) {
   Serialiser serialiser{ServerInfo{}};
-  domain::RequestAnswer answer{.participant = {}, .kind = domain::RequestKind::UpdateMetadata,
-                               .outcome = domain::RequestOutcome::Ok, .request_id = 5, .message = "", .track = {}};
+  domain::RequestAnswer answer{.participant = {},
+                               .kind = domain::RequestKind::UpdateMetadata,
+                               .outcome = domain::RequestOutcome::Ok,
+                               .request_id = 5,
+                               .message = "",
+                               .track = {}};
   pb::SignalResponse response = parsed(serialiser.request_response(answer));
   EXPECT_EQ(response.request_response().request_id(), 5u);
   EXPECT_TRUE(response.request_response().has_update_metadata());
@@ -153,22 +161,27 @@ TEST(Serialiser, a_data_track_is_refused_with_its_own_bytes) {
 TEST(Serialiser, small_messages_say_what_they_should) {
   Serialiser serialiser{ServerInfo{}};
   EXPECT_EQ(parsed(serialiser.pong(kNow)).pong(), 1'700'000'000'500);
-  const auto pong = parsed(serialiser.pong_resp({.timestamp_ms = 42, .rtt_ms = 3}, kNow)).pong_resp();
+  const auto pong =
+      parsed(serialiser.pong_resp({.timestamp_ms = 42, .rtt_ms = 3}, kNow)).pong_resp();
   EXPECT_EQ(pong.last_ping_timestamp(), 42);
   EXPECT_EQ(pong.timestamp(), 1'700'000'000'500);
   EXPECT_EQ(parsed(serialiser.refresh_token("abc")).refresh_token(), "abc");
   EXPECT_EQ(parsed(serialiser.reconnect(9)).reconnect().last_message_seq(), 9u);
   EXPECT_EQ(parsed(serialiser.reconnect()).reconnect().server_info().version(), "1.9.0");
   EXPECT_EQ(parsed(serialiser.room_update(room())).room_update().room().metadata(), "m");
-  EXPECT_EQ(parsed(serialiser.track_unpublished(TrackSid(kTrack))).track_unpublished().track_sid(), kTrack);
-  EXPECT_EQ(parsed(serialiser.track_subscribed(TrackSid(kTrack))).track_subscribed().track_sid(), kTrack);
+  EXPECT_EQ(parsed(serialiser.track_unpublished(TrackSid(kTrack))).track_unpublished().track_sid(),
+            kTrack);
+  EXPECT_EQ(parsed(serialiser.track_subscribed(TrackSid(kTrack))).track_subscribed().track_sid(),
+            kTrack);
   EXPECT_TRUE(parsed(serialiser.mute(TrackSid(kTrack), true)).mute().muted());
-  EXPECT_EQ(parsed(serialiser.subscription_response(TrackSid(kTrack))).subscription_response().err(),
-            pb::SE_TRACK_NOTFOUND);
-  const auto allowed = parsed(serialiser.subscription_permission_update(ParticipantSid(kParticipant),
-                                                                        TrackSid(kTrack), true));
+  EXPECT_EQ(
+      parsed(serialiser.subscription_response(TrackSid(kTrack))).subscription_response().err(),
+      pb::SE_TRACK_NOTFOUND);
+  const auto allowed = parsed(serialiser.subscription_permission_update(
+      ParticipantSid(kParticipant), TrackSid(kTrack), true));
   EXPECT_TRUE(allowed.subscription_permission_update().allowed());
-  const auto sections = parsed(serialiser.media_sections_requirement(1, 2)).media_sections_requirement();
+  const auto sections =
+      parsed(serialiser.media_sections_requirement(1, 2)).media_sections_requirement();
   EXPECT_EQ(sections.num_audios(), 1u);
   EXPECT_EQ(sections.num_videos(), 2u);
   EXPECT_EQ(serialiser.refused(), 0u);
@@ -182,14 +195,19 @@ TEST(Serialiser, an_empty_section_requirement_is_a_message_all_the_same) {
 TEST(Serialiser, speakers_and_qualities_are_listed) {
   Serialiser serialiser{ServerInfo{}};
   const std::vector speakers{Speaker{ParticipantSid(kParticipant), 0.5f, true}};
-  EXPECT_FLOAT_EQ(parsed(serialiser.speakers_changed(speakers)).speakers_changed().speakers(0).level(), 0.5f);
+  EXPECT_FLOAT_EQ(
+      parsed(serialiser.speakers_changed(speakers)).speakers_changed().speakers(0).level(), 0.5f);
   const std::vector qualities{ConnectionQuality{ParticipantSid(kParticipant), Quality::Lost, 1.0f}};
-  EXPECT_EQ(parsed(serialiser.connection_quality(qualities)).connection_quality().updates(0).quality(), pb::LOST);
+  EXPECT_EQ(
+      parsed(serialiser.connection_quality(qualities)).connection_quality().updates(0).quality(),
+      pb::LOST);
 }
 
 TEST(Serialiser, each_ending_has_its_reason) {
   Serialiser serialiser{ServerInfo{}};
-  const auto reason = [&](LeaveReason r, LeaveAction a) { return parsed(serialiser.leave(r, a)).leave().reason(); };
+  const auto reason = [&](LeaveReason r, LeaveAction a) {
+    return parsed(serialiser.leave(r, a)).leave().reason();
+  };
   EXPECT_EQ(reason(LeaveReason::RoomDismissed, LeaveAction::Disconnect), pb::ROOM_DELETED);
   EXPECT_EQ(reason(LeaveReason::DuplicateLogin, LeaveAction::Disconnect), pb::DUPLICATE_IDENTITY);
   EXPECT_EQ(reason(LeaveReason::KickedByAdmin, LeaveAction::Disconnect), pb::PARTICIPANT_REMOVED);
@@ -213,10 +231,12 @@ TEST(Serialiser, no_other_reason_than_a_dismissal_is_room_deleted) {
 
 TEST(Serialiser, actions_agree_with_what_old_clients_read) {
   Serialiser serialiser{ServerInfo{}};
-  const auto stop = parsed(serialiser.leave(LeaveReason::RoomDismissed, LeaveAction::Disconnect)).leave();
+  const auto stop =
+      parsed(serialiser.leave(LeaveReason::RoomDismissed, LeaveAction::Disconnect)).leave();
   EXPECT_EQ(stop.action(), pb::LeaveRequest::DISCONNECT);
   EXPECT_FALSE(stop.can_reconnect());
-  const auto again = parsed(serialiser.leave(LeaveReason::StateMismatch, LeaveAction::Reconnect)).leave();
+  const auto again =
+      parsed(serialiser.leave(LeaveReason::StateMismatch, LeaveAction::Reconnect)).leave();
   EXPECT_EQ(again.action(), pb::LeaveRequest::RECONNECT);
   EXPECT_TRUE(again.can_reconnect());
 }
@@ -224,8 +244,13 @@ TEST(Serialiser, actions_agree_with_what_old_clients_read) {
 TEST(Serialiser, a_notice_chooses_the_leave_that_goes_with_it) {
   Serialiser serialiser{ServerInfo{}};
   const auto reason = [&](domain::ClientCode code) {
-    return parsed(serialiser.leave(domain::Notice{.code = code, .name = "", .message = "", .operation = {},
-                                                  .forbidden_until = {}})).leave().reason();
+    return parsed(serialiser.leave(domain::Notice{.code = code,
+                                                  .name = "",
+                                                  .message = "",
+                                                  .operation = {},
+                                                  .forbidden_until = {}}))
+        .leave()
+        .reason();
   };
   EXPECT_EQ(reason(domain::ClientCode::RoomDismiss), pb::ROOM_DELETED);
   EXPECT_EQ(reason(domain::ClientCode::KickedOut), pb::PARTICIPANT_REMOVED);

@@ -9,18 +9,21 @@
 namespace atrium::signal {
 namespace {
 
-// One step from a message to its long strings: field `number` is one when `next` is empty, else a message walked by `next`.
+// One step from a message to its long strings: field `number` is one when `next` is empty, else a
+// message walked by `next`.
 struct Step {
   uint32_t number;
   std::span<const Step> next;
 };
 
-constexpr std::array kDescription{Step{2, {}}};                                    // sdp
-constexpr std::array kMetadata{Step{1, {}}};                                       // metadata
-constexpr std::array kSyncState{Step{1, kDescription}, Step{5, kDescription}};     // answer, offer
-constexpr std::array kRequest{Step{1, kDescription}, Step{2, kDescription},        // offer, answer
-                              Step{12, kSyncState}, Step{15, kMetadata}};          // sync_state, update_metadata
-constexpr std::array kJoin{Step{3, {}}, Step{6, kDescription}, Step{10, kSyncState}};  // metadata, publisher_offer
+constexpr std::array kDescription{Step{2, {}}};                                 // sdp
+constexpr std::array kMetadata{Step{1, {}}};                                    // metadata
+constexpr std::array kSyncState{Step{1, kDescription}, Step{5, kDescription}};  // answer, offer
+constexpr std::array kRequest{Step{1, kDescription}, Step{2, kDescription},     // offer, answer
+                              Step{12, kSyncState},
+                              Step{15, kMetadata}};  // sync_state, update_metadata
+constexpr std::array kJoin{Step{3, {}}, Step{6, kDescription},
+                           Step{10, kSyncState}};  // metadata, publisher_offer
 
 Result<uint64_t> varint(ByteReader& reader) {
   uint64_t value = 0;

@@ -1,6 +1,6 @@
-// How much of an encoded message is structure rather than descriptions and metadata.  Decoding a repeated field costs many
-// times its bytes (two bytes make an object), so structure is bounded before protobuf sees a message, while one long string
-// costs what it weighs.
+// How much of an encoded message is structure rather than descriptions and metadata.  Decoding a
+// repeated field costs many times its bytes (two bytes make an object), so structure is bounded
+// before protobuf sees a message, while one long string costs what it weighs.
 #pragma once
 
 #include <cstddef>

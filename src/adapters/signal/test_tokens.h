@@ -19,21 +19,32 @@ inline constexpr int64_t kVectorExpires = 1704168245;
 
 // vendor-contract 8.3
 inline constexpr const char* kT1 =
-    "001123456781234567812345678QwBOYbwAJX2TZTWLk2UIAG5ldyByb29tCwBuZXcgdXNlciBpZAUAAAA1i5NlAQA1i5NlAgA1i5NlAwA1i5NlBAAAA"
+    "001123456781234567812345678QwBOYbwAJX2TZTWLk2UIAG5ldyByb29tCwBuZXcgdXNlciBpZAUAAAA1i5NlAQA1i5N"
+    "lAgA1i5NlAwA1i5NlBAAAA"
     "AAAIABqqJY2YfqSG98bxFzdNBaaIRx5tjqkhLEIewUjb5XArg==";
 inline constexpr const char* kT2 =
-    "001123456781234567812345678HAABAAAAJX2TZQAAAAABACoDAHUtMQEABAAAAAAAIAByPUQp8fF350ppXRoi0wsd9w0apvhnoP8iSGVUJ96/7Q==";
+    "001123456781234567812345678HAABAAAAJX2TZQAAAAABACoDAHUtMQEABAAAAAAAIAByPUQp8fF350ppXRoi0wsd9w0"
+    "apvhnoP8iSGVUJ96/7Q==";
 inline constexpr const char* kT3 =
-    "001123456781234567812345678GgD/4PUFJX2TZTWLk2UAAAgAcnRtLXVzZXIAACAAjck67wmhmyc5UzFhJvpZV4U0PU+FDBHu/EqK1dabbYw=";
-// Made by livekit-server-sdk 2.19.2 with devkey/secret, valid to the end of 2099: alice, room-1, sources camera and microphone.
+    "001123456781234567812345678GgD/"
+    "4PUFJX2TZTWLk2UAAAgAcnRtLXVzZXIAACAAjck67wmhmyc5UzFhJvpZV4U0PU+FDBHu/EqK1dabbYw=";
+// Made by livekit-server-sdk 2.19.2 with devkey/secret, valid to the end of 2099: alice, room-1,
+// sources camera and microphone.
 inline constexpr const char* kServerSdkJwt =
-    "eyJhbGciOiJIUzI1NiJ9.eyJtZXRhZGF0YSI6IntcIm1cIjoxfSIsImF0dHJpYnV0ZXMiOnsiYSI6ImIifSwibmFtZSI6IkFsaWNlIiwidmlkZW8iOns"
-    "icm9vbUpvaW4iOnRydWUsInJvb20iOiJyb29tLTEiLCJjYW5QdWJsaXNoIjp0cnVlLCJjYW5TdWJzY3JpYmUiOnRydWUsImNhblB1Ymxpc2hEYXRhIjp"
-    "mYWxzZSwiY2FuUHVibGlzaFNvdXJjZXMiOlsiY2FtZXJhIiwibWljcm9waG9uZSJdLCJjYW5VcGRhdGVPd25NZXRhZGF0YSI6dHJ1ZX0sImlzcyI6ImR"
-    "ldmtleSIsImV4cCI6NDEwMjQ0NDgwMCwibmJmIjoxNzk1Mzg2ODExLCJzdWIiOiJhbGljZSJ9.k3W8DWwlLZXFQtqpjANokRWxj8JlJXqw3mOFDSFFBIo";
+    "eyJhbGciOiJIUzI1NiJ9."
+    "eyJtZXRhZGF0YSI6IntcIm1cIjoxfSIsImF0dHJpYnV0ZXMiOnsiYSI6ImIifSwibmFtZSI6IkFsaWNlIiwidmlkZW8iOn"
+    "s"
+    "icm9vbUpvaW4iOnRydWUsInJvb20iOiJyb29tLTEiLCJjYW5QdWJsaXNoIjp0cnVlLCJjYW5TdWJzY3JpYmUiOnRydWUsI"
+    "mNhblB1Ymxpc2hEYXRhIjp"
+    "mYWxzZSwiY2FuUHVibGlzaFNvdXJjZXMiOlsiY2FtZXJhIiwibWljcm9waG9uZSJdLCJjYW5VcGRhdGVPd25NZXRhZGF0Y"
+    "SI6dHJ1ZX0sImlzcyI6ImR"
+    "ldmtleSIsImV4cCI6NDEwMjQ0NDgwMCwibmJmIjoxNzk1Mzg2ODExLCJzdWIiOiJhbGljZSJ9."
+    "k3W8DWwlLZXFQtqpjANokRWxj8JlJXqw3mOFDSFFBIo";
 inline constexpr int64_t kServerSdkJwtNow = 1795386900;
 
-inline Now at_s(int64_t unix_seconds) { return {.mono = Mono{}, .wall = wall_from_unix_s(unix_seconds)}; }
+inline Now at_s(int64_t unix_seconds) {
+  return {.mono = Mono{}, .wall = wall_from_unix_s(unix_seconds)};
+}
 
 inline TokenContext vector_context() {
   TokenApp vectors;
@@ -62,7 +73,8 @@ inline std::string make_vendor_token(const VendorParts& parts) {
   writer.u16_le(static_cast<uint16_t>(parts.room.size())), writer.bytes(as_bytes(parts.room));
   writer.u16_le(static_cast<uint16_t>(parts.user.size())), writer.bytes(as_bytes(parts.user));
   writer.u16_le(static_cast<uint16_t>(parts.privileges.size()));
-  for (const auto& [privilege, expires] : parts.privileges) writer.u16_le(privilege), writer.u32_le(expires);
+  for (const auto& [privilege, expires] : parts.privileges)
+    writer.u16_le(privilege), writer.u32_le(expires);
   writer.bytes(as_bytes(parts.behind_message));
   message.resize(writer.position());
   Bytes content(8192);
@@ -74,7 +86,8 @@ inline std::string make_vendor_token(const VendorParts& parts) {
   return "001" + parts.app + base64(content);
 }
 
-inline std::string make_jwt(std::string_view header, std::string_view claims, std::string_view secret) {
+inline std::string make_jwt(std::string_view header, std::string_view claims,
+                            std::string_view secret) {
   std::string text = base64url(as_bytes(header)) + "." + base64url(as_bytes(claims));
   return text + "." + base64url(hmac_sha256(as_bytes(secret), as_bytes(text)));
 }

@@ -12,8 +12,8 @@ namespace {
 constexpr size_t kVendorIdBytesMax = 128;  // the vendor's rule, vendor-contract 7
 
 bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '@' || c == '_' ||
-         c == '.' || c == '-';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '@' ||
+         c == '_' || c == '.' || c == '-';
 }
 
 // The room that the token and the path prefix name together.
@@ -44,13 +44,16 @@ TokenOutcome verify_token(std::string_view text, const TokenContext& context,
                                                        : verify_jwt(text, context, now);
   if (!authentic) return std::unexpected(authentic.error());
   if (!authentic->app->enabled)
-    return std::unexpected(TokenRefusal{domain::ClientCode::JoinRoom, "The application is disabled."});
+    return std::unexpected(
+        TokenRefusal{domain::ClientCode::JoinRoom, "The application is disabled."});
   auto room = agreed_room(*authentic, path_room);
   if (!room) return std::unexpected(room.error());
   VerifiedToken token = std::move(authentic->token);
   token.room = std::move(*room);
-  if (!is_legal_id(token.room.value, authentic->app->any_ids)) return illegal_id("The room id is not legal.");
-  if (!is_legal_id(token.user.value, authentic->app->any_ids)) return illegal_id("The user id is not legal.");
+  if (!is_legal_id(token.room.value, authentic->app->any_ids))
+    return illegal_id("The room id is not legal.");
+  if (!is_legal_id(token.user.value, authentic->app->any_ids))
+    return illegal_id("The user id is not legal.");
   return token;
 }
 

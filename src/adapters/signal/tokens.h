@@ -24,8 +24,9 @@ struct ApiKey {
 struct TokenApp {
   AppId app;
   std::string primary_key, secondary_key;  // AppKeys, used as text; an empty one signs nothing
-  std::vector<ApiKey> api_keys;            // aliases; the AppId itself is always one, with either AppKey as its secret
-  bool any_ids = false;                    // ids = "any" (DESIGN section 4)
+  // Aliases.  The AppId itself is always an API key, with either AppKey as its secret.
+  std::vector<ApiKey> api_keys;
+  bool any_ids = false;  // ids = "any" (DESIGN section 4)
   bool enabled = true;
 };
 
@@ -54,25 +55,28 @@ struct VerifiedToken {
 };
 
 struct TokenRefusal {
-  domain::ClientCode code = domain::ClientCode::InvalidToken;  // InvalidToken, RoomIdIllegal or JoinRoom (disabled app)
-  const char* message = "";                                    // a literal for people; says nothing secret
+  // InvalidToken, RoomIdIllegal or JoinRoom (the app is disabled).
+  domain::ClientCode code = domain::ClientCode::InvalidToken;
+  const char* message = "";  // a literal for people; says nothing secret
 };
 
 using TokenOutcome = std::expected<VerifiedToken, TokenRefusal>;
 
-// `text`: as presented, percent-decoded where it came in a query; either kind.  `path_room`: of the /r/<RoomId> prefix.  It
-// gives a wildcard 001 token its room and must agree with any other token's.
+// `text`: as presented, percent-decoded where it came in a query; either kind.  `path_room`: of the
+// /r/<RoomId> prefix.  It gives a wildcard 001 token its room and must agree with any other
+// token's.
 TokenOutcome verify_token(std::string_view text, const TokenContext& context,
                           const std::optional<RoomId>& path_room, Now now);
 
-// What `refresh_token` may carry: the same identity and room, grants that are the token's and still held (`current`), never
-// wider; valid 10 minutes or the rest of the token's life, whichever is longer.  nullopt for 001 tokens, and when the key
-// that signed is gone or the app is disabled.
-std::optional<std::string> mint_refresh(const VerifiedToken& token, const domain::Permissions& current,
+// What `refresh_token` may carry: the same identity and room, grants that are the token's and still
+// held (`current`), never wider; valid 10 minutes or the rest of the token's life, whichever is
+// longer.  nullopt for 001 tokens, and when the key that signed is gone or the app is disabled.
+std::optional<std::string> mint_refresh(const VerifiedToken& token,
+                                        const domain::Permissions& current,
                                         const TokenContext& context, Now now);
 
-// The vendor's rule for RoomId and UserId: [a-zA-Z0-9@_.-]{1,128}.  With any_ids: UTF-8 of 1 to kIdBytesMax bytes without
-// control characters.
+// The vendor's rule for RoomId and UserId: [a-zA-Z0-9@_.-]{1,128}.  With any_ids: UTF-8 of 1 to
+// kIdBytesMax bytes without control characters.
 bool is_legal_id(std::string_view id, bool any_ids);
 
 }  // namespace atrium::signal

@@ -39,9 +39,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0 || size > 40'000) return 0;
   const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 3) {
-    case 0: try_token(rest); break;
-    case 1: try_token(make_jwt(rest)); break;
-    default: try_token(sign_vendor(rest));
+    case 0:
+      try_token(rest);
+      break;
+    case 1:
+      try_token(make_jwt(rest));
+      break;
+    default:
+      try_token(sign_vendor(rest));
   }
   return 0;
 }

@@ -16,7 +16,8 @@ using domain::TrackSource;
 
 constexpr int64_t kNow = 1'700'000'100;
 
-TokenOutcome verify(std::string_view text, std::optional<RoomId> path_room = {}, int64_t now_s = kNow) {
+TokenOutcome verify(std::string_view text, std::optional<RoomId> path_room = {},
+                    int64_t now_s = kNow) {
   return verify_token(text, vector_context(), path_room, at_s(now_s));
 }
 ClientCode code_of(const TokenOutcome& outcome) {
@@ -88,18 +89,21 @@ TEST(Tokens, an_empty_key_signs_nothing) {
   context.apps[1].primary_key.clear();
   context.apps[1].api_keys = {{"devkey", ""}};
   EXPECT_FALSE(verify_token(make_vendor_token({.key = ""}), context, {}, at_s(kNow)));
-  const std::string claims = R"({"iss":"devkey","sub":"a","exp":4102444800,"video":{"roomJoin":true,"room":"r"}})";
+  const std::string claims =
+      R"({"iss":"devkey","sub":"a","exp":4102444800,"video":{"roomJoin":true,"room":"r"}})";
   EXPECT_FALSE(verify_token(make_jwt(R"({"alg":"HS256"})", claims, ""), context, {}, at_s(kNow)));
 }
 
 TEST(Tokens, an_unknown_app_is_an_invalid_token) {
-  EXPECT_EQ(code_of(verify(make_vendor_token({.app = "b7e100000000000000000001"}))), ClientCode::InvalidToken);
+  EXPECT_EQ(code_of(verify(make_vendor_token({.app = "b7e100000000000000000001"}))),
+            ClientCode::InvalidToken);
 }
 
 TEST(Tokens, a_disabled_app_is_told_only_to_holders_of_its_tokens) {
   TokenContext context = vector_context();
   context.apps[1].enabled = false;
-  EXPECT_EQ(code_of(verify_token(make_vendor_token({}), context, {}, at_s(kNow))), ClientCode::JoinRoom);
+  EXPECT_EQ(code_of(verify_token(make_vendor_token({}), context, {}, at_s(kNow))),
+            ClientCode::JoinRoom);
   EXPECT_EQ(code_of(verify_token(make_vendor_token({.key = "guess"}), context, {}, at_s(kNow))),
             ClientCode::InvalidToken);
 }
@@ -137,14 +141,17 @@ TEST(Tokens, a_split_publish_privilege_restricts_the_sources) {
   EXPECT_FALSE(audio->permissions.can_publish_data);
   EXPECT_EQ(audio->permissions.publish_sources,
             (std::vector{TrackSource::Microphone, TrackSource::ScreenShareAudio}));
-  const auto video = verify(make_vendor_token({.privileges = {{0, 0}, {1, 1'600'000'000}, {2, 0}, {3, 0}}}));
+  const auto video =
+      verify(make_vendor_token({.privileges = {{0, 0}, {1, 1'600'000'000}, {2, 0}, {3, 0}}}));
   ASSERT_TRUE(video);
-  EXPECT_EQ(video->permissions.publish_sources, (std::vector{TrackSource::Camera, TrackSource::ScreenShare}));
+  EXPECT_EQ(video->permissions.publish_sources,
+            (std::vector{TrackSource::Camera, TrackSource::ScreenShare}));
   EXPECT_TRUE(video->permissions.can_publish_data);
 }
 
 TEST(Tokens, an_expired_privilege_is_no_privilege) {
-  const auto token = verify(make_vendor_token({.privileges = {{0, 1'700'000'000}, {4, 1'700'000'100}}}));
+  const auto token =
+      verify(make_vendor_token({.privileges = {{0, 1'700'000'000}, {4, 1'700'000'100}}}));
   ASSERT_TRUE(token);
   EXPECT_FALSE(token->permissions.can_publish);
   EXPECT_FALSE(token->publish_until);
@@ -171,7 +178,8 @@ TEST(Tokens, no_flipped_bit_of_a_vendor_tokens_content_is_accepted) {
 
 TEST(Tokens, bytes_behind_the_structures_are_faults) {
   EXPECT_EQ(code_of(verify(make_vendor_token({.behind_message = "x"}))), ClientCode::InvalidToken);
-  EXPECT_EQ(code_of(verify(make_vendor_token({.behind_signature = "x"}))), ClientCode::InvalidToken);
+  EXPECT_EQ(code_of(verify(make_vendor_token({.behind_signature = "x"}))),
+            ClientCode::InvalidToken);
 }
 
 TEST(Tokens, a_token_has_one_text_so_that_its_hash_names_it) {
@@ -186,7 +194,8 @@ TEST(Tokens, ids_outside_the_vendors_rule_are_refused_as_such) {
   EXPECT_EQ(code_of(verify(make_vendor_token({.room = "room 1"}))), ClientCode::RoomIdIllegal);
   EXPECT_EQ(code_of(verify(make_vendor_token({.user = "u/1"}))), ClientCode::RoomIdIllegal);
   EXPECT_EQ(code_of(verify(make_vendor_token({.user = ""}))), ClientCode::RoomIdIllegal);
-  EXPECT_EQ(code_of(verify(make_vendor_token({.room = std::string(129, 'r')}))), ClientCode::RoomIdIllegal);
+  EXPECT_EQ(code_of(verify(make_vendor_token({.room = std::string(129, 'r')}))),
+            ClientCode::RoomIdIllegal);
   EXPECT_TRUE(verify(make_vendor_token({.room = std::string(128, 'r')})));
 }
 
@@ -208,7 +217,8 @@ TEST(Tokens, what_is_no_token_is_refused_politely) {
   EXPECT_EQ(code_of(verify("001")), ClientCode::InvalidToken);
   EXPECT_EQ(code_of(verify("hello")), ClientCode::InvalidToken);
   EXPECT_EQ(code_of(verify("..")), ClientCode::InvalidToken);
-  EXPECT_EQ(code_of(verify(std::string(limits::kTokenBytesMax + 1, 'e'))), ClientCode::InvalidToken);
+  EXPECT_EQ(code_of(verify(std::string(limits::kTokenBytesMax + 1, 'e'))),
+            ClientCode::InvalidToken);
 }
 
 }  // namespace

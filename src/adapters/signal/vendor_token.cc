@@ -4,7 +4,8 @@
 //   +----------+-----------+----------+---------------+
 //   | u16 size | message   | u16 = 32 | HMAC-SHA256   |   all integers little-endian
 //   +----------+-----------+----------+---------------+
-//   message: u32 nonce, u32 issued, u32 expires, u16 size + room, u16 size + user, u16 n, n × (u16 privilege, u32 expires)
+//   message: u32 nonce, u32 issued, u32 expires, u16 size + room, u16 size + user,
+//            u16 n, n × (u16 privilege, u32 expires)
 //
 // The MAC's key is an AppKey as text; it covers the message alone.
 #include <algorithm>
@@ -17,7 +18,8 @@ namespace {
 
 constexpr std::string_view kVersion = "001";
 constexpr size_t kAppIdBytes = 24;
-constexpr uint16_t kPublishStream = 0, kPublishAudio = 1, kPublishVideo = 2, kPublishData = 3, kSubscribeStream = 4;
+constexpr uint16_t kPublishStream = 0, kPublishAudio = 1, kPublishVideo = 2, kPublishData = 3,
+                   kSubscribeStream = 4;
 
 Result<std::string> read_text(ByteReader& reader) {
   const uint16_t size = TRY(reader.u16_le());
@@ -70,11 +72,13 @@ std::optional<Wall> expiry_of(const VendorToken& token, uint16_t privilege) {
   return wall_from_unix_s(found->second);
 }
 
-// Generators write 1, 2 and 3 beside 0; a token with 0 alone means all of them, one with 0 and some of them means those.
+// Generators write 1, 2 and 3 beside 0; a token with 0 alone means all of them, one with 0 and some
+// of them means those.
 domain::Permissions permissions_of(const VendorToken& token, int64_t now_s) {
   using domain::TrackSource;
   const bool publish = is_held(token, kPublishStream, now_s);
-  const bool is_split = token.privileges.contains(kPublishAudio) || token.privileges.contains(kPublishVideo) ||
+  const bool is_split = token.privileges.contains(kPublishAudio) ||
+                        token.privileges.contains(kPublishVideo) ||
                         token.privileges.contains(kPublishData);
   const bool audio = publish && (!is_split || is_held(token, kPublishAudio, now_s));
   const bool video = publish && (!is_split || is_held(token, kPublishVideo, now_s));
@@ -82,8 +86,10 @@ domain::Permissions permissions_of(const VendorToken& token, int64_t now_s) {
   permissions.can_publish = audio || video;
   permissions.can_publish_data = publish && (!is_split || is_held(token, kPublishData, now_s));
   permissions.can_subscribe = is_held(token, kSubscribeStream, now_s);
-  if (audio && !video) permissions.publish_sources = {TrackSource::Microphone, TrackSource::ScreenShareAudio};
-  if (video && !audio) permissions.publish_sources = {TrackSource::Camera, TrackSource::ScreenShare};
+  if (audio && !video)
+    permissions.publish_sources = {TrackSource::Microphone, TrackSource::ScreenShareAudio};
+  if (video && !audio)
+    permissions.publish_sources = {TrackSource::Camera, TrackSource::ScreenShare};
   return permissions;
 }
 
@@ -104,13 +110,15 @@ VerifiedToken verified(const VendorToken& parsed, std::string_view text, int64_t
 }  // namespace
 
 std::optional<VendorToken> parse_vendor_token(std::string_view text) {
-  if (!text.starts_with(kVersion) || text.size() <= kVersion.size() + kAppIdBytes) return std::nullopt;
+  if (!text.starts_with(kVersion) || text.size() <= kVersion.size() + kAppIdBytes)
+    return std::nullopt;
   VendorToken token;
   token.app = AppId(text.substr(kVersion.size(), kAppIdBytes));
   const std::string_view encoded = text.substr(kVersion.size() + kAppIdBytes);
   const auto content = from_base64(encoded);
   // One text per token: what is remembered of a token is the hash of its text.
-  if (!content || base64(*content) != encoded || !read_content(*content, token)) return std::nullopt;
+  if (!content || base64(*content) != encoded || !read_content(*content, token))
+    return std::nullopt;
   return token;
 }
 
@@ -122,7 +130,8 @@ AuthenticOutcome verify_vendor_token(std::string_view text, const TokenContext& 
   if (!is_signed_with(*parsed, app->primary_key) && !is_signed_with(*parsed, app->secondary_key))
     return invalid_token("The token's signature does not match.");
   const int64_t now_s = unix_s(now.wall);
-  if (parsed->expire_at != 0 && now_s > int64_t{parsed->expire_at}) return invalid_token("The token has expired.");
+  if (parsed->expire_at != 0 && now_s > int64_t{parsed->expire_at})
+    return invalid_token("The token has expired.");
   if (parsed->room.empty()) return invalid_token("The token is for messaging, not for a room.");
   return AuthenticToken{verified(*parsed, text, now_s), &*app, parsed->room.value == "*"};
 }

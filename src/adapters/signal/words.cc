@@ -7,18 +7,22 @@
 namespace atrium::signal {
 namespace {
 
-constexpr std::array<std::string_view, 15> kSdkNames{"unknown", "js",   "swift",  "android",     "flutter",
-                                                     "go",      "unity", "react-native", "rust", "python",
-                                                     "cpp",     "unity-web", "node", "unreal",   "esp32"};
+constexpr std::array<std::string_view, 15> kSdkNames{
+    "unknown", "js",     "swift", "android",   "flutter", "go",     "unity", "react-native",
+    "rust",    "python", "cpp",   "unity-web", "node",    "unreal", "esp32"};
 constexpr std::array<std::string_view, 3> kCapabilityNames{"CAP_UNUSED", "CAP_PACKET_TRAILER",
                                                            "CAP_COMPRESSION_DEFLATE_RAW"};
 
 pb::VideoQuality to_pb_quality(domain::VideoQuality quality) {
   switch (quality) {
-    case domain::VideoQuality::Low: return pb::LOW;
-    case domain::VideoQuality::Medium: return pb::MEDIUM;
-    case domain::VideoQuality::High: return pb::HIGH;
-    case domain::VideoQuality::Off: return pb::OFF;
+    case domain::VideoQuality::Low:
+      return pb::LOW;
+    case domain::VideoQuality::Medium:
+      return pb::MEDIUM;
+    case domain::VideoQuality::High:
+      return pb::HIGH;
+    case domain::VideoQuality::Off:
+      return pb::OFF;
   }
   return pb::HIGH;
 }
@@ -60,30 +64,42 @@ void fill_permission(const domain::Permissions& permissions, pb::ParticipantPerm
   out.set_can_publish_data(permissions.can_publish_data);
   out.set_can_update_metadata(permissions.can_update_metadata);
   out.set_hidden(permissions.hidden);
-  for (domain::TrackSource source : permissions.publish_sources) out.add_can_publish_sources(to_pb(source));
+  for (domain::TrackSource source : permissions.publish_sources)
+    out.add_can_publish_sources(to_pb(source));
 }
 
 }  // namespace
 
-pb::TrackType to_pb(domain::TrackKind kind) { return kind == domain::TrackKind::Audio ? pb::AUDIO : pb::VIDEO; }
+pb::TrackType to_pb(domain::TrackKind kind) {
+  return kind == domain::TrackKind::Audio ? pb::AUDIO : pb::VIDEO;
+}
 
 pb::TrackSource to_pb(domain::TrackSource source) {
   switch (source) {
-    case domain::TrackSource::Unknown: return pb::UNKNOWN;
-    case domain::TrackSource::Camera: return pb::CAMERA;
-    case domain::TrackSource::Microphone: return pb::MICROPHONE;
-    case domain::TrackSource::ScreenShare: return pb::SCREEN_SHARE;
-    case domain::TrackSource::ScreenShareAudio: return pb::SCREEN_SHARE_AUDIO;
+    case domain::TrackSource::Unknown:
+      return pb::UNKNOWN;
+    case domain::TrackSource::Camera:
+      return pb::CAMERA;
+    case domain::TrackSource::Microphone:
+      return pb::MICROPHONE;
+    case domain::TrackSource::ScreenShare:
+      return pb::SCREEN_SHARE;
+    case domain::TrackSource::ScreenShareAudio:
+      return pb::SCREEN_SHARE_AUDIO;
   }
   return pb::UNKNOWN;
 }
 
 pb::ParticipantInfo::State to_pb(domain::ParticipantState state) {
   switch (state) {
-    case domain::ParticipantState::Joining: return pb::ParticipantInfo::JOINING;
-    case domain::ParticipantState::Joined: return pb::ParticipantInfo::JOINED;
-    case domain::ParticipantState::Active: return pb::ParticipantInfo::ACTIVE;
-    case domain::ParticipantState::Disconnected: return pb::ParticipantInfo::DISCONNECTED;
+    case domain::ParticipantState::Joining:
+      return pb::ParticipantInfo::JOINING;
+    case domain::ParticipantState::Joined:
+      return pb::ParticipantInfo::JOINED;
+    case domain::ParticipantState::Active:
+      return pb::ParticipantInfo::ACTIVE;
+    case domain::ParticipantState::Disconnected:
+      return pb::ParticipantInfo::DISCONNECTED;
   }
   return pb::ParticipantInfo::DISCONNECTED;
 }
@@ -91,39 +107,60 @@ pb::ParticipantInfo::State to_pb(domain::ParticipantState state) {
 // ROOM_DELETED is -1011 and nothing else (DESIGN section 1).
 pb::DisconnectReason to_pb(domain::LeaveReason reason) {
   switch (reason) {
-    case domain::LeaveReason::None: return pb::UNKNOWN_REASON;
-    case domain::LeaveReason::UserLeave: return pb::CLIENT_INITIATED;
-    case domain::LeaveReason::ConnectionLost: return pb::CONNECTION_TIMEOUT;
-    case domain::LeaveReason::DuplicateLogin: return pb::DUPLICATE_IDENTITY;
-    case domain::LeaveReason::KickedByAdmin: return pb::PARTICIPANT_REMOVED;
-    case domain::LeaveReason::RoomDismissed: return pb::ROOM_DELETED;
-    case domain::LeaveReason::TokenExpired: return pb::PARTICIPANT_REMOVED;
-    case domain::LeaveReason::JoinTimeout: return pb::JOIN_FAILURE;
-    case domain::LeaveReason::RoomClosed: return pb::ROOM_CLOSED;
-    case domain::LeaveReason::ServerShutdown: return pb::SERVER_SHUTDOWN;
-    case domain::LeaveReason::MediaFailure: return pb::MEDIA_FAILURE;
-    case domain::LeaveReason::StateMismatch: return pb::STATE_MISMATCH;
+    case domain::LeaveReason::None:
+      return pb::UNKNOWN_REASON;
+    case domain::LeaveReason::UserLeave:
+      return pb::CLIENT_INITIATED;
+    case domain::LeaveReason::ConnectionLost:
+      return pb::CONNECTION_TIMEOUT;
+    case domain::LeaveReason::DuplicateLogin:
+      return pb::DUPLICATE_IDENTITY;
+    case domain::LeaveReason::KickedByAdmin:
+      return pb::PARTICIPANT_REMOVED;
+    case domain::LeaveReason::RoomDismissed:
+      return pb::ROOM_DELETED;
+    case domain::LeaveReason::TokenExpired:
+      return pb::PARTICIPANT_REMOVED;
+    case domain::LeaveReason::JoinTimeout:
+      return pb::JOIN_FAILURE;
+    case domain::LeaveReason::RoomClosed:
+      return pb::ROOM_CLOSED;
+    case domain::LeaveReason::ServerShutdown:
+      return pb::SERVER_SHUTDOWN;
+    case domain::LeaveReason::MediaFailure:
+      return pb::MEDIA_FAILURE;
+    case domain::LeaveReason::StateMismatch:
+      return pb::STATE_MISMATCH;
   }
   return pb::UNKNOWN_REASON;
 }
 
 pb::LeaveRequest::Action to_pb(domain::LeaveAction action) {
   switch (action) {
-    case domain::LeaveAction::Disconnect: return pb::LeaveRequest::DISCONNECT;
-    case domain::LeaveAction::Resume: return pb::LeaveRequest::RESUME;
-    case domain::LeaveAction::Reconnect: return pb::LeaveRequest::RECONNECT;
+    case domain::LeaveAction::Disconnect:
+      return pb::LeaveRequest::DISCONNECT;
+    case domain::LeaveAction::Resume:
+      return pb::LeaveRequest::RESUME;
+    case domain::LeaveAction::Reconnect:
+      return pb::LeaveRequest::RECONNECT;
   }
   return pb::LeaveRequest::DISCONNECT;
 }
 
 pb::RequestResponse::Reason to_pb(domain::RequestOutcome outcome) {
   switch (outcome) {
-    case domain::RequestOutcome::Ok: return pb::RequestResponse::OK;
-    case domain::RequestOutcome::NotFound: return pb::RequestResponse::NOT_FOUND;
-    case domain::RequestOutcome::NotAllowed: return pb::RequestResponse::NOT_ALLOWED;
-    case domain::RequestOutcome::LimitExceeded: return pb::RequestResponse::LIMIT_EXCEEDED;
-    case domain::RequestOutcome::UnsupportedType: return pb::RequestResponse::UNSUPPORTED_TYPE;
-    case domain::RequestOutcome::Invalid: return pb::RequestResponse::INVALID_REQUEST;
+    case domain::RequestOutcome::Ok:
+      return pb::RequestResponse::OK;
+    case domain::RequestOutcome::NotFound:
+      return pb::RequestResponse::NOT_FOUND;
+    case domain::RequestOutcome::NotAllowed:
+      return pb::RequestResponse::NOT_ALLOWED;
+    case domain::RequestOutcome::LimitExceeded:
+      return pb::RequestResponse::LIMIT_EXCEEDED;
+    case domain::RequestOutcome::UnsupportedType:
+      return pb::RequestResponse::UNSUPPORTED_TYPE;
+    case domain::RequestOutcome::Invalid:
+      return pb::RequestResponse::INVALID_REQUEST;
   }
   return pb::RequestResponse::UNCLASSIFIED_ERROR;
 }
@@ -164,7 +201,8 @@ void fill(const domain::ParticipantView& view, pb::ParticipantInfo& info) {
   info.set_is_publisher(view.is_publisher);
   info.set_kind(pb::ParticipantInfo::STANDARD);
   for (const auto& [name, value] : view.attributes) (*info.mutable_attributes())[name] = value;
-  if (view.state == domain::ParticipantState::Disconnected) info.set_disconnect_reason(to_pb(view.leave_reason));
+  if (view.state == domain::ParticipantState::Disconnected)
+    info.set_disconnect_reason(to_pb(view.leave_reason));
   info.set_client_protocol(view.client_protocol);
   for (const std::string& name : view.capabilities)
     if (const auto number = capability_number(name))
@@ -200,20 +238,29 @@ void fill(const domain::TrackView& view, pb::AddTrackRequest& request) {
 
 domain::TrackSource from_pb(pb::TrackSource source) {
   switch (source) {
-    case pb::CAMERA: return domain::TrackSource::Camera;
-    case pb::MICROPHONE: return domain::TrackSource::Microphone;
-    case pb::SCREEN_SHARE: return domain::TrackSource::ScreenShare;
-    case pb::SCREEN_SHARE_AUDIO: return domain::TrackSource::ScreenShareAudio;
-    default: return domain::TrackSource::Unknown;  // proto3 enumerations are open
+    case pb::CAMERA:
+      return domain::TrackSource::Camera;
+    case pb::MICROPHONE:
+      return domain::TrackSource::Microphone;
+    case pb::SCREEN_SHARE:
+      return domain::TrackSource::ScreenShare;
+    case pb::SCREEN_SHARE_AUDIO:
+      return domain::TrackSource::ScreenShareAudio;
+    default:
+      return domain::TrackSource::Unknown;  // proto3 enumerations are open
   }
 }
 
 domain::VideoQuality from_pb(pb::VideoQuality quality) {
   switch (quality) {
-    case pb::LOW: return domain::VideoQuality::Low;
-    case pb::MEDIUM: return domain::VideoQuality::Medium;
-    case pb::OFF: return domain::VideoQuality::Off;
-    default: return domain::VideoQuality::High;
+    case pb::LOW:
+      return domain::VideoQuality::Low;
+    case pb::MEDIUM:
+      return domain::VideoQuality::Medium;
+    case pb::OFF:
+      return domain::VideoQuality::Off;
+    default:
+      return domain::VideoQuality::High;
   }
 }
 
@@ -224,7 +271,8 @@ std::string sdk_name(pb::ClientInfo::Sdk sdk) {
 
 std::string capability_name(int number) {
   const auto index = static_cast<size_t>(number);
-  return index < kCapabilityNames.size() ? std::string(kCapabilityNames[index]) : std::to_string(number);
+  return index < kCapabilityNames.size() ? std::string(kCapabilityNames[index])
+                                         : std::to_string(number);
 }
 
 std::optional<int> capability_number(std::string_view name) {

@@ -1,5 +1,5 @@
-// One vocabulary in two spellings: the domain's enumerations and structures, and the protocol's messages.  Private to the
-// adapter: includes generated code.
+// One vocabulary in two spellings: the domain's enumerations and structures, and the protocol's
+// messages.  Private to the adapter: includes generated code.
 #pragma once
 
 #include <optional>
@@ -36,7 +36,8 @@ std::string capability_name(int number);
 std::optional<int> capability_number(std::string_view name);
 
 // Parts that both a frame and a join_request hold.
-Result<ClientMessage> decode_add_track(const pb::AddTrackRequest& request, const ParticipantSid& participant);
+Result<ClientMessage> decode_add_track(const pb::AddTrackRequest& request,
+                                       const ParticipantSid& participant);
 Result<SyncState> decode_sync_state(const pb::SyncState& state);
 Result<ClientOffer> decode_offer(const pb::SessionDescription& description);
 
