@@ -15,7 +15,7 @@ namespace atrium::node {
 struct Account {
   std::string account_id;
   std::string access_key_id;
-  std::string secret;     // used as text
+  std::string secret;      // used as text
   bool read_only = false;  // scope = "read": may look at rooms, not end them
 };
 

@@ -15,8 +15,9 @@ constexpr Duration kRetryRings = std::chrono::milliseconds(1);
 openapi::GatewayOptions gateway_options(const Config& config) {
   openapi::GatewayOptions options;
   for (const Account& account : config.accounts)
-    options.keys.push_back({account.access_key_id, account.secret, account.account_id,
-                            account.read_only ? openapi::KeyScope::Read : openapi::KeyScope::Manage});
+    options.keys.push_back(
+        {account.access_key_id, account.secret, account.account_id,
+         account.read_only ? openapi::KeyScope::Read : openapi::KeyScope::Manage});
   for (const Application& app : config.applications)
     options.apps.push_back(
         {app.app, app.account_id, app.any_ids ? openapi::IdRule::Any : openapi::IdRule::Vendor});

@@ -46,8 +46,7 @@ void read_accounts(const toml::array& array, Settings& settings, Problems& probl
     auto f = fields(*table, {"id", "access_key", "secret", "scope"}, "[[account]]", problems);
     if (!f["scope"].empty() && f["scope"] != "manage" && f["scope"] != "read")
       problems.push_back("[[account]] scope: must be \"manage\" or \"read\"");
-    settings.node.accounts.push_back(
-        {f["id"], f["access_key"], f["secret"], f["scope"] == "read"});
+    settings.node.accounts.push_back({f["id"], f["access_key"], f["secret"], f["scope"] == "read"});
   }
 }
 
