@@ -122,6 +122,16 @@ void DialClient::open_transport(const negotiation::AnsweredTransport& transport,
   restarts_ice_ = false;
 }
 
+// Packets may come before the answer that names their stream.  False: it has its name already.
+bool DialClient::name_stream(const negotiation::AnsweredSection& section, uint32_t ssrc, bool is_repair) {
+  Stream& stream = streams_[ssrc];
+  if (!stream.mid.empty()) return false;
+  stream.mid = section.mid;
+  stream.track = section.remote_track;
+  stream.is_repair = is_repair;
+  return true;
+}
+
 void DialClient::apply_sections(std::vector<negotiation::AnsweredSection> sections, Now now) {
   for (const negotiation::AnsweredSection& section : sections) {
     if (section.sending) {
@@ -133,11 +143,8 @@ void DialClient::apply_sections(std::vector<negotiation::AnsweredSection> sectio
       else
         sources_.emplace_back(section, pace, secrets_, now.mono);
     }
-    if (!section.receiving || streams_.contains(section.remote_ssrc)) continue;
-    streams_[section.remote_ssrc] = {.mid = section.mid, .track = section.remote_track};
-    if (section.remote_rtx_ssrc != 0)
-      streams_[section.remote_rtx_ssrc] = {
-          .mid = section.mid, .track = section.remote_track, .is_repair = true};
+    if (!section.receiving || !name_stream(section, section.remote_ssrc, false)) continue;
+    if (section.remote_rtx_ssrc != 0) name_stream(section, section.remote_rtx_ssrc, true);
     events_.push_back(TrackReceived{section.mid, section.remote_track, section.remote_stream,
                                     section.remote_ssrc});
   }

@@ -148,6 +148,7 @@ class DialClient {
   void on_answer(std::string_view sdp, uint32_t id, Now now);
   void open_transport(const negotiation::AnsweredTransport& transport, Now now);
   void apply_sections(std::vector<negotiation::AnsweredSection> sections, Now now);
+  bool name_stream(const negotiation::AnsweredSection& section, uint32_t ssrc, bool is_repair);
   void announce_tracks();
   void renew_credentials();
   void pump(Now now);  // takes the engine's reports and SCTP words

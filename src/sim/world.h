@@ -141,6 +141,7 @@ class World final : public node::HttpPort, private node::FaultPort {
   void restore_peace();
   void everybody_leaves();
   void check_liveness();
+  void print_reception(const Session& session, const std::string& track) const;
   void check_end();
 
   // given

@@ -191,6 +191,20 @@ void World::everybody_leaves() {
 
 // --- what is looked at --------------------------------------------------------------------------------------------------------
 
+// For whoever looks for the reason.
+void World::print_reception(const Session& session, const std::string& track) const {
+  const client::Counters& counters = session.client->counters();
+  std::printf("  %s waits for %s: %llu offers, %llu answers\n", session.facts.participant.value.c_str(), track.c_str(),
+              static_cast<unsigned long long>(counters.offers), static_cast<unsigned long long>(counters.answers));
+  for (const auto& section : session.client->sections())
+    std::printf("    section %s %s sends %d receives %d ssrc %u track %s\n", section.mid.c_str(), section.codec.c_str(),
+                section.sending, section.receiving, section.remote_ssrc, section.remote_track.c_str());
+  for (const auto& [ssrc, stream] : session.client->streams())
+    std::printf("    stream %u of %s: %llu packets, last %lld ms ago\n", ssrc, stream.track.c_str(),
+                static_cast<unsigned long long>(stream.packets),
+                static_cast<long long>((mono_ - stream.last_at).count() / 1'000));
+}
+
 void World::check_liveness() {
   const auto is_live = [](const Session* session) {
     return session != nullptr && !session->client->is_ended() && session->client->is_connected();
@@ -213,6 +227,7 @@ void World::check_liveness() {
           return entry.second.track == sid->second && !entry.second.is_repair && mono_ - entry.second.last_at < kReceivedLately;
         });
         checkers_.check_receives(subscriber.session->facts.name, publisher.session->facts.name + "'s " + section.cid, receives);
+        if (!receives && options_.is_verbose) print_reception(*subscriber.session, sid->second);
       }
     }
   }
