@@ -7,8 +7,9 @@ import { join as joinPath } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { dismiss } from '../lib/api.mjs';
 import { join, launch, openPage, received } from '../lib/browser.mjs';
-import { Daemon, dev, until } from '../lib/daemon.mjs';
+import { Daemon, dev, sleep, until } from '../lib/daemon.mjs';
 import { ask, send } from '../lib/gateway.mjs';
+import { Native } from '../lib/native.mjs';
 import { Tcp, doorOf, seat, upgrade } from '../lib/tcp.mjs';
 import { jwt } from '../lib/tokens.mjs';
 
@@ -167,8 +168,8 @@ describe('the receipt', () => {
   });
 
   test('is there only when it is asked for', async () => {
-    for (const more of [{}, { Receipt: false }]) {
-      const guest = await seat(daemon, await jwt('plain', 'guest'));
+    for (const [user, more] of [['ann', {}], ['ben', { Receipt: false }]]) {
+      const guest = await seat(daemon, await jwt('plain', user));
       const { text, json } = await dismiss(daemon, 'plain', more);
       assert.deepEqual(json.Result, { message: 'success' });
       assert.ok(text.endsWith('"Result":{"message":"success"}}'), text);
@@ -197,12 +198,26 @@ describe('the receipt', () => {
   test('counts a packet that leaves too late: the counter is no constant 0', async () => {
     const faulty = await Daemon.start({ args: ['--fault', 'late_send'] });
     try {
+      // A third one that is stopped dead keeps the life between cut and closed for 200 ms; the two pages do not get to hear of
+      // anything meanwhile, so that their media goes on coming.
       const pages = await call(faulty, 'leaky');
+      const deaf = await Native.start();
+      await deaf.join(faulty.ws, await jwt('leaky', 'deaf'), { publish: false });
+      await deaf.wait('trackSubscribed');
+      deaf.child.kill('SIGSTOP');
+      const busy = pages.map((page) => page.evaluate(() => {
+        const end = performance.now() + 1500;
+        while (performance.now() < end);
+      }));
+      await sleep(200);
       const { json } = await dismiss(faulty, 'leaky', { Receipt: true });
-      assertComplete(json.Result.Receipt, 'leaky', 2);
+      assertComplete(json.Result.Receipt, 'leaky', 3);
+      assert.deepEqual(json.Result.Receipt.NotNotifiedUsers, [{ UserId: 'deaf', Reason: 'unacknowledged' }]);
       assert.ok(json.Result.Receipt.PacketsAfterCut >= 1, `PacketsAfterCut is ${json.Result.Receipt.PacketsAfterCut}`);
       assert.ok((await faulty.metrics()).get('atrium_packets_after_cut_total') >= 1);
       assert.match(faulty.log, /packets left after the media cut/);
+      deaf.child.kill('SIGKILL');
+      await Promise.all(busy);
       await Promise.all(pages.map((page) => page.context().close()));
     } finally {
       await faulty.stop();
