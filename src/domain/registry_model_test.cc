@@ -273,7 +273,7 @@ std::vector<size_t> run_seed(uint64_t seed, Crowd crowd, int steps) {
 }
 
 TEST(RegistryModelTest, registry_agrees_with_a_naive_model_on_random_commands) {
-  for (uint64_t seed = 1; seed <= 12 && !HasFailure(); ++seed) run_seed(seed, Crowd::None, 2'000);
+  for (uint64_t seed = 1; seed <= 14 && !HasFailure(); ++seed) run_seed(seed, Crowd::None, 2'000);
 }
 
 TEST(RegistryModelTest, registry_agrees_with_a_naive_model_when_updates_are_coalesced) {

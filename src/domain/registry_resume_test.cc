@@ -83,6 +83,18 @@ TEST_F(ResumeTest, users_who_are_back_are_not_replayed_as_departed) {
   EXPECT_EQ(accepted.others.at(0)->sid, again.sid);
 }
 
+TEST_F(ResumeTest, users_who_are_back_unseen_are_replayed_as_departed) {
+  const Person ann = enter("ann");
+  const Person bob = enter("bob");
+  const Person cat = enter("cat");
+  lose_signal(ann);
+  apply(Leave{bob.sid});
+  apply(Leave{cat.sid});
+  enter(hidden_joiner("bob"));
+  knock(joiner("cat"));
+  EXPECT_EQ(only<ResumeAccepted>(resume(ann)).departed.size(), 2u);
+}
+
 TEST_F(ResumeTest, clients_older_than_protocol_9_get_no_replay) {
   Joiner old = joiner("ann");
   old.protocol = 8;

@@ -21,8 +21,11 @@ void Room::remember_departure(std::shared_ptr<const ParticipantView> last_view, 
 
 std::vector<std::shared_ptr<const ParticipantView>> Room::departed_since(Mono since) const {
   std::vector<std::shared_ptr<const ParticipantView>> out;
-  for (const Departed& one : departed_)
-    if (one.at >= since && !users.contains(one.view->user)) out.push_back(one.view);
+  for (const Departed& one : departed_) {
+    auto back = users.find(one.view->user);
+    const bool is_seen_again = back != users.end() && announced.contains(back->second);
+    if (one.at >= since && !is_seen_again) out.push_back(one.view);
+  }
   return out;
 }
 

@@ -63,7 +63,7 @@ class Room {
 
   // Remembers a departure so that who resumes later hears of it; bounded by kDepartedPerRoomMax.
   void remember_departure(std::shared_ptr<const ParticipantView> last_view, Now now);
-  // Departures since `since` whose users have not come back, oldest first.
+  // Departures since `since` whose users the others do not see again, oldest first.
   std::vector<std::shared_ptr<const ParticipantView>> departed_since(Mono since) const;
 
   Participant* find(const ParticipantSid& participant);
