@@ -1,5 +1,7 @@
 #include "adapters/signal/serialiser.h"
 
+#include <algorithm>
+
 #include "adapters/signal/notice.h"
 #include "adapters/signal/outgoing_rules.h"
 #include "adapters/signal/words.h"
@@ -104,8 +106,10 @@ Message Serialiser::answer(std::string_view sdp, uint32_t id,
 
 Message Serialiser::media_sections_requirement(uint32_t audios, uint32_t videos) {
   pb::SignalResponse response;
-  response.mutable_media_sections_requirement()->set_num_audios(audios);
-  response.mutable_media_sections_requirement()->set_num_videos(videos);
+  // In a very large room more is wanted than a description may have: ask for what it may.
+  constexpr auto kMost = static_cast<uint32_t>(limits::kSdpSectionsMax);
+  response.mutable_media_sections_requirement()->set_num_audios(std::min(audios, kMost));
+  response.mutable_media_sections_requirement()->set_num_videos(std::min(videos, kMost));
   return finish(response);
 }
 

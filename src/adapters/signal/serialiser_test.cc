@@ -192,6 +192,13 @@ TEST(Serialiser, an_empty_section_requirement_is_a_message_all_the_same) {
   EXPECT_TRUE(parsed(serialiser.media_sections_requirement(0, 0)).has_media_sections_requirement());
 }
 
+TEST(Serialiser, more_sections_than_a_description_may_have_are_not_asked_for) {
+  Serialiser serialiser{ServerInfo{}};
+  const auto asked = parsed(serialiser.media_sections_requirement(1'000, 1));
+  EXPECT_EQ(asked.media_sections_requirement().num_audios(), 256u);
+  EXPECT_EQ(asked.media_sections_requirement().num_videos(), 1u);
+}
+
 TEST(Serialiser, speakers_and_qualities_are_listed) {
   Serialiser serialiser{ServerInfo{}};
   const std::vector speakers{Speaker{ParticipantSid(kParticipant), 0.5f, true}};
