@@ -145,6 +145,10 @@ void Session::add_pending_track(PendingTrack track) {
     *known = std::move(track);
     return;
   }
+  // Asked for again: the first answer was lost, and the client knows the latest sid alone.
+  std::erase_if(pending, [&](const PendingTrack& former) {
+    return !track.cid.empty() && former.cid == track.cid && former.kind == track.kind;
+  });
   pending.push_back(std::move(track));
   keep_newest(pending, limits::kTracksPerParticipantMax);
 }

@@ -288,6 +288,16 @@ TEST_F(SessionTest, a_microphone_is_bound_by_its_cid_and_answered_with_the_offer
   EXPECT_THAT(answer_.sections[mic].codecs[0].feedback, ElementsAre("transport-cc"));
 }
 
+TEST_F(SessionTest, a_track_asked_for_again_under_its_cid_is_bound_under_the_latest_sid) {
+  OfferBuilder offer;
+  offer.audio(SendOnly, "mic-cid");
+  session_.add_pending_track(pending(kMic, Kind::Audio, "mic-cid"));
+  session_.add_pending_track(pending(kFar, Kind::Audio, "mic-cid"));
+  AnswerResult result = answered(offer);
+  ASSERT_THAT(result.uplinks_added, SizeIs(1));
+  EXPECT_EQ(result.uplinks_added[0].track, kFar);
+}
+
 TEST_F(SessionTest, stereo_and_dtx_wishes_decide_opus_parameters) {
   OfferBuilder offer;
   size_t mic = offer.audio(SendOnly, "mic");
