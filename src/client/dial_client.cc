@@ -123,7 +123,8 @@ void DialClient::open_transport(const negotiation::AnsweredTransport& transport,
 }
 
 // Packets may come before the answer that names their stream.  False: it has its name already.
-bool DialClient::name_stream(const negotiation::AnsweredSection& section, uint32_t ssrc, bool is_repair) {
+bool DialClient::name_stream(const negotiation::AnsweredSection& section, uint32_t ssrc,
+                             bool is_repair) {
   Stream& stream = streams_[ssrc];
   if (!stream.mid.empty()) return false;
   stream.mid = section.mid;

@@ -92,8 +92,10 @@ TEST_F(RtpSourceTest, a_repeat_carries_the_original_number_on_the_repair_stream)
   EXPECT_EQ(header.timestamp, original.timestamp);
   ByteReader reader(header.payload);
   EXPECT_EQ(reader.u16().value(), original.seq);
-  EXPECT_EQ(Bytes(reader.rest().begin(), reader.rest().end()), Bytes(original.payload.begin(), original.payload.end()));
-  EXPECT_TRUE(source_.repeat(static_cast<uint16_t>(original.seq - 1), transport_seq_).empty()) << "never sent";
+  EXPECT_EQ(Bytes(reader.rest().begin(), reader.rest().end()),
+            Bytes(original.payload.begin(), original.payload.end()));
+  EXPECT_TRUE(source_.repeat(static_cast<uint16_t>(original.seq - 1), transport_seq_).empty())
+      << "never sent";
 }
 
 TEST_F(RtpSourceTest, every_packet_has_its_mid_and_a_transport_number_of_its_own) {

@@ -5,7 +5,8 @@
 namespace atrium::sim {
 namespace {
 constexpr size_t kViolationsMax = 20;
-constexpr uint64_t kReorderMax = 128;  // deeper than jitter and repeats of the simulated network reach
+constexpr uint64_t kReorderMax =
+    128;  // deeper than jitter and repeats of the simulated network reach
 }  // namespace
 
 void Checkers::fail(const std::string& what) {
@@ -16,8 +17,12 @@ void Checkers::saw_transport(TransportId transport, LifeId life, ParticipantSid 
   life_of_transport_[transport] = life;
   life_of_participant_[participant] = life;
 }
-void Checkers::saw_life_cut(LifeId life) { cut_.insert(life); }
-void Checkers::saw_life_closed(LifeId life) { closed_.insert(life); }
+void Checkers::saw_life_cut(LifeId life) {
+  cut_.insert(life);
+}
+void Checkers::saw_life_closed(LifeId life) {
+  closed_.insert(life);
+}
 void Checkers::saw_fence(const RoomSid& room_sid, std::vector<ParticipantSid> connected) {
   fenced_.try_emplace(room_sid, std::move(connected));
 }
@@ -45,20 +50,24 @@ void Checkers::check_sequence(const std::string& name, uint16_t port, uint32_t s
   auto [entry, is_new] = sequences_.try_emplace({port, ssrc});
   Sequence& sequence = entry->second;
   if (is_new) sequence.highest = (uint64_t{1} << 32) + seq;
-  const auto step = static_cast<int16_t>(static_cast<uint16_t>(seq - static_cast<uint16_t>(sequence.highest)));
+  const auto step =
+      static_cast<int16_t>(static_cast<uint16_t>(seq - static_cast<uint16_t>(sequence.highest)));
   const uint64_t ext_seq = sequence.highest + static_cast<uint64_t>(static_cast<int64_t>(step));
-  const std::string where = name + ", SSRC " + std::to_string(ssrc) + ", number " + std::to_string(seq);
+  const std::string where =
+      name + ", SSRC " + std::to_string(ssrc) + ", number " + std::to_string(seq);
   if (!sequence.seen.insert(ext_seq).second) fail("a sequence number repeats: " + where);
   if (ext_seq + kReorderMax < sequence.highest) fail("a sequence number goes back: " + where);
   sequence.highest = std::max(sequence.highest, ext_seq);
   if (sequence.seen.size() > 4 * kReorderMax) sequence.seen.erase(sequence.seen.begin());
 }
 
-void Checkers::check_answer(const RoomSid& room_sid, const domain::Registry& registry, const AppId& app,
-                            const RoomId& room) {
+void Checkers::check_answer(const RoomSid& room_sid, const domain::Registry& registry,
+                            const AppId& app, const RoomId& room) {
   const auto current = registry.find_room(app, room);
-  if (current && current->sid == room_sid) fail("the life is still there after the answer: " + room_sid.value);
-  if (!registry.participants(room_sid).empty()) fail("somebody is still in after the answer: " + room_sid.value);
+  if (current && current->sid == room_sid)
+    fail("the life is still there after the answer: " + room_sid.value);
+  if (!registry.participants(room_sid).empty())
+    fail("somebody is still in after the answer: " + room_sid.value);
   const auto fenced = fenced_.find(room_sid);
   if (fenced == fenced_.end()) return;
   for (const ParticipantSid& participant : fenced->second) {
@@ -79,27 +88,32 @@ void Checkers::check_told(const std::vector<SessionFacts>& sessions) {
 }
 
 void Checkers::check_empty(const domain::Registry::Counts& counts, size_t connections) {
-  if (counts.rooms + counts.dismissing + counts.participants + counts.tracks + counts.subscriptions != 0)
-    fail("the registry is not empty: " + std::to_string(counts.rooms) + " rooms, " + std::to_string(counts.dismissing) +
-         " dismissing, " + std::to_string(counts.participants) + " participants, " + std::to_string(counts.tracks) +
-         " tracks, " + std::to_string(counts.subscriptions) + " subscriptions");
+  if (counts.rooms + counts.dismissing + counts.participants + counts.tracks +
+          counts.subscriptions !=
+      0)
+    fail("the registry is not empty: " + std::to_string(counts.rooms) + " rooms, " +
+         std::to_string(counts.dismissing) + " dismissing, " + std::to_string(counts.participants) +
+         " participants, " + std::to_string(counts.tracks) + " tracks, " +
+         std::to_string(counts.subscriptions) + " subscriptions");
   if (connections != 0) fail(std::to_string(connections) + " signalling connections are left");
 }
 
 void Checkers::check_empty(const media::EngineCounters& counters) {
   if (counters.transports + counters.lives + counters.tracks + counters.forwarders != 0)
     fail("a shard is not empty: " + std::to_string(counters.transports) + " transports, " +
-         std::to_string(counters.lives) + " lives, " + std::to_string(counters.tracks) + " tracks, " +
-         std::to_string(counters.forwarders) + " forwarders");
+         std::to_string(counters.lives) + " lives, " + std::to_string(counters.tracks) +
+         " tracks, " + std::to_string(counters.forwarders) + " forwarders");
 }
 
-void Checkers::check_receives(const std::string& subscriber, const std::string& track, bool receives) {
+void Checkers::check_receives(const std::string& subscriber, const std::string& track,
+                              bool receives) {
   if (!receives) fail(subscriber + " does not receive " + track);
 }
 
 void Checkers::check_record(const domain::DismissalRecord& record) {
   if (record.state == domain::DismissalState::Done && record.packets_after_cut.value_or(0) != 0)
-    fail("the record counts " + std::to_string(*record.packets_after_cut) + " packets after the cut");
+    fail("the record counts " + std::to_string(*record.packets_after_cut) +
+         " packets after the cut");
 }
 
 }  // namespace atrium::sim

@@ -21,7 +21,7 @@ struct SessionFacts {
   std::string name;  // for messages
   ParticipantSid participant;
   RoomSid room_sid;
-  bool was_told = false;    // a notice, a leave or a close of the server's reached it
+  bool was_told = false;  // a notice, a leave or a close of the server's reached it
   bool left_itself = false;
   bool has_tombstone = false;
 };
@@ -45,8 +45,10 @@ class Checkers {
   void check_data_departure(TransportId transport, bool is_notice);
   // A subscriber's sequence numbers never repeat within an SSRC, nor go back further than the network reorders.
   void check_sequence(const std::string& name, uint16_t port, uint32_t ssrc, uint16_t seq);
-  // When a dismissal is answered "success", the registry has neither the life nor anybody of it, and its shard has closed it.
-  void check_answer(const RoomSid& room_sid, const domain::Registry& registry, const AppId& app, const RoomId& room);
+  // When a dismissal is answered "success", the registry has neither the life nor anybody of it,
+  // and its shard has closed it.
+  void check_answer(const RoomSid& room_sid, const domain::Registry& registry, const AppId& app,
+                    const RoomId& room);
   // Every session that was connected at the fence got the notice or the leave, or has a tombstone.
   void check_told(const std::vector<SessionFacts>& sessions);
   // All tables are empty when everybody has left and the graces have passed.

@@ -19,7 +19,9 @@ SeededSecretSource& chance() {
 }  // namespace
 
 namespace sim {
-void seed_fake_dtls(uint64_t seed) { chance() = SeededSecretSource(seed); }
+void seed_fake_dtls(uint64_t seed) {
+  chance() = SeededSecretSource(seed);
+}
 }  // namespace sim
 
 namespace media {
@@ -27,7 +29,8 @@ namespace {
 
 constexpr uint8_t kHello = 22, kData = 23;
 constexpr size_t kHelloBytes = 66, kTagBytes = 8;
-constexpr Duration kFirstRepeat = std::chrono::milliseconds(200), kLastRepeat = std::chrono::seconds(3);
+constexpr Duration kFirstRepeat = std::chrono::milliseconds(200),
+                   kLastRepeat = std::chrono::seconds(3);
 constexpr Duration kGiveUp = std::chrono::seconds(30);
 
 Sha256 derive(std::string_view label, const Sha256& client, const Sha256& server) {
@@ -56,7 +59,9 @@ std::shared_ptr<const CertificateKey> make_certificate() {
   chance().fill(key->print.sha256);
   return key;
 }
-DtlsFingerprint fingerprint(const CertificateKey& certificate) { return certificate.print; }
+DtlsFingerprint fingerprint(const CertificateKey& certificate) {
+  return certificate.print;
+}
 std::string fingerprint_text(const CertificateKey& certificate) {
   const std::string digits = hex(certificate.print.sha256);
   std::string out;
@@ -85,7 +90,8 @@ struct Dtls::State {
   void send_hello() {
     Bytes out{kHello, static_cast<uint8_t>(is_client() ? 'C' : 'S')};
     out.insert(out.end(), random.begin(), random.end());
-    out.insert(out.end(), options.certificate->print.sha256.begin(), options.certificate->print.sha256.end());
+    out.insert(out.end(), options.certificate->print.sha256.begin(),
+               options.certificate->print.sha256.end());
     outgoing.push_back(std::move(out));
     ++counters.datagrams_out;
   }
@@ -130,7 +136,8 @@ void Dtls::on_datagram(ByteView datagram, Now) {
   ++s.counters.datagrams_in;
   if (datagram.empty() || s.state == DtlsState::Failed || s.state == DtlsState::Closed) return;
   if (datagram[0] == kHello) return s.on_hello(datagram);
-  if (datagram[0] != kData || s.state != DtlsState::Connected || datagram.size() <= 1 + kTagBytes) return;
+  if (datagram[0] != kData || s.state != DtlsState::Connected || datagram.size() <= 1 + kTagBytes)
+    return;
   const Sha256 tag = s.tag();
   if (!std::equal(tag.begin(), tag.begin() + kTagBytes, datagram.begin() + 1)) return;
   s.application.emplace_back(datagram.begin() + 1 + kTagBytes, datagram.end());
@@ -146,9 +153,15 @@ void Dtls::on_deadline(Now now) {
   s.send_hello();
 }
 
-Mono Dtls::next_deadline() const { return state_->deadline; }
-std::vector<Bytes> Dtls::take_datagrams() { return std::exchange(state_->outgoing, {}); }
-std::vector<Bytes> Dtls::take_application() { return std::exchange(state_->application, {}); }
+Mono Dtls::next_deadline() const {
+  return state_->deadline;
+}
+std::vector<Bytes> Dtls::take_datagrams() {
+  return std::exchange(state_->outgoing, {});
+}
+std::vector<Bytes> Dtls::take_application() {
+  return std::exchange(state_->application, {});
+}
 
 Result<void> Dtls::send_application(ByteView plaintext) {
   State& s = *state_;
@@ -166,9 +179,15 @@ Result<void> Dtls::send_application(ByteView plaintext) {
 void Dtls::close() {
   if (state_->state == DtlsState::Connected) state_->state = DtlsState::Closed;
 }
-DtlsState Dtls::state() const { return state_->state; }
-DtlsFailure Dtls::failure() const { return state_->failure; }
-const DtlsCounters& Dtls::counters() const { return state_->counters; }
+DtlsState Dtls::state() const {
+  return state_->state;
+}
+DtlsFailure Dtls::failure() const {
+  return state_->failure;
+}
+const DtlsCounters& Dtls::counters() const {
+  return state_->counters;
+}
 
 Result<SrtpKeys> Dtls::export_srtp() const {
   const State& s = *state_;

@@ -48,19 +48,21 @@ struct SctpWorld::State {
     ++counters.packets_out;
     events.emplace_back(SctpPacketOut{transport, std::move(packet)});
   }
-  void enqueue(TransportId transport, Association& association, Unacknowledged entry, uint8_t type, DataLabel label,
-               ByteView message, Now now) {
+  void enqueue(TransportId transport, Association& association, Unacknowledged entry, uint8_t type,
+               DataLabel label, ByteView message, Now now) {
     entry.seq = association.next_seq++;
     entry.packet.resize(6 + message.size());
     ByteWriter writer(entry.packet);
-    writer.u8(type), writer.u32(entry.seq), writer.u8(static_cast<uint8_t>(label)), writer.bytes(message);
+    writer.u8(type), writer.u32(entry.seq), writer.u8(static_cast<uint8_t>(label)),
+        writer.bytes(message);
     association.waiting.push_back(std::move(entry));
     flush(transport, association, now);
   }
   void flush(TransportId transport, Association& association, Now now) {
     while (association.under_way < std::min(kWindow, association.waiting.size()))
       out(transport, association.waiting[association.under_way++].packet);
-    association.deadline = association.waiting.empty() ? kNever : std::min(association.deadline, now.mono + kRepeat);
+    association.deadline =
+        association.waiting.empty() ? kNever : std::min(association.deadline, now.mono + kRepeat);
   }
   void acknowledge(TransportId transport, uint32_t expected) {
     Bytes packet(5);
@@ -74,7 +76,8 @@ struct SctpWorld::State {
   }
   void on_acknowledged(TransportId transport, uint32_t expected, Now now) {
     Association& association = *find(transport);
-    while (!association.waiting.empty() && association.waiting.front().seq < expected && association.under_way > 0) {
+    while (!association.waiting.empty() && association.waiting.front().seq < expected &&
+           association.under_way > 0) {
       const Unacknowledged done = std::move(association.waiting.front());
       association.waiting.pop_front();
       --association.under_way;
@@ -126,7 +129,8 @@ struct SctpWorld::State {
       return;
     }
     ++counters.messages_out;
-    enqueue(send.transport, *association, {.is_notice = send.is_notice}, kMessage, send.label, send.message, now);
+    enqueue(send.transport, *association, {.is_notice = send.is_notice}, kMessage, send.label,
+            send.message, now);
   }
   // What is not yet under way gives way to the notice.
   void drop_waiting(Association& association) {
@@ -160,12 +164,19 @@ void SctpWorld::on_deadline(Now now) {
 
 Mono SctpWorld::next_deadline() const {
   Mono earliest = kNever;
-  for (const auto& [transport, association] : state_->associations) earliest = std::min(earliest, association.deadline);
+  for (const auto& [transport, association] : state_->associations)
+    earliest = std::min(earliest, association.deadline);
   return earliest;
 }
 
-std::vector<SctpEvent> SctpWorld::take_events() { return std::exchange(state_->events, {}); }
-size_t SctpWorld::associations() const { return state_->associations.size(); }
-const SctpCounters& SctpWorld::counters() const { return state_->counters; }
+std::vector<SctpEvent> SctpWorld::take_events() {
+  return std::exchange(state_->events, {});
+}
+size_t SctpWorld::associations() const {
+  return state_->associations.size();
+}
+const SctpCounters& SctpWorld::counters() const {
+  return state_->counters;
+}
 
 }  // namespace atrium::media

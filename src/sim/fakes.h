@@ -1,4 +1,5 @@
-// Fakes of media/dtls.h and media/sctp.h, linked instead of OpenSSL and usrsctp: deterministic, with the same contract where
+// Fakes of media/dtls.h and media/sctp.h, linked instead of OpenSSL and usrsctp: deterministic,
+// with the same contract where
 // the engine can tell.  fake_dtls.cc: a handshake of two datagrams, application data in the clear under a tag.
 // fake_sctp.cc: ordered reliable messages with cumulative acknowledgements, repeated on a timer.
 #pragma once

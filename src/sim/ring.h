@@ -1,4 +1,5 @@
-// Ring: one direction between two parts of the node, in one thread.  An observer sees each value as it enters, so that the
+// Ring: one direction between two parts of the node, in one thread. An observer sees each value
+// as it enters, so that the
 // checkers know what was decided without asking.  Owner: World.
 #pragma once
 

@@ -9,8 +9,9 @@
 namespace atrium::sim {
 namespace {
 
-constexpr Duration kPause = std::chrono::microseconds(50);        // between two turns of one part
-constexpr Duration kScheduling = std::chrono::microseconds(300);  // at most, from a wake to the turn
+constexpr Duration kPause = std::chrono::microseconds(50);  // between two turns of one part
+constexpr Duration kScheduling =
+    std::chrono::microseconds(300);  // at most, from a wake to the turn
 constexpr int kTurnsPerInstantMax = 10'000;
 constexpr uint16_t kMediaPort = 7882;
 const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), kMediaPort};
@@ -35,7 +36,8 @@ node::Config make_config(bool plants_late_send) {
 }  // namespace
 
 World::ShardParts::ShardParts(World& world, size_t index)
-    : commands(world.one_in(4) ? 4 : 512, [&world, index] { world.wake(static_cast<Part>(kShard0 + index)); }),
+    : commands(world.one_in(4) ? 4 : 512,
+               [&world, index] { world.wake(static_cast<Part>(kShard0 + index)); }),
       urgent(64, [&world, index] { world.wake(static_cast<Part>(kShard0 + index)); }),
       reports(world.one_in(4) ? 4 : 512, [&world] { world.wake(kControl); }),
       to_sctp(512, [&world] { world.wake(kSctp); }),
@@ -66,20 +68,23 @@ void World::make_node() {
     s.shard = std::make_unique<node::Shard>(
         node_secrets_, media::EngineOptions{.shard = i, .certificate = certificate_},
         node::ShardLinks{s.commands, s.urgent, s.reports, s.to_sctp, s.from_sctp});
-    control_ends.push_back({s.commands, s.urgent, s.reports, static_cast<uint16_t>(kMediaPort + i)});
+    control_ends.push_back(
+        {s.commands, s.urgent, s.reports, static_cast<uint16_t>(kMediaPort + i)});
     sctp_ends.push_back({s.to_sctp, s.from_sctp});
   }
   sctp_worker_ = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
   control_ = MUST(node::ControlPlane::create(
       make_config(options_.plants_late_send),
-      node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *this, node_secrets_,
-                         media::fingerprint_text(*certificate_), [] { return node::ProcessFigures{}; }}));
+      node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *this,
+                         node_secrets_, media::fingerprint_text(*certificate_),
+                         [] { return node::ProcessFigures{}; }}));
 }
 
 void World::observe_rings(ShardParts& s) {
   s.commands.observe([this](const node::ShardCommand& command) {
     const auto* media_command = std::get_if<media::Command>(&command);
-    const auto* open = media_command == nullptr ? nullptr : std::get_if<media::OpenTransport>(media_command);
+    const auto* open =
+        media_command == nullptr ? nullptr : std::get_if<media::OpenTransport>(media_command);
     if (open != nullptr)
       checkers_.saw_transport(open->transport, open->life, ParticipantSid(open->participant_sid));
   });
@@ -94,8 +99,10 @@ void World::observe_rings(ShardParts& s) {
       return;
     }
     const auto& media_report = std::get<media::Report>(report);
-    if (const auto* cut = std::get_if<media::LifeCut>(&media_report)) checkers_.saw_life_cut(cut->life);
-    if (const auto* closed = std::get_if<media::LifeClosed>(&media_report)) checkers_.saw_life_closed(closed->life);
+    if (const auto* cut = std::get_if<media::LifeCut>(&media_report))
+      checkers_.saw_life_cut(cut->life);
+    if (const auto* closed = std::get_if<media::LifeClosed>(&media_report))
+      checkers_.saw_life_closed(closed->life);
   });
   s.to_sctp.observe([this](const media::SctpCommand& command) {
     if (const auto* send = std::get_if<media::SctpSend>(&command))
@@ -106,20 +113,25 @@ void World::observe_rings(ShardParts& s) {
 // Within control's turn: who was in the life when it was fenced.
 void World::on_cut_ordered(LifeId life) {
   for (const auto& [port, session] : sessions_) {
-    if (session->facts.participant.empty() || checkers_.life_of(session->facts.participant) != life) continue;
+    if (session->facts.participant.empty() || checkers_.life_of(session->facts.participant) != life)
+      continue;
     std::vector<ParticipantSid> present;
-    for (const domain::ParticipantView& view : control_->registry().participants(session->facts.room_sid))
+    for (const domain::ParticipantView& view :
+         control_->registry().participants(session->facts.room_sid))
       present.push_back(view.sid);
     return checkers_.saw_fence(session->facts.room_sid, std::move(present));
   }
 }
 
-// --- time ---------------------------------------------------------------------------------------------------------------
+// --- time --------------------------------------------------------------------------------------
 
-void World::at(Duration from_now, std::function<void()> what) { agenda_.emplace(mono_ + from_now, std::move(what)); }
+void World::at(Duration from_now, std::function<void()> what) {
+  agenda_.emplace(mono_ + from_now, std::move(what));
+}
 
 Duration World::between(Duration low, Duration high) {
-  return low + Duration(static_cast<int64_t>(below(static_cast<uint64_t>((high - low).count()) + 1)));
+  return low +
+         Duration(static_cast<int64_t>(below(static_cast<uint64_t>((high - low).count()) + 1)));
 }
 
 // FNV-1a over what happened, so that two runs can be compared.
@@ -145,7 +157,9 @@ void World::wake(Part part) {
 
 void World::run_part(Part part, bool is_deadline) {
   last_run_[part] = mono_;
-  const auto turn = [&](auto& handler) { is_deadline ? handler.on_deadline(now()) : handler.on_wake(now()); };
+  const auto turn = [&](auto& handler) {
+    is_deadline ? handler.on_deadline(now()) : handler.on_wake(now());
+  };
   switch (part) {
     case kControl:
       turn(*control_);
@@ -156,9 +170,14 @@ void World::run_part(Part part, bool is_deadline) {
       turn(*shards_[part - kShard0]->shard);
       drain_shard(part - kShard0);
       break;
-    case kSctp: turn(*sctp_worker_); break;
-    case kStore: take_store_requests(); break;
-    case kParts: break;
+    case kSctp:
+      turn(*sctp_worker_);
+      break;
+    case kStore:
+      take_store_requests();
+      break;
+    case kParts:
+      break;
   }
 }
 
@@ -166,7 +185,8 @@ void World::run_part(Part part, bool is_deadline) {
 Mono World::deadline_of(Part part) const {
   Mono deadline = kNever;
   if (part == kControl) deadline = control_->next_deadline();
-  if (part == kShard0 || part == kShard1) deadline = shards_[part - kShard0]->shard->next_deadline();
+  if (part == kShard0 || part == kShard1)
+    deadline = shards_[part - kShard0]->shard->next_deadline();
   if (part == kSctp) deadline = sctp_worker_->next_deadline();
   return std::max(deadline, last_run_[part] + kPause);
 }
@@ -195,7 +215,8 @@ bool World::run_next(Mono end) {
   }
   for (User& user : users_) {
     if (user.session == nullptr) continue;
-    const Mono own = std::min(user.session->client->next_deadline(), user.session->sctp.next_deadline());
+    const Mono own =
+        std::min(user.session->client->next_deadline(), user.session->sctp.next_deadline());
     const Mono deadline = std::max(own, user.session->last_run + kPause);
     if (deadline >= next) continue;
     next = deadline;
@@ -218,9 +239,11 @@ bool World::run_next(Mono end) {
   return true;
 }
 
-void World::after_control() { control_->registry().check_invariants(); }
+void World::after_control() {
+  control_->registry().check_invariants();
+}
 
-// --- datagrams ------------------------------------------------------------------------------------------------------------
+// --- datagrams ---------------------------------------------------------------------------------
 
 World::Session* World::session_at(uint16_t port) {
   const auto found = sessions_.find(port);
@@ -277,21 +300,23 @@ void World::send_to_server(Session& session, const SocketAddress& to, ByteView b
   carry(delay, is_lost);
   if (is_lost) return;
   const size_t index = static_cast<size_t>(to.port - kMediaPort);
-  at(delay, [this, index, to, port = session.port, copy = Bytes(bytes.begin(), bytes.end())]() mutable {
-    note("up", copy);
-    node::ShardDatagram datagram{{to, {kClients, port}}, copy};
-    shards_[index]->shard->on_datagrams({&datagram, 1}, now());
-    drain_shard(index);
-  });
+  at(delay,
+     [this, index, to, port = session.port, copy = Bytes(bytes.begin(), bytes.end())]() mutable {
+       note("up", copy);
+       node::ShardDatagram datagram{{to, {kClients, port}}, copy};
+       shards_[index]->shard->on_datagrams({&datagram, 1}, now());
+       drain_shard(index);
+     });
 }
 
-// --- the disk -------------------------------------------------------------------------------------------------------------
+// --- the disk ----------------------------------------------------------------------------------
 
 // Group commit: what waits is written together, some time later; nothing of it when the disk fails.
 void World::take_store_requests() {
   node::StoreRequest request;
   const bool fails = mono_ < disk_fails_until_;
-  store_free_at_ = std::max(store_free_at_, mono_) + between(std::chrono::microseconds(200), std::chrono::milliseconds(8));
+  store_free_at_ = std::max(store_free_at_, mono_) +
+                   between(std::chrono::microseconds(200), std::chrono::milliseconds(8));
   while (to_store_->try_receive(request)) {
     const auto* write = std::get_if<store::WriteRequest>(&request);
     if (write == nullptr) continue;
@@ -308,12 +333,13 @@ void World::take_store_requests() {
           for (const ParticipantSid& told : put->told) tombstones_.erase(told);
       }
       if (fails) return;
-      for (const domain::Tombstone& tombstone : added) tombstones_.insert_or_assign(tombstone.participant, tombstone);
+      for (const domain::Tombstone& tombstone : added)
+        tombstones_.insert_or_assign(tombstone.participant, tombstone);
     });
   }
 }
 
-// --- the whole ------------------------------------------------------------------------------------------------------------
+// --- the whole ---------------------------------------------------------------------------------
 
 Outcome World::run() {
   run_part(kControl, true);

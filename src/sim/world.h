@@ -1,6 +1,8 @@
-// World: the whole node (control, two shards, SCTP worker) and its users in one thread on a virtual clock, over a network that
-// loses, delays, repeats and reorders, and a disk that fails; every choice comes from the seed.  The counterpart of atriumd's
-// world.  Files: world.cc (time, parts, datagrams), world_http.cc (signalling connections), world_users.cc (what users do).
+// World: the whole node and its users in one thread on a virtual clock, over a network that loses,
+// delays, repeats and reorders, and a disk that fails; every choice comes from the seed.  The
+// counterpart of atriumd's world.  Files: world.cc (time, parts, datagrams, disk), world_http.cc
+// (signalling connections), world_users.cc (what users and faults do).
+// Does not: know TLS, real ports or threads; parts take turns in an order that the seed decides.
 #pragma once
 
 #include <array>
@@ -26,16 +28,17 @@ namespace atrium::sim {
 struct WorldOptions {
   uint64_t seed = 1;
   size_t users = 8, rooms = 3;
-  Duration chaos = std::chrono::seconds(14);   // users and faults do what they like
-  Duration quiet = std::chrono::seconds(10);   // no faults: everybody must receive everything
-  Duration ending = std::chrono::seconds(8);   // everybody leaves; then all must be empty
-  bool plants_late_send = false;               // the canary's bug: one packet leaves after each cut
+  Duration chaos = std::chrono::seconds(14);  // users and faults do what they like
+  Duration quiet = std::chrono::seconds(10);  // no faults: everybody must receive everything
+  Duration ending = std::chrono::seconds(8);  // everybody leaves; then all must be empty
+  bool plants_late_send = false;              // the canary's bug: one packet leaves after each cut
   bool is_verbose = false;
 };
 
 struct Statistics {
-  uint64_t events = 0, joins = 0, resumes = 0, refusals = 0, leaves = 0, dismissals = 0, successes = 0, kills = 0,
-           blackouts = 0, disk_failures = 0, datagrams = 0, lost = 0, rtp = 0, data = 0, told = 0, streams_checked = 0;
+  uint64_t events = 0, joins = 0, resumes = 0, refusals = 0, leaves = 0, dismissals = 0,
+           successes = 0, kills = 0, blackouts = 0, disk_failures = 0, datagrams = 0, lost = 0,
+           rtp = 0, data = 0, told = 0, streams_checked = 0;
 };
 struct Outcome {
   uint64_t trace = 0;  // a hash over everything that was delivered, and when
@@ -53,7 +56,8 @@ class World final : public node::HttpPort, private node::FaultPort {
   void respond(ConnectionId connection, node::HttpResponse response) override;
   void accept_websocket(ConnectionId connection) override;
   void send(ConnectionId connection, std::shared_ptr<const std::string> message) override;
-  void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last, uint16_t code) override;
+  void close_websocket(ConnectionId connection, std::shared_ptr<const std::string> last,
+                       uint16_t code) override;
   void drop(ConnectionId connection) override;
   size_t connection_count() const override { return connections_.size(); }
 

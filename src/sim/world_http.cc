@@ -7,7 +7,8 @@
 
 namespace atrium::sim {
 namespace {
-constexpr Duration kLatencyMin = std::chrono::milliseconds(3), kLatencyMax = std::chrono::milliseconds(25);
+constexpr Duration kLatencyMin = std::chrono::milliseconds(3),
+                   kLatencyMax = std::chrono::milliseconds(25);
 constexpr uint16_t kNoCloseFrame = 1006;  // RFC 6455 section 7.1.5
 constexpr std::string_view kAppId = "a7e100000000000000000001";
 }  // namespace
@@ -17,15 +18,17 @@ void World::deliver_down(ConnectionId id, std::function<void(Session&)> what) {
   const auto found = connections_.find(id);
   if (found == connections_.end() || found->second.session == nullptr) return;
   Connection& connection = found->second;
-  connection.last_down = std::max(connection.last_down + Duration(1), mono_ + between(kLatencyMin, kLatencyMax));
+  connection.last_down =
+      std::max(connection.last_down + Duration(1), mono_ + between(kLatencyMin, kLatencyMax));
   if (connection.is_cut) return;
-  agenda_.emplace(connection.last_down, [this, id, session = connection.session, what = std::move(what)] {
-    const auto known = connections_.find(id);
-    if (known != connections_.end() && known->second.is_cut) return;
-    if (session->is_over || session->connection != id) return;
-    what(*session);
-    if (!session->is_over) pump(*session);
-  });
+  agenda_.emplace(connection.last_down,
+                  [this, id, session = connection.session, what = std::move(what)] {
+                    const auto known = connections_.find(id);
+                    if (known != connections_.end() && known->second.is_cut) return;
+                    if (session->is_over || session->connection != id) return;
+                    what(*session);
+                    if (!session->is_over) pump(*session);
+                  });
 }
 
 void World::dial(Session& session) {
@@ -55,7 +58,8 @@ void World::send_up(Session& session, std::string message) {
   const auto found = connections_.find(id);
   if (found == connections_.end() || found->second.is_cut) return;
   Connection& connection = found->second;
-  connection.last_up = std::max(connection.last_up + Duration(1), mono_ + between(kLatencyMin, kLatencyMax));
+  connection.last_up =
+      std::max(connection.last_up + Duration(1), mono_ + between(kLatencyMin, kLatencyMax));
   agenda_.emplace(connection.last_up, [this, id, message = std::move(message)] {
     const auto known = connections_.find(id);
     if (known == connections_.end() || known->second.is_cut || known->second.is_closing) return;
@@ -93,11 +97,13 @@ void World::close_by_client(Session& session) {
 // The network fails under a connection; each end notices in its own time.
 void World::kill(ConnectionId id) {
   const auto found = connections_.find(id);
-  if (found == connections_.end() || found->second.is_cut || found->second.session == nullptr) return;
+  if (found == connections_.end() || found->second.is_cut || found->second.session == nullptr)
+    return;
   ++outcome_.statistics.kills;
   found->second.is_cut = true;
   Session* session = found->second.session;
-  at(between(Duration(1), std::chrono::milliseconds(2'000)), [this, id, session] { lose(*session, id, kNoCloseFrame); });
+  at(between(Duration(1), std::chrono::milliseconds(2'000)),
+     [this, id, session] { lose(*session, id, kNoCloseFrame); });
   at(between(Duration(1), std::chrono::milliseconds(2'000)), [this, id] {
     const auto known = connections_.find(id);
     if (known == connections_.end() || known->second.is_closing) return;
@@ -107,7 +113,7 @@ void World::kill(ConnectionId id) {
   });
 }
 
-// --- node::HttpPort: the server's end, called within a turn of control ---------------------------------------------------
+// --- node::HttpPort: the server's end, called within a turn of control -------------------------
 
 void World::accept_websocket(ConnectionId id) {
   const auto found = connections_.find(id);
@@ -120,13 +126,15 @@ void World::send(ConnectionId id, std::shared_ptr<const std::string> message) {
   deliver_down(id, [this, message](Session& session) {
     // Entries of protobuf's maps come in any order, so the bytes count without theirs.
     uint64_t sum = message->size();
-    for (const char c : *message) sum += uint64_t{static_cast<uint8_t>(c)} * static_cast<uint8_t>(c);
+    for (const char c : *message)
+      sum += uint64_t{static_cast<uint8_t>(c)} * static_cast<uint8_t>(c);
     note("heard", as_bytes(std::to_string(sum)));
     session.client->on_signal_message(*message, now());
   });
 }
 
-void World::close_websocket(ConnectionId id, std::shared_ptr<const std::string> last, uint16_t code) {
+void World::close_websocket(ConnectionId id, std::shared_ptr<const std::string> last,
+                            uint16_t code) {
   const auto found = connections_.find(id);
   if (found == connections_.end()) {  // its on_closed is on its way: answered by this instead
     at(Duration(1), [this, id] {
@@ -159,7 +167,9 @@ void World::respond(ConnectionId id, node::HttpResponse response) {
     const size_t room = found->second.room;
     connections_.erase(found);
     // The life's end is looked at when the turn that answered is over.
-    at(Duration(0), [this, room, status = response.status, body = std::move(response.body)] { on_answer(body, status, room); });
+    at(Duration(0), [this, room, status = response.status, body = std::move(response.body)] {
+      on_answer(body, status, room);
+    });
     return;
   }
   ++outcome_.statistics.refusals;
@@ -170,7 +180,7 @@ void World::respond(ConnectionId id, node::HttpResponse response) {
   connections_.erase(id);
 }
 
-// --- management calls -----------------------------------------------------------------------------------------------------
+// --- management calls --------------------------------------------------------------------------
 
 void World::call_api(size_t room) {
   ++outcome_.statistics.dismissals;
@@ -180,7 +190,8 @@ void World::call_api(size_t room) {
   request.method = "POST";
   request.target = "/?Action=DismissRoom&Version=2020-12-01";
   request.headers = {{"Host", "sim"}, {"Content-Type", "application/json"}};
-  request.body = R"({"AppId":")" + std::string(kAppId) + R"(","RoomId":"room)" + std::to_string(room) + R"(","Receipt":true})";
+  request.body = R"({"AppId":")" + std::string(kAppId) + R"(","RoomId":"room)" +
+                 std::to_string(room) + R"(","Receipt":true})";
   openapi::sign_request(request, {.access_key = "AKsim", .secret = "secret"}, now().wall);
   node::HttpRequest http;
   http.method = request.method;
@@ -206,7 +217,8 @@ void World::on_answer(const std::string& body, int status, size_t room) {
   const RoomSid room_sid(body.substr(begin, body.find('"', begin) - begin));
   ++outcome_.statistics.successes;
   checkers_.saw_success(room_sid);
-  checkers_.check_answer(room_sid, control_->registry(), AppId(std::string(kAppId)), RoomId("room" + std::to_string(room)));
+  checkers_.check_answer(room_sid, control_->registry(), AppId(std::string(kAppId)),
+                         RoomId("room" + std::to_string(room)));
 }
 
 }  // namespace atrium::sim

@@ -16,14 +16,17 @@ constexpr Duration kRejoinAfter = std::chrono::milliseconds(300);
 }  // namespace
 
 std::string World::make_token(const std::string& user, const std::string& room) const {
-  const std::string claims = R"({"iss":"devkey","sub":")" + user + R"(","exp":4102444800,"video":{"roomJoin":true,"room":")" +
-                             room + R"("}})";
-  const std::string text = base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})")) + "." + base64url(as_bytes(claims));
+  const std::string claims = R"({"iss":"devkey","sub":")" + user +
+                             R"(","exp":4102444800,"video":{"roomJoin":true,"room":")" + room +
+                             R"("}})";
+  const std::string text =
+      base64url(as_bytes(R"({"alg":"HS256","typ":"JWT"})")) + "." + base64url(as_bytes(claims));
   return text + "." + base64url(hmac_sha256(as_bytes("secret"), as_bytes(text)));
 }
 
 void World::make_users() {
-  for (size_t i = 0; i < options_.users; ++i) users_.push_back({.name = "user" + std::to_string(i)});
+  for (size_t i = 0; i < options_.users; ++i)
+    users_.push_back({.name = "user" + std::to_string(i)});
 }
 
 void World::start(User& user) {
@@ -37,14 +40,15 @@ void World::start(User& user) {
   session.is_deaf = one_in(6);
   session.facts.name = user.name + " on port " + std::to_string(port);
   session.client = std::make_unique<client::DialClient>(
-      client::DialOptions{.token = user.token,
-                          .publish_audio = !one_in(4),
-                          .publish_video = one_in(2),
-                          .deaf = session.is_deaf,
-                          .transport = TransportId{port},
-                          .certificate = media::make_certificate(),
-                          .audio_pace = {.interval = std::chrono::milliseconds(100), .key_frame_every = 1},
-                          .video_pace = {.interval = std::chrono::milliseconds(200), .key_frame_every = 1'000}},
+      client::DialOptions{
+          .token = user.token,
+          .publish_audio = !one_in(4),
+          .publish_video = one_in(2),
+          .deaf = session.is_deaf,
+          .transport = TransportId{port},
+          .certificate = media::make_certificate(),
+          .audio_pace = {.interval = std::chrono::milliseconds(100), .key_frame_every = 1},
+          .video_pace = {.interval = std::chrono::milliseconds(200), .key_frame_every = 1'000}},
       chance_);
   sessions_[port] = std::move(owned);
   user.session = &session;
@@ -52,14 +56,16 @@ void World::start(User& user) {
   dial(session);
 }
 
-// --- the client's outputs -----------------------------------------------------------------------------------------------
+// --- the client's outputs ----------------------------------------------------------------------
 
 void World::pump(Session& session) {
   pump_sctp(session);
-  for (std::string& message : session.client->take_signal_messages()) send_up(session, std::move(message));
+  for (std::string& message : session.client->take_signal_messages())
+    send_up(session, std::move(message));
   do {
     for (const media::SendRun& run : session.client->drain(now()))
-      for (const ByteView datagram : run.datagrams) send_to_server(session, run.path.remote, datagram);
+      for (const ByteView datagram : run.datagrams)
+        send_to_server(session, run.path.remote, datagram);
   } while (session.client->has_more_to_send());
   for (const client::Event& event : session.client->take_events()) on_event(session, event);
 }
@@ -97,7 +103,8 @@ void World::on_event(Session& session, const client::Event& event) {
 void World::on_end_of_connection(Session& session) {
   for (const client::Event& event : session.client->take_events()) on_event(session, event);
   if (session.facts.left_itself) return finish(session);
-  if (session.client->is_ended()) {  // a deaf client goes on sending for a while, an honest one is gone at once
+  if (session.client
+          ->is_ended()) {  // a deaf client goes on sending for a while, an honest one is gone at once
     if (!session.is_deaf) return finish(session);
     return at(kDeafGoesOn, [this, &session] { finish(session); });
   }
@@ -125,15 +132,19 @@ void World::finish(Session& session) {
   at(Duration(1), [&session] { session.client.reset(); });
 }
 
-// --- what users and faults do -----------------------------------------------------------------------------------------------
+// --- what users and faults do ------------------------------------------------------------------
 
 void World::act() {
   if (!is_acting_ || !has_faults_) return;
   const uint64_t choice = below(100);
-  if (choice < 4) call_api(below(options_.rooms));
-  else if (choice < 6) wall_offset_ += std::chrono::seconds(static_cast<int64_t>(below(121)) - 60);
-  else if (choice < 8) disk_fails_until_ = mono_ + between(Duration(0), std::chrono::milliseconds(500));
-  else act_of_user(users_[below(users_.size())]);
+  if (choice < 4)
+    call_api(below(options_.rooms));
+  else if (choice < 6)
+    wall_offset_ += std::chrono::seconds(static_cast<int64_t>(below(121)) - 60);
+  else if (choice < 8)
+    disk_fails_until_ = mono_ + between(Duration(0), std::chrono::milliseconds(500));
+  else
+    act_of_user(users_[below(users_.size())]);
   at(between(Duration(1), std::chrono::milliseconds(120)), [this] { act(); });
 }
 
@@ -189,16 +200,19 @@ void World::everybody_leaves() {
   }
 }
 
-// --- what is looked at --------------------------------------------------------------------------------------------------------
+// --- what is looked at -------------------------------------------------------------------------
 
 // For whoever looks for the reason.
 void World::print_reception(const Session& session, const std::string& track) const {
   const client::Counters& counters = session.client->counters();
-  std::printf("  %s waits for %s: %llu offers, %llu answers\n", session.facts.participant.value.c_str(), track.c_str(),
-              static_cast<unsigned long long>(counters.offers), static_cast<unsigned long long>(counters.answers));
+  std::printf("  %s waits for %s: %llu offers, %llu answers\n",
+              session.facts.participant.value.c_str(), track.c_str(),
+              static_cast<unsigned long long>(counters.offers),
+              static_cast<unsigned long long>(counters.answers));
   for (const auto& section : session.client->sections())
-    std::printf("    section %s %s sends %d receives %d ssrc %u track %s\n", section.mid.c_str(), section.codec.c_str(),
-                section.sending, section.receiving, section.remote_ssrc, section.remote_track.c_str());
+    std::printf("    section %s %s sends %d receives %d ssrc %u track %s\n", section.mid.c_str(),
+                section.codec.c_str(), section.sending, section.receiving, section.remote_ssrc,
+                section.remote_track.c_str());
   for (const auto& [ssrc, stream] : session.client->streams())
     std::printf("    stream %u of %s: %llu packets, last %lld ms ago\n", ssrc, stream.track.c_str(),
                 static_cast<unsigned long long>(stream.packets),
@@ -212,7 +226,8 @@ void World::check_liveness() {
   for (const User& subscriber : users_) {
     const Session* session = subscriber.session;
     if (session != nullptr && !session->client->is_ended() && !is_live(session))
-      checkers_.fail(subscriber.session->facts.name + " is not connected though the faults stopped");
+      checkers_.fail(subscriber.session->facts.name +
+                     " is not connected though the faults stopped");
     if (!is_live(subscriber.session)) continue;
     const auto& streams = subscriber.session->client->streams();
     for (const User& publisher : users_) {
@@ -224,9 +239,11 @@ void World::check_liveness() {
         if (sid == publisher.session->client->published().end()) continue;
         ++outcome_.statistics.streams_checked;
         const bool receives = std::ranges::any_of(streams, [&](const auto& entry) {
-          return entry.second.track == sid->second && !entry.second.is_repair && mono_ - entry.second.last_at < kReceivedLately;
+          return entry.second.track == sid->second && !entry.second.is_repair &&
+                 mono_ - entry.second.last_at < kReceivedLately;
         });
-        checkers_.check_receives(subscriber.session->facts.name, publisher.session->facts.name + "'s " + section.cid, receives);
+        checkers_.check_receives(subscriber.session->facts.name,
+                                 publisher.session->facts.name + "'s " + section.cid, receives);
         if (!receives && options_.is_verbose) print_reception(*subscriber.session, sid->second);
       }
     }

@@ -1,15 +1,15 @@
 // atriumpeer: joins a room as one real client (WebSocket over TCP, ICE, DTLS, SRTP and SCTP over UDP) and prints
 // what happens to
 // it as JSON lines.  For end-to-end tests; --deaf is the client that pays no heed to its dismissal.
-#include <CLI/CLI.hpp>
-#include <boost/json.hpp>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
 #include <cstdio>
 #include <string>
 
@@ -57,7 +57,8 @@ std::optional<Url> parse_url(const std::string& text) {
 }
 
 int open_udp(const SocketAddress& server) {
-  const int descriptor = ::socket(server.ip.is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  const int descriptor =
+      ::socket(server.ip.is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (descriptor < 0) return -1;
   SocketAddress any;
   any.ip.is_v6 = server.ip.is_v6;
@@ -68,7 +69,11 @@ int open_udp(const SocketAddress& server) {
 class Session {
  public:
   Session(const Flags& flags, client::DialClient& dialled, WebSocketClient& socket, int udp)
-      : flags_(flags), client_(dialled), socket_(socket), udp_(udp), started_(runtime::read_clock()) {}
+      : flags_(flags),
+        client_(dialled),
+        socket_(socket),
+        udp_(udp),
+        started_(runtime::read_clock()) {}
 
   int run() {
     while (!is_over(runtime::read_clock())) {
@@ -100,8 +105,10 @@ class Session {
   void wait() {
     const Mono now = runtime::read_clock().mono;
     const Mono deadline = std::min(client_.next_deadline(), sctp_.next_deadline());
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(std::clamp<Duration>(deadline - now, 0ms, 20ms));
-    std::array<pollfd, 2> waiting{{{udp_, POLLIN, 0}, {socket_.has_ended() ? -1 : socket_.descriptor(), POLLIN, 0}}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
+        std::clamp<Duration>(deadline - now, 0ms, 20ms));
+    std::array<pollfd, 2> waiting{
+        {{udp_, POLLIN, 0}, {socket_.has_ended() ? -1 : socket_.descriptor(), POLLIN, 0}}};
     ::poll(waiting.data(), waiting.size(), static_cast<int>(left.count()));
   }
 
@@ -115,7 +122,8 @@ class Session {
       if (count <= 0) return;
       const auto remote = runtime::from_sockaddr(from);
       if (!remote) continue;
-      media::Datagram datagram{{SocketAddress{}, *remote}, ByteSpan(room).first(static_cast<size_t>(count))};
+      media::Datagram datagram{{SocketAddress{}, *remote},
+                               ByteSpan(room).first(static_cast<size_t>(count))};
       client_.on_datagrams({&datagram, 1}, now);
     }
   }
@@ -181,18 +189,28 @@ class Session {
     std::fflush(stdout);
   }
   boost::json::object describe(const client::Joined& e) {
-    return {{"event", "joined"}, {"participant", e.participant_sid}, {"room_sid", e.room_sid}, {"identity", e.identity}};
+    return {{"event", "joined"},
+            {"participant", e.participant_sid},
+            {"room_sid", e.room_sid},
+            {"identity", e.identity}};
   }
   boost::json::object describe(const client::Resumed&) { return {{"event", "resumed"}}; }
   boost::json::object describe(const client::Connected&) { return {{"event", "connected"}}; }
   boost::json::object describe(const client::Disconnected&) { return {{"event", "disconnected"}}; }
   boost::json::object describe(const client::DataReady&) { return {{"event", "data_ready"}}; }
   boost::json::object describe(const client::TrackReceived& e) {
-    return {{"event", "track"}, {"mid", e.mid}, {"track", e.track}, {"stream", e.stream}, {"ssrc", e.ssrc}};
+    return {{"event", "track"},
+            {"mid", e.mid},
+            {"track", e.track},
+            {"stream", e.stream},
+            {"ssrc", e.ssrc}};
   }
   boost::json::object describe(const client::DataMessage& e) {
     if (e.topic.starts_with("atrium.") && e.sender.empty()) order_.push_back("data");
-    return {{"event", "data"}, {"topic", e.topic}, {"payload", as_text(e.payload)}, {"sender", e.sender}};
+    return {{"event", "data"},
+            {"topic", e.topic},
+            {"payload", as_text(e.payload)},
+            {"sender", e.sender}};
   }
   boost::json::object describe(const client::Leave& e) {
     order_.push_back("leave");
@@ -204,7 +222,9 @@ class Session {
     close_code_ = e.code;
     return {{"event", "closed"}, {"code", e.code}};
   }
-  boost::json::object describe(const client::Refused& e) { return {{"event", "refused"}, {"what", e.what}}; }
+  boost::json::object describe(const client::Refused& e) {
+    return {{"event", "refused"}, {"what", e.what}};
+  }
 
   void finish() {
     if (!ended_at_) {
@@ -257,7 +277,8 @@ int dial(const Flags& flags, const Url& url) {
     return 1;
   }
   if (const auto* refusal = std::get_if<atriumpeer::Refusal>(&*opened)) {
-    const boost::json::object line{{"event", "join_refused"}, {"status", refusal->status}, {"body", refusal->body}};
+    const boost::json::object line{
+        {"event", "join_refused"}, {"status", refusal->status}, {"body", refusal->body}};
     std::printf("%s\n", boost::json::serialize(line).c_str());
     return 3;
   }
@@ -273,15 +294,18 @@ int dial(const Flags& flags, const Url& url) {
 
 int main(int argc, char** argv) {
   Flags flags;
-  CLI::App app{"atriumpeer: one client of ours; prints what happens to it as JSON lines.\n"
-               "Exit codes: 0 the session ran, 1 no connection, 2 usage, 3 the join was refused."};
+  CLI::App app{
+      "atriumpeer: one client of ours; prints what happens to it as JSON lines.\n"
+      "Exit codes: 0 the session ran, 1 no connection, 2 usage, 3 the join was refused."};
   app.add_option("--url", flags.url, "ws://ADDRESS:PORT[/r/ROOM]")->required();
   app.add_option("--token", flags.token, "a 001 token or a JWT")->required();
   app.add_option("--publish", flags.publish, "audio, video or audio,video");
   app.add_flag("--deaf", flags.deaf, "pay no heed to notice, leave and close");
-  app.add_option("--linger-ms", flags.linger_ms, "how long a deaf client goes on after the first sign of its end");
+  app.add_option("--linger-ms", flags.linger_ms,
+                 "how long a deaf client goes on after the first sign of its end");
   app.add_option("--duration-ms", flags.duration_ms, "leave after this long");
-  app.add_option("--data-every-ms", flags.data_every_ms, "send a reliable message to all this often; 0: never");
+  app.add_option("--data-every-ms", flags.data_every_ms,
+                 "send a reliable message to all this often; 0: never");
   app.add_flag("--say-json", flags.say_json, "accepted: there is no other form");
   CLI11_PARSE(app, argc, argv);
   const auto url = parse_url(flags.url);

@@ -33,7 +33,8 @@ bool write_all(int descriptor, std::string_view data) {
 }
 
 int connect_to(const SocketAddress& server) {
-  const int descriptor = ::socket(server.ip.is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int descriptor =
+      ::socket(server.ip.is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
   const auto address = runtime::to_sockaddr(server, runtime::AddressForm::Plain);
   if (::connect(descriptor, address.get(), address.size) == 0) return descriptor;
@@ -61,7 +62,8 @@ std::optional<std::string> read_head(int descriptor, std::string& behind) {
 std::string read_body(int descriptor, const std::string& head, std::string behind) {
   size_t length = 0;
   const size_t at = head.find("Content-Length: ");
-  if (at != std::string::npos) std::from_chars(head.data() + at + 16, head.data() + head.size(), length);
+  if (at != std::string::npos)
+    std::from_chars(head.data() + at + 16, head.data() + head.size(), length);
   std::array<char, 4096> chunk;
   while (behind.size() < std::min(length, kHeadBytesMax)) {
     const ssize_t count = ::recv(descriptor, chunk.data(), chunk.size(), 0);
@@ -96,17 +98,18 @@ std::optional<Header> read_header(std::string_view data) {
 
 }  // namespace
 
-Result<std::variant<std::unique_ptr<WebSocketClient>, Refusal>> WebSocketClient::open(const SocketAddress& server,
-                                                                                      std::string_view target,
-                                                                                      SecretSource& secrets) {
+Result<std::variant<std::unique_ptr<WebSocketClient>, Refusal>> WebSocketClient::open(
+    const SocketAddress& server, std::string_view target, SecretSource& secrets) {
   const int descriptor = connect_to(server);
   if (descriptor < 0) return fail(ErrorKind::Unavailable, "nobody listens there");
   std::unique_ptr<WebSocketClient> client(new WebSocketClient(descriptor, secrets));
   std::array<uint8_t, 16> key;
   secrets.fill(key);
-  const std::string head = "GET " + std::string(target) + " HTTP/1.1\r\nHost: " + server.text() +
-                           "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                           "Sec-WebSocket-Key: " + base64(key) + "\r\n\r\n";
+  const std::string head =
+      "GET " + std::string(target) + " HTTP/1.1\r\nHost: " + server.text() +
+      "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: " +
+      base64(key) + "\r\n\r\n";
   if (!write_all(descriptor, head)) return fail(ErrorKind::Unavailable, "the server hung up");
   const auto answer = read_head(descriptor, client->received_);
   if (!answer || answer->size() < 12 || !answer->starts_with("HTTP/1.1 "))
@@ -117,9 +120,13 @@ Result<std::variant<std::unique_ptr<WebSocketClient>, Refusal>> WebSocketClient:
   return Refusal{status, read_body(descriptor, *answer, client->received_)};
 }
 
-WebSocketClient::~WebSocketClient() { ::close(descriptor_); }
+WebSocketClient::~WebSocketClient() {
+  ::close(descriptor_);
+}
 
-bool WebSocketClient::send(std::string_view message) { return send_frame(kBinary, message); }
+bool WebSocketClient::send(std::string_view message) {
+  return send_frame(kBinary, message);
+}
 
 bool WebSocketClient::send_close(uint16_t code) {
   const std::array<char, 2> payload{static_cast<char>(code >> 8), static_cast<char>(code & 0xff)};
@@ -142,7 +149,8 @@ bool WebSocketClient::send_frame(uint8_t opcode, std::string_view payload) {
   secrets_.fill(mask);
   writer.bytes(mask);
   std::string frame(as_text(writer.written()));
-  for (size_t i = 0; i < payload.size(); ++i) frame.push_back(static_cast<char>(payload[i] ^ mask[i % 4]));
+  for (size_t i = 0; i < payload.size(); ++i)
+    frame.push_back(static_cast<char>(payload[i] ^ mask[i % 4]));
   return write_all(descriptor_, frame);
 }
 
@@ -174,7 +182,8 @@ void WebSocketClient::take_frames(std::vector<Frame>& out) {
       out.push_back({.kind = Frame::Kind::Close, .code = code.value_or(kNoCode)});
     } else if (opcode == kBinary || opcode == kContinuation) {
       fragments_ += payload;
-      if ((header->flags & kFinal) != 0) out.push_back({.kind = Frame::Kind::Message, .message = std::move(fragments_)});
+      if ((header->flags & kFinal) != 0)
+        out.push_back({.kind = Frame::Kind::Message, .message = std::move(fragments_)});
       if ((header->flags & kFinal) != 0) fragments_.clear();
     }
   }

@@ -32,9 +32,8 @@ struct Refusal {
 class WebSocketClient {
  public:
   // Connects and upgrades, both blocking.  Unavailable: nobody listens there, or the answer was no HTTP.
-  static Result<std::variant<std::unique_ptr<WebSocketClient>, Refusal>> open(const SocketAddress& server,
-                                                                              std::string_view target,
-                                                                              SecretSource& secrets);
+  static Result<std::variant<std::unique_ptr<WebSocketClient>, Refusal>> open(
+      const SocketAddress& server, std::string_view target, SecretSource& secrets);
   ~WebSocketClient();
   WebSocketClient(const WebSocketClient&) = delete;
   WebSocketClient& operator=(const WebSocketClient&) = delete;
@@ -48,7 +47,8 @@ class WebSocketClient {
   bool has_ended() const { return has_ended_; }
 
  private:
-  WebSocketClient(int descriptor, SecretSource& secrets) : descriptor_(descriptor), secrets_(secrets) {}
+  WebSocketClient(int descriptor, SecretSource& secrets)
+      : descriptor_(descriptor), secrets_(secrets) {}
   bool send_frame(uint8_t opcode, std::string_view payload);
   void take_frames(std::vector<Frame>& out);
 
