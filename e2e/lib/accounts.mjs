@@ -1,4 +1,5 @@
-// A configuration beside the development defaults: a second account with an app of its own, and a key that may only read.
+// A configuration beside the development defaults: a second account with an app of its own, and a key that may only
+// read.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

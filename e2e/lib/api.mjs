@@ -1,4 +1,5 @@
-// The management API as backends call it: with the vendor's own npm SDK, and raw where a test needs to send what no SDK would.
+// The management API as backends call it: with the vendor's own npm SDK, and raw where a test needs to send what no
+// SDK would.
 import { createHash, createHmac } from 'node:crypto';
 import volc from '@volcengine/openapi';
 import { dev } from './daemon.mjs';

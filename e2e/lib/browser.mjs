@@ -10,7 +10,8 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: flags });
 }
 
-// Runs before the page's own scripts: every WebSocket is recorded with its close, and peer connections are kept for getStats.
+// Runs before the page's own scripts: every WebSocket is recorded with its close, and peer connections are kept for
+// getStats.
 function watch() {
   window.sockets = [];
   window.peers = [];

@@ -1,4 +1,5 @@
-// The management API from a test's side: the error table of api/errors.def, requests signed in any way (also wrongly), and the
+// The management API from a test's side: the error table of api/errors.def, requests signed in any way (also
+// wrongly), and the
 // checks that every answer of the gateway must pass.
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
@@ -38,7 +39,8 @@ export function sign({ method = 'POST', path = '/', query = {}, body = '', date 
     `Signature=${createHmac('sha256', key).update(toSign).digest('hex')}` };
 }
 
-// One call on a connection of its own.  `alter` gets the signed headers and may spoil them; `fields` becomes the JSON body of a
+// One call on a connection of its own.  `alter` gets the signed headers and may spoil them; `fields` becomes the
+// JSON body of a
 // POST and the query of a GET.  Yields status, headers, text and the parsed body.
 export function ask(daemon, { action = 'DismissRoom', version = '2020-12-01', method = 'POST', fields, body, query = {},
   path = '/', alter = (headers) => headers, ...signing } = {}) {
@@ -70,7 +72,8 @@ export function send(daemon, { method = 'GET', path = '/', headers = {}, body = 
 
 const requestId = /^20\d{12}[0-9A-F]{18}$/;
 
-// Exactly the envelope of vendor-contract 3.1: nothing missing, nothing more, no Result on failure, CodeN on gateway errors only.
+// Exactly the envelope of vendor-contract 3.1: nothing missing, nothing more, no Result on failure, CodeN on gateway
+// errors only.
 export function assertRefused(answer, code, { action = 'DismissRoom', version = '2020-12-01', status, says } = {}) {
   const row = errorTable().find((r) => r.code === code);
   assert.ok(row, `${code} is in the table`);

@@ -1,4 +1,5 @@
-// One @livekit/rtc-node participant in a process of its own (a bad message aborts the native SDK's process: the parent must see
+// One @livekit/rtc-node participant in a process of its own (a bad message aborts the native SDK's process: the
+// parent must see
 // that as an exit, not die of it).  Commands come as JSON lines on stdin; events go out as JSON lines on stdout.
 import { createInterface } from 'node:readline';
 import {

@@ -1,4 +1,5 @@
-// A client made of its parts (a WebSocket, protobuf, and a peer connection where a test wants one): it notes everything that
+// A client made of its parts (a WebSocket, protobuf, and a peer connection where a test wants one): it notes
+// everything that
 // arrives in the order in which it arrived, which no SDK shows.
 import { connect } from 'node:net';
 import { join as joinPath } from 'node:path';

@@ -1,4 +1,5 @@
-// Plain TCP against the daemon: bytes that no client library would send, slowly if wanted, and just enough WebSocket to hold a
+// Plain TCP against the daemon: bytes that no client library would send, slowly if wanted, and just enough WebSocket
+// to hold a
 // seat in a room without an SDK.
 import { once } from 'node:events';
 import { createConnection } from 'node:net';
@@ -38,7 +39,8 @@ export class Tcp {
 
   get text() { return this.received.toString('latin1'); }
 
-  // Waits until `probe(this)` is truthy; yields it, or null when the time is over or the connection is closed without it.
+  // Waits until `probe(this)` is truthy; yields it, or null when the time is over or the connection is closed
+  // without it.
   async until(probe, ms = 10000) {
     const end = Date.now() + ms;
     for (;;) {

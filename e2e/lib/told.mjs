@@ -25,7 +25,8 @@ export async function pageIsTold(page, ms = 40000) {
   assert.equal(end.reason, 'ROOM_DELETED');
 }
 
-// Native SDKs turn some failed resumes into a fresh join with the same token; its refusal (403, JOIN_FAILURE) is as final.
+// Native SDKs turn some failed resumes into a fresh join with the same token; its refusal (403, JOIN_FAILURE) is as
+// final.
 export async function nativeIsTold(native, ms = 40000, reasons = [5]) {
   const end = await until('the native client is disconnected', () =>
     native.seen('disconnected') ?? (native.seen('reconnected') && { walkedBackIn: true }), ms, 50);

@@ -9,7 +9,6 @@
 namespace atrium::domain {
 
 // --- doors
-// -----------------------------------------------------------------------------------------------------------
 struct Join {
   ConnectionId connection;
   Joiner joiner;
@@ -22,7 +21,6 @@ struct Resume {
 };
 
 // --- signalling
-// ------------------------------------------------------------------------------------------------------
 struct JoinSent {
   ParticipantSid participant;
 };  // the first message was handed to the socket
@@ -137,7 +135,6 @@ struct LeaveNotWritten {
 };  // the socket was gone or took nothing
 
 // --- management
-// --------------------------------------------------------------------------------------------------------------
 struct DismissRoom {
   WaiterId waiter;
   AppId app;
@@ -153,7 +150,6 @@ struct RestoreTombstones {
 };  // at start, from the store
 
 // --- time
-// ------------------------------------------------------------------------------------------------------------------------
 struct Tick {};
 
 using Command =

@@ -11,8 +11,7 @@ namespace atrium::node {
 namespace {
 
 // Tracks of one group are announced in one stream, which is what makes a receiver play them in step: picture with
-// sound, screen
-// with its sound.
+// sound, screen with its sound.
 std::string sync_group(const domain::TrackView& track) {
   if (!track.stream.empty()) return track.stream;
   switch (track.source) {
@@ -235,8 +234,7 @@ void ControlPlane::run(domain::SendLeave& effect, Now) {
 }
 
 // A test stops the process before the first notice, or between it and the others (Faults::stop_at): what comes after
-// the
-// stop must not overtake it.
+// the stop must not overtake it.
 bool ControlPlane::is_leave_withheld(const Session& session) {
   if (config_.faults.stop_at.empty()) return false;
   Life* life = life_of(session);

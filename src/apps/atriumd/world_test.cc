@@ -95,7 +95,8 @@ class WorldTest : public ::testing::Test {
         "&join_request=EgA%3D HTTP/1.1\r\nHost: atrium\r\nConnection: Upgrade\r\nUpgrade: "
         "websocket\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
-    EXPECT_NE(socket->read_until("PA_").find("101 "), std::string::npos);
+    const std::string answer = socket->read_until("PA_");
+    EXPECT_NE(answer.find("101 "), std::string::npos) << answer;
     return socket;
   }
   std::string dismiss(const std::string& room) {
@@ -121,7 +122,7 @@ TEST_F(WorldTest, rooms_on_two_shards_are_joined_dismissed_and_counted) {
   for (int round = 0; round < 5; ++round) {
     std::vector<std::unique_ptr<Connection>> people;
     for (const char* room : {"one", "two", "three"})
-      for (const char* user : {"alice", "bob"}) people.push_back(join(user, room));
+      for (const std::string user : {"alice", "bob"}) people.push_back(join(user + std::to_string(round), room));
     std::thread other([this] { EXPECT_NE(dismiss("two").find("\"success\""), std::string::npos); });
     const std::string answer = dismiss("one");
     other.join();
