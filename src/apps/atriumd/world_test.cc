@@ -122,7 +122,8 @@ TEST_F(WorldTest, rooms_on_two_shards_are_joined_dismissed_and_counted) {
   for (int round = 0; round < 5; ++round) {
     std::vector<std::unique_ptr<Connection>> people;
     for (const char* room : {"one", "two", "three"})
-      for (const std::string user : {"alice", "bob"}) people.push_back(join(user + std::to_string(round), room));
+      for (const std::string user : {"alice", "bob"})
+        people.push_back(join(user + std::to_string(round), room));
     std::thread other([this] { EXPECT_NE(dismiss("two").find("\"success\""), std::string::npos); });
     const std::string answer = dismiss("one");
     other.join();
