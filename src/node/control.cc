@@ -69,6 +69,8 @@ void ControlPlane::on_wake(Now now) {
 }
 
 void ControlPlane::on_deadline(Now now) {
+  take_settled_notices(
+      now);  // before the registry's own deadlines: an acknowledged session is not overdue
   if (registry_.next_deadline() <= now.mono) submit(domain::Tick{});
   if (next_purge_ <= now.mono) {
     next_purge_ = now.mono + kPurgeEvery;
@@ -80,6 +82,7 @@ void ControlPlane::on_deadline(Now now) {
 
 Mono ControlPlane::next_deadline() const {
   Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_});
+  if (!settling_.empty()) deadline = std::min(deadline, settling_.front().due);
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
   if (media_.has_unsent() || !to_store_.is_empty())
     deadline = std::min(deadline, last_turn_ + kRetryRings);

@@ -201,6 +201,7 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_media.cc
   void take_reports(Now now);
+  void take_settled_notices(Now now);
   void on_report(const media::TransportUp& report, Now now);
   void on_report(const media::TransportDown& report, Now now);
   void on_report(const media::ReliableChannel& report, Now now);
@@ -253,6 +254,12 @@ class ControlPlane final : public ControlHandler {
     Mono until{};
   };
   std::map<Sha256, RecentRefusal> recent_refusals_;
+  // Acknowledged notices that the peers' pages may still be reading; in order of `due`.
+  struct Settling {
+    Mono due{};
+    ParticipantSid participant;
+  };
+  std::deque<Settling> settling_;
   std::vector<ParticipantSid> to_negotiate_;  // wants changed in this turn
   std::vector<Scrape> scrapes_;
   ControlCounters counters_;

@@ -1,5 +1,6 @@
 // What the shards report, for the registry.
 #include "adapters/signal/notice.h"
+#include "base/limits.h"
 #include "node/control.h"
 
 namespace atrium::node {
@@ -29,9 +30,22 @@ void ControlPlane::on_report(const media::ReliableChannel& report, Now) {
     submit(domain::NoticeChannel{*participant, report.open});
 }
 
-void ControlPlane::on_report(const media::NoticeDone& report, Now) {
-  if (auto participant = media_.find_participant(report.transport))
+// SCTP's acknowledgement comes from the peer's network stack.  The leave travels on another connection and would
+// overtake the notice on its way from there to the page (seen with the immediate acknowledgement that the notice asks
+// for), so it waits.
+void ControlPlane::on_report(const media::NoticeDone& report, Now now) {
+  const auto participant = media_.find_participant(report.transport);
+  if (!participant) return;
+  if (report.outcome == media::NoticeOutcome::Acknowledged)
+    settling_.push_back(
+        {now.mono + std::chrono::milliseconds(limits::kNoticeSettleMs), *participant});
+  else
     submit(domain::NoticeAcked{*participant});
+}
+
+void ControlPlane::take_settled_notices(Now now) {
+  for (; !settling_.empty() && settling_.front().due <= now.mono; settling_.pop_front())
+    submit(domain::NoticeAcked{settling_.front().participant});
 }
 
 void ControlPlane::on_report(const media::LifeCut& report, Now) {
