@@ -36,12 +36,12 @@ void WorkerThread::loop(node::WorkerHandler& handler) {
     pollfd waiting{waker_.descriptor(), POLLIN, 0};
     const auto timeout = time_until(handler.next_deadline(), read_clock().mono);
     ::ppoll(&waiting, 1, timeout ? &*timeout : nullptr, nullptr);
-    // Read before the rings are looked at, so that the last look comes after the decision to stop.
+    const bool is_woken = (waiting.revents & POLLIN) != 0;
+    if (is_woken) waker_.acknowledge();
+    // Read after the acknowledgement, or a stop() that comes between the two would find its wake already pending and
+    // write none; and before the rings are looked at, so that the last look comes after the decision to stop.
     const bool is_last_turn = is_stopping_.load(std::memory_order_acquire);
-    if ((waiting.revents & POLLIN) != 0 || is_last_turn) {
-      waker_.acknowledge();
-      handler.on_wake(read_clock());
-    }
+    if (is_woken || is_last_turn) handler.on_wake(read_clock());
     if (is_last_turn) return;
     const Now now = read_clock();
     if (handler.next_deadline() <= now.mono) handler.on_deadline(now);

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <semaphore>
 #include <vector>
 
@@ -48,6 +49,25 @@ TEST(WorkerThread, takes_what_was_sent_before_stop) {
   worker.stop();
   ASSERT_EQ(recorder.taken.size(), 100u);
   EXPECT_EQ(recorder.taken.back(), 99);
+}
+
+// A stop that comes while the worker takes an earlier wake must not be lost.  Many rounds, each with the stop
+// a little later than the one before, for the window is narrow.
+TEST(WorkerThread, ends_however_a_wake_and_the_stop_meet) {
+  for (int round = 0; round < 5000; ++round) {
+    WorkerThread worker("test-worker");
+    SpscRing<int> ring(4);
+    RingSender<int> sender(ring, worker.waker());
+    Recorder recorder;
+    recorder.ring = &ring;
+    worker.start(recorder);
+    recorder.started.acquire();
+    int value = round;
+    ASSERT_TRUE(sender.try_send(value));
+    for (std::atomic<int> spins = round; spins > 0;) --spins;
+    worker.stop();
+    ASSERT_EQ(recorder.taken, std::vector{round});
+  }
 }
 
 TEST(WorkerThread, calls_at_its_deadline_and_not_before) {
