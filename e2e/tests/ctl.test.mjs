@@ -120,7 +120,7 @@ describe('exit codes', () => {
 
 describe('the line that --dev prints', () => {
   test('works as it is, pasted into a shell', async () => {
-    const banner = /^ +(\S*atriumctl room dismiss .*)$/m.exec(daemon.log);
+    const banner = /^ +('.*atriumctl' room dismiss .*)$/m.exec(daemon.log);
     assert.ok(banner, daemon.log.slice(0, 2000));
     const guest = await seat(daemon, await jwt('demo', 'visitor'));
     const run = await new Promise((resolve) => execFile('/bin/sh', ['-c', banner[1]], { env: clean, cwd: '/' },

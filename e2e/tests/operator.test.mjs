@@ -130,6 +130,13 @@ describe('draining', () => {
   });
 });
 
+describe('a second daemon', () => {
+  test('is refused a data directory that is in use, and says so', async () => {
+    await assert.rejects(Daemon.start({ dataDir: daemon.dataDir }), /cannot have the data directory .*: another daemon is using it/);
+    assert.equal((await operator('/readyz')).status, 200, 'the first one does not care');
+  });
+});
+
 describe('the receipt', () => {
   const inOrder = (...times) => times.every((time, i) => i === 0 || times[i - 1] <= time);
 

@@ -33,7 +33,9 @@ struct Leave {
 };
 struct AddTrack {
   ParticipantSid participant;
-  TrackView track;  // sid empty; what the client asked for
+  // sid empty; what the client asked for: cid, name, stream, sizes, flags, codec, and layers (lowest first, each with
+  // its rid when there are several).
+  TrackView track;
 };
 // Negotiation found the publication's section (again after each offer that changes it).
 struct TrackLive {
@@ -127,11 +129,15 @@ struct RoomClosed {
 
 // --- signalling's reports about removals
 // ----------------------------------------------------------------------------------
+// About `connection`, or where that is absent, about whichever carried the leave: a client may have come back on
+// another one before the former's end is known.
 struct LeaveWritten {
   ParticipantSid participant;
+  std::optional<ConnectionId> connection = std::nullopt;
 };  // leave and close are with the kernel
 struct LeaveNotWritten {
   ParticipantSid participant;
+  std::optional<ConnectionId> connection = std::nullopt;
 };  // the socket was gone or took nothing
 
 // --- management
@@ -140,6 +146,7 @@ struct DismissRoom {
   AppId app;
   RoomId room;
   std::string operator_id, request_id, reason;
+  std::optional<Mono> accepted = std::nullopt;  // when the call was heard; absent: now
 };
 struct RecordStored {
   OperationId operation;

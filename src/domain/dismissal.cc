@@ -37,8 +37,9 @@ void put_record_when_idle(Core& core, Dismissal& operation) {
 void answer_waiters(Core& core, Dismissal& operation, DismissOutcome outcome) {
   if (operation.answered) return;
   operation.answered = outcome;
+  bool is_first = true;
   for (WaiterId waiter : std::exchange(operation.waiters, {}))
-    core.out.put(DismissReply{waiter, outcome, operation.record});
+    core.out.put(DismissReply{waiter, outcome, operation.record, std::exchange(is_first, false)});
 }
 
 void mark_failed(Dismissal& operation, const char* failure) {
@@ -83,7 +84,8 @@ void put_final_record(Core& core, Dismissal& operation) {
     mark_failed(operation, "the media cut was not confirmed");
   }
   operation.is_final_stored = true;
-  put_record(core, operation, {.record = {}, .tombstones = {}, .told = std::move(operation.told)});
+  put_record(core, operation,
+             {.record = {}, .tombstones = {}, .is_final = true, .told = std::move(operation.told)});
 }
 
 // --- sessions -----------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ void request_close(Core& core, Dismissal& operation) {
 Dismissal make_operation(Core& core, const Room& room, const DismissRoom& command) {
   Dismissal operation;
   operation.name = room.name();
-  operation.accepted = core.now.mono;
+  operation.accepted = std::min(command.accepted.value_or(core.now.mono), core.now.mono);
   operation.waiters = {command.waiter};
   DismissalRecord& record = operation.record;
   record.operation = OperationId(core.secrets.sid("OP_"));
@@ -200,9 +202,9 @@ Dismissal make_operation(Core& core, const Room& room, const DismissRoom& comman
   record.operator_id = command.operator_id;
   record.request_id = command.request_id;
   record.reason = command.reason;
-  record.accepted_at = core.now.wall;
   record.fenced_at = core.now.wall;  // the fence is this very command
-  record.fenced_us = 0;
+  record.fenced_us = microseconds_since_accept(operation, core.now.mono);
+  record.accepted_at = core.now.wall - (core.now.mono - operation.accepted);
   record.users_at_fence = static_cast<uint32_t>(room.participants.size());
   return operation;
 }
@@ -239,10 +241,10 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command) {
 void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter) {
   const bool is_full = operation.waiters.size() >= static_cast<size_t>(limits::kDismissWaitersMax);
   if (operation.answered) {
-    core.out.put(DismissReply{waiter, *operation.answered, operation.record});
+    core.out.put(DismissReply{waiter, *operation.answered, operation.record, false});
   } else if (is_full) {
     // An error with the operation's id; the operation goes on.
-    core.out.put(DismissReply{waiter, DismissOutcome::MediaCutUnconfirmed, operation.record});
+    core.out.put(DismissReply{waiter, DismissOutcome::Unfinished, operation.record, false});
   } else {
     operation.waiters.push_back(waiter);
   }
@@ -266,7 +268,6 @@ void on(Core& core, const RoomCut& command) {
   operation->record.media_cut_us = microseconds_since_accept(*operation, command.at);
   operation->record.transports_at_fence = command.transports;
   const std::string& id = operation->record.operation.value;
-  core.timers.cancel(TimerKind::DismissCut, id);
   if (const std::optional<Mono> latest = core.timers.deadline(TimerKind::DismissNotice, id)) {
     const Mono due = core.now.mono + limit_ms(limits::kNoticeAckMs);
     core.timers.arm(TimerKind::DismissNotice, id, std::min(*latest, due));
@@ -355,7 +356,10 @@ void on_dismiss_close_due(Core& core, const std::string& id) {
 
 void on_dismiss_cut_due(Core& core, const std::string& id) {
   Dismissal* operation = find_operation(core, id);
-  if (operation == nullptr || operation->is_cut || operation->is_closed) return;
+  if (operation == nullptr || operation->answered) return;
+  // Cut, but a shard or the store does not say that the rest is done: the caller is not kept for ever.
+  if (operation->is_cut || operation->is_closed)
+    return answer_waiters(core, *operation, DismissOutcome::Unfinished);
   mark_failed(*operation, "the media cut was not confirmed in time");
   put_record_when_idle(core, *operation);
   answer_waiters(core, *operation, DismissOutcome::MediaCutUnconfirmed);

@@ -21,6 +21,7 @@ struct PersistDismissal {
   std::vector<Tombstone>
       tombstones;  // of those who cannot be told now; to add in the same transaction
   bool await = true;
+  bool is_final = false;  // the operation's last record; exactly one has it
   // With the fence's record: of everybody else, in case the process ends before they are told.  Meant for the store
   // alone.  `told`, with the final record: who needs theirs no more; to delete in the same transaction.
   std::vector<Tombstone> precautions = {};
@@ -215,11 +216,13 @@ enum class DismissOutcome : uint8_t {
   NoSuchRoom,           // success to the caller
   MediaCutUnconfirmed,  // InternalError with the operation id; the operation goes on
   RecordFailed,         // InternalError; media stays cut
+  Unfinished,  // InternalError with the operation id: cut, but not known to be closed and recorded in time
 };
 struct DismissReply {
   WaiterId waiter;
   DismissOutcome outcome = DismissOutcome::Done;
   std::optional<DismissalRecord> record;  // absent for NoSuchRoom
+  bool is_first = true;  // of the operation's answers; the others are to callers who joined it
 };
 // The life is over; node may forget what it keyed by this sid.
 struct LifeForgotten {

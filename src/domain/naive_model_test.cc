@@ -355,6 +355,10 @@ void RegistryModel::see(const ParticipantUpdate& effect) {
   for (const auto& view : effect.participants) {
     uint32_t& last = versions_[view->sid];
     expect(view->version >= last, "versions never go back");
+    auto& told = told_[view->sid];
+    expect(view->version != last || told == nullptr || *told == *view,
+           "news have a version of their own");
+    told = view;
     expect(!view->permissions.hidden || effect.recipients == std::vector{view->sid},
            "hidden users are not shown");
     last = view->version;
@@ -469,7 +473,7 @@ std::vector<std::string> RegistryModel::compare(const Registry& registry, bool w
     if (life.is_fenced || life.is_closing) continue;
     ++active;
     std::set<ParticipantSid> seen;
-    for (const ParticipantView& view : registry.participants(sid)) seen.insert(view.sid);
+    for (const auto& view : registry.participants(sid)) seen.insert(view->sid);
     if (seen != present[sid]) wrongs.push_back("presence differs in " + sid.value);
     if (life.late_turns > 4) wrongs.push_back("an empty life goes on");
   }

@@ -57,20 +57,23 @@ std::optional<RoomView> Registry::find_room(const AppId& app, const RoomId& room
   return found->view();
 }
 
-std::vector<RoomView> Registry::list_rooms(const AppId& app) const {
+std::vector<RoomView> Registry::list_rooms(const AppId& app, const RoomId& after,
+                                           size_t limit) const {
   std::vector<RoomView> out;
   const Core& core = state_->core;
-  for (auto at = core.current.lower_bound({app, RoomId()});
-       at != core.current.end() && at->first.app == app; ++at)
+  for (auto at = core.current.upper_bound({app, after});
+       at != core.current.end() && at->first.app == app && out.size() < limit; ++at)
     out.push_back(core.lives.at(at->second).view());
   return out;
 }
 
-std::vector<ParticipantView> Registry::participants(const RoomSid& room_sid) const {
-  std::vector<ParticipantView> out;
+std::vector<std::shared_ptr<const ParticipantView>> Registry::participants(
+    const RoomSid& room_sid) const {
+  std::vector<std::shared_ptr<const ParticipantView>> out;
   const Room* room = state_->core.find_life(room_sid);
   if (room == nullptr) return out;
-  for (const auto& [sid, participant] : room->participants) out.push_back(participant.view());
+  for (const auto& [sid, participant] : room->participants)
+    out.push_back(participant.shared_view());
   return out;
 }
 

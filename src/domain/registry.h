@@ -28,13 +28,18 @@ class Registry {
   Mono next_deadline() const;  // when to send Tick at the latest; kNever
 
   // Queries: what a management call may read.  Lists are ordered by id.
-  std::optional<RoomView> find_room(const AppId& app, const RoomId& room) const;  // the current life
-  std::vector<RoomView> list_rooms(const AppId& app) const;
-  std::vector<ParticipantView> participants(const RoomSid& room_sid) const;  // hidden ones too
-  std::optional<DismissalRecord> find_operation(const OperationId& operation) const;  // running or recent
+  std::optional<RoomView> find_room(const AppId& app,
+                                    const RoomId& room) const;  // the current life
+  // Those whose id comes after `after` (empty: from the start), at most `limit`.
+  std::vector<RoomView> list_rooms(const AppId& app, const RoomId& after, size_t limit) const;
+  std::vector<std::shared_ptr<const ParticipantView>> participants(const RoomSid& room_sid)
+      const;  // hidden ones too; shared with who is told of them, not copied
+  std::optional<DismissalRecord> find_operation(
+      const OperationId& operation) const;  // running or recent
 
   struct Counts {
-    uint64_t rooms = 0, dismissing = 0, participants = 0, tracks = 0, subscriptions = 0, tombstones = 0, operations = 0;
+    uint64_t rooms = 0, dismissing = 0, participants = 0, tracks = 0, subscriptions = 0,
+             tombstones = 0, operations = 0;
   };
   Counts counts() const;
   // Aborts when an invariant is broken; called after every command by the model test and the simulator.

@@ -283,6 +283,49 @@ TEST_F(DismissalTest, unconfirmed_cut_is_an_error_with_the_operation_and_the_ope
   EXPECT_FALSE(record.failure.empty());
 }
 
+TEST_F(DismissalTest, caller_is_not_kept_for_ever_where_the_rest_does_not_get_done) {
+  const Person ann = enter("ann");
+  const Running run = start();
+  stored(run.operation);
+  cut(ann.room_sid);
+  after(2s);
+  const DismissReply reply = only<DismissReply>(after(3s));
+  EXPECT_EQ(reply.outcome, DismissOutcome::Unfinished);
+  EXPECT_EQ(reply.record->operation, run.operation);
+  closed(ann.room_sid);
+  EXPECT_EQ(count_of<DismissReply>(stored(run.operation)), 0u);
+  EXPECT_EQ(registry_.find_operation(run.operation)->state, DismissalState::Done);
+}
+
+TEST_F(DismissalTest, time_from_the_call_to_the_fence_is_measured) {
+  enter("ann");
+  const Mono heard = now_.mono - 7ms;
+  const Effects fence = apply(DismissRoom{.waiter = WaiterId{1},
+                                          .app = AppId(kApp),
+                                          .room = RoomId(kRoom),
+                                          .operator_id = {},
+                                          .request_id = {},
+                                          .reason = {},
+                                          .accepted = heard});
+  const DismissalRecord record = only<PersistDismissal>(fence).record;
+  EXPECT_EQ(record.fenced_us, 7'000);
+  EXPECT_EQ(*record.fenced_at - record.accepted_at, 7ms);
+}
+
+TEST_F(DismissalTest, end_of_a_former_connection_says_nothing_about_the_leave_on_the_next) {
+  Person ann = enter("ann");
+  const ConnectionId former = ann.connection;
+  apply(TransportUp{ann.sid});
+  apply(TransportDown{ann.sid});  // its leave is on its way on `former`
+  resume(ann);
+  const Running run = start();
+  cut(ann.room_sid);
+  apply(NoticeAcked{ann.sid});
+  EXPECT_TRUE(apply(LeaveNotWritten{ann.sid, former}).empty());
+  EXPECT_TRUE(apply(LeaveWritten{ann.sid, former}).empty());
+  EXPECT_EQ(count_of<CloseRoom>(apply(LeaveWritten{ann.sid})), 1u);
+}
+
 TEST_F(DismissalTest, room_closed_without_a_cut_is_never_success) {
   const Person ann = enter("ann");
   const Running run = start();

@@ -159,8 +159,8 @@ class RegistryTest : public ::testing::Test {
     return registry_.find_room(AppId(kApp), RoomId(name));
   }
   std::optional<ParticipantView> view_of(const Person& person) const {
-    for (const ParticipantView& view : registry_.participants(person.room_sid))
-      if (view.sid == person.sid) return view;
+    for (const auto& view : registry_.participants(person.room_sid))
+      if (view->sid == person.sid) return *view;
     return std::nullopt;
   }
 

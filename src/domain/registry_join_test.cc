@@ -67,16 +67,18 @@ TEST_F(JoinTest, same_room_name_of_two_applications_is_two_rooms) {
   Joiner elsewhere = joiner("ann");
   elsewhere.app = AppId("app2");
   EXPECT_NE(enter("ann").room_sid, enter(elsewhere).room_sid);
-  EXPECT_EQ(registry_.list_rooms(AppId(kApp)).size(), 1u);
+  EXPECT_EQ(registry_.list_rooms(AppId(kApp), RoomId(), 10).size(), 1u);
 }
 
 TEST_F(JoinTest, rooms_are_listed_by_name) {
   enter(joiner("ann", "b"));
   enter(joiner("ann", "a"));
-  const auto rooms = registry_.list_rooms(AppId(kApp));
+  const auto rooms = registry_.list_rooms(AppId(kApp), RoomId(), 10);
   ASSERT_EQ(rooms.size(), 2u);
   EXPECT_EQ(rooms[0].room, RoomId("a"));
   EXPECT_EQ(rooms[1].room, RoomId("b"));
+  EXPECT_EQ(registry_.list_rooms(AppId(kApp), RoomId(), 1).back().room, RoomId("a"));
+  EXPECT_EQ(registry_.list_rooms(AppId(kApp), RoomId("a"), 10).front().room, RoomId("b"));
 }
 
 TEST_F(JoinTest, leaving_tells_others_and_tears_down_without_a_word_to_the_leaver) {

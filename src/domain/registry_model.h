@@ -134,6 +134,8 @@ class RegistryModel {
   std::set<Forward> forwards_;           // as the effects say
   std::map<ParticipantSid, Beliefs> beliefs_;
   std::map<ParticipantSid, uint32_t> versions_;  // last told
+  std::map<ParticipantSid, std::shared_ptr<const ParticipantView>>
+      told_;  // as last shown to anybody
   std::map<ParticipantSid, int> joined_, left_;
   std::map<RoomSid, int> started_, ended_;
   std::vector<std::string> wrongs_;

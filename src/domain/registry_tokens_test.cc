@@ -98,6 +98,7 @@ TEST_F(TokensTest, publishing_ends_with_its_privilege) {
   EXPECT_EQ(all_of<TrackUnpublished>(ended).size(), 2u);
   EXPECT_TRUE(told(ended, bob).at(0).tracks.empty());
   EXPECT_FALSE(told(ended, ann).at(0).permissions.can_publish);
+  EXPECT_FALSE(only<SetDataPermission>(ended).can_publish_data) << "privilege 0 covers data, too";
   EXPECT_EQ(only<SendServerData>(ended).json.substr(0, 13), "{\"code\":-1002");
   EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, microphone()})).outcome,
             RequestOutcome::NotAllowed);

@@ -40,6 +40,16 @@ TEST_F(TracksTest, section_found_again_with_the_same_facts_is_no_news) {
   EXPECT_EQ(count_of<StartForward>(moved), 0u);
 }
 
+TEST_F(TracksTest, wish_repeated_before_its_section_came_keeps_its_sid) {
+  const Person ann = enter("ann");
+  const TrackSid first = add_track(ann, microphone());
+  EXPECT_EQ(add_track(ann, microphone()), first);
+  EXPECT_NE(add_track(ann, camera()), first);
+  go_live(ann, first);
+  // The client unpublished and publishes the same device again: that is another publication.
+  EXPECT_NE(add_track(ann, microphone()), first);
+}
+
 TEST_F(TracksTest, late_joiner_gets_every_live_track) {
   const Person ann = enter("ann");
   publish(ann, microphone());
@@ -87,7 +97,11 @@ TEST_F(TracksTest, invisible_users_cannot_publish) {
 
 TEST_F(TracksTest, one_track_too_many_is_refused) {
   const Person ann = enter("ann");
-  for (int64_t i = 0; i < limits::kTracksPerParticipantMax; ++i) add_track(ann, microphone());
+  for (int64_t i = 0; i < limits::kTracksPerParticipantMax; ++i) {
+    TrackView track = microphone();
+    track.cid = std::to_string(i);
+    add_track(ann, track);
+  }
   EXPECT_EQ(only<RequestAnswer>(apply(AddTrack{ann.sid, microphone()})).outcome,
             RequestOutcome::LimitExceeded);
 }

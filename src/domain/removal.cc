@@ -91,14 +91,23 @@ Departure* find_departure(Room* room, const ParticipantSid& participant, Departu
   return found != room->departures.end() && found->second.step == step ? &found->second : nullptr;
 }
 
-void on_leave_result(Core& core, const ParticipantSid& sid, bool is_written) {
+// Whether a report about `reported` is about the connection that carried the leave.
+bool is_about(const std::optional<ConnectionId>& reported,
+              const std::optional<ConnectionId>& carrier) {
+  return !reported || !carrier || *reported == *carrier;
+}
+
+void on_leave_result(Core& core, const ParticipantSid& sid, std::optional<ConnectionId> connection,
+                     bool is_written) {
   Room* room = core.find_home(sid);
   if (room == nullptr) return;
   if (Departure* departure = find_departure(room, sid, DepartureStep::AwaitLeave)) {
+    if (!is_about(connection, departure->connection)) return;
     close_transport(core, sid, *departure);
     advance_dismissal(core, *room);
   } else if (Participant* participant = room->find(sid);
-             room->phase == LifePhase::Dismissing && participant) {
+             room->phase == LifePhase::Dismissing && participant &&
+             is_about(connection, participant->connection)) {
     on_dismissed_leave_result(core, *room, *participant, is_written);
   }
 }
@@ -155,10 +164,10 @@ void on(Core& core, const NoticeAcked& command) {
 }
 
 void on(Core& core, const LeaveWritten& command) {
-  on_leave_result(core, command.participant, true);
+  on_leave_result(core, command.participant, command.connection, true);
 }
 void on(Core& core, const LeaveNotWritten& command) {
-  on_leave_result(core, command.participant, false);
+  on_leave_result(core, command.participant, command.connection, false);
 }
 
 void on(Core& core, const TransportClosed& command) {

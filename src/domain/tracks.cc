@@ -24,7 +24,7 @@ bool is_text_ok(const std::string& text) {
 
 bool is_well_formed(const TrackView& track) {
   return !track.cid.empty() && is_text_ok(track.cid) && is_text_ok(track.name) &&
-         is_text_ok(track.stream) && is_text_ok(track.mime) &&
+         is_text_ok(track.stream) && is_text_ok(track.preferred_codec) &&
          track.layers.size() <= static_cast<size_t>(limits::kLayersPerTrackMax) &&
          track.audio_features.size() <= static_cast<size_t>(limits::kAudioFeaturesMax);
 }
@@ -62,6 +62,13 @@ OwnTrack find_own(Core& core, const ParticipantSid& sid, const TrackSid& track) 
   return {room, participant, found == participant->publications.end() ? nullptr : &found->second};
 }
 
+// The publication with that cid that is not live yet; null when there is none.
+const TrackSid* find_waiting(const Participant& participant, const std::string& cid) {
+  for (const auto& [sid, publication] : participant.publications)
+    if (!publication.view.live && publication.view.cid == cid) return &sid;
+  return nullptr;
+}
+
 void track_changed(Core& core, const OwnTrack& own) {
   ++own.publication->view.version;
   if (own.publication->view.live)
@@ -92,7 +99,9 @@ void on(Core& core, AddTrack& command) {
       refusal.outcome != RequestOutcome::Ok)
     return answer(core, command.participant, RequestKind::AddTrack, refusal.outcome,
                   refusal.message, std::move(track));
-  track.sid = TrackSid(core.secrets.sid("TR_"));
+  // The same wish again, before its section came: the publication keeps its sid, or the first would wait for ever.
+  const TrackSid* asked_before = find_waiting(*participant, track.cid);
+  track.sid = asked_before != nullptr ? *asked_before : TrackSid(core.secrets.sid("TR_"));
   track.live = false;
   track.mid.clear();
   track.version = 1;

@@ -38,17 +38,17 @@ enum class ParticipantState : uint8_t { Joining, Joined, Active, Disconnected };
 // Why somebody left, as others and events see it.
 enum class LeaveReason : uint8_t {
   None,
-  UserLeave,          // own leave
-  ConnectionLost,     // signalling and media gone, grace over
-  DuplicateLogin,     // displaced by the same user
+  UserLeave,       // own leave
+  ConnectionLost,  // signalling and media gone, grace over
+  DuplicateLogin,  // displaced by the same user
   KickedByAdmin,
   RoomDismissed,
   TokenExpired,
-  JoinTimeout,        // transport never came up
-  RoomClosed,         // empty-room end
+  JoinTimeout,  // transport never came up
+  RoomClosed,   // empty-room end
   ServerShutdown,
-  MediaFailure,       // ICE/DTLS failed; the client is asked to reconnect
-  StateMismatch,      // client is asked to reconnect from scratch
+  MediaFailure,   // ICE/DTLS failed; the client is asked to reconnect
+  StateMismatch,  // client is asked to reconnect from scratch
 };
 
 struct Permissions {
@@ -100,8 +100,9 @@ struct TrackView {
   std::string cid;  // the client's own id of it
   std::string name;
   std::string stream;
-  std::string mime;  // "audio/opus", "video/VP8"; filled when live
-  std::string mid;   // filled when live
+  std::string preferred_codec;  // "vp8", as the client asked; empty: ours to choose
+  std::string mime;             // "audio/opus", "video/VP8"; filled when live
+  std::string mid;              // filled when live
   bool muted = false;
   bool simulcast = false;
   bool disable_dtx = false;
@@ -111,8 +112,9 @@ struct TrackView {
   uint32_t width = 0, height = 0;
   std::vector<VideoLayer> layers;
   std::vector<uint8_t> audio_features;  // client's enum, passed through
-  bool live = false;  // announced to others
+  bool live = false;                    // announced to others
   uint32_t version = 1;
+  friend bool operator==(const TrackView&, const TrackView&) = default;
 };
 
 struct ParticipantView {
@@ -130,6 +132,7 @@ struct ParticipantView {
   int32_t client_protocol = 0;
   std::vector<std::string> capabilities;
   std::vector<TrackView> tracks;  // live ones only
+  friend bool operator==(const ParticipantView&, const ParticipantView&) = default;
 };
 
 struct RoomView {
@@ -192,8 +195,8 @@ struct DismissalRecord {
   DismissalState state = DismissalState::Running;
   std::string operator_id;  // access key id of the caller
   std::string request_id;
-  std::string reason;       // the caller's `Reason`
-  std::string failure;      // when Failed: what
+  std::string reason;   // the caller's `Reason`
+  std::string failure;  // when Failed: what
   Wall accepted_at{};
   std::optional<Wall> fenced_at, media_cut_at, notified_at, closed_at;
   // Spans on the mono clock from accept, in microseconds; for metrics and receipts.
@@ -202,7 +205,8 @@ struct DismissalRecord {
   std::optional<uint32_t> notified;      // told, acknowledged or leave written
   std::optional<uint32_t> not_notified;  // exact, while names are bounded
   std::vector<NotNotified> not_notified_names;
-  std::optional<uint64_t> packets_after_cut;  // media or client data that left the shard after the cut: must be 0
+  std::optional<uint64_t>
+      packets_after_cut;  // media or client data that left the shard after the cut: must be 0
   std::optional<uint32_t> transports_at_fence, transports_closed;
 };
 

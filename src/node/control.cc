@@ -106,6 +106,10 @@ void ControlPlane::run_queue(Now now) {
 void ControlPlane::finish_turn(Now now) {
   last_turn_ = now.mono;
   run_queue(now);
+  while (!early_offers_.empty()) {
+    take_early_offers();
+    run_queue(now);
+  }
   std::vector<ParticipantSid> changed;
   changed.swap(to_negotiate_);
   std::ranges::sort(changed);
@@ -128,9 +132,11 @@ ControlPlane::Life* ControlPlane::life_of(const Session& session) {
 }
 
 void ControlPlane::send(const Session& session, signal::Message message) {
-  if (message == nullptr) {
-    ++counters_
-          .signal_refused_outgoing;  // the serialiser found a rule broken: never sent (livekit-protocol 3.5)
+  if (message ==
+      nullptr) {  // the serialiser found a rule broken: never sent (livekit-protocol 3.5)
+    ++counters_.signal_refused_outgoing;
+    log_line(LogLevel::Error, "a message of ours broke a rule and was not sent",
+             {{"rule", std::string(serialiser_.last_refusal())}});
     return;
   }
   if (session.connection) http_.send(*session.connection, std::move(message));
@@ -177,9 +183,9 @@ void ControlPlane::on_websocket_closed_out(ConnectionId connection, bool written
   const ParticipantSid participant = known->second;
   closing_.erase(known);
   if (written)
-    submit(domain::LeaveWritten{participant});
+    submit(domain::LeaveWritten{participant, connection});
   else
-    submit(domain::LeaveNotWritten{participant});
+    submit(domain::LeaveNotWritten{participant, connection});
   if (written) static_cast<void>(is_planted_stop("mid_notices"));
   finish_turn(now);
 }

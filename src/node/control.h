@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -86,7 +87,7 @@ class ControlPlane final : public ControlHandler {
     LifeId id;
     TrackTable tracks;
     StreamTable streams;
-    std::vector<ParticipantSid> participants;
+    std::set<ParticipantSid> participants;
     uint32_t leaves_sent = 0;  // counted for Faults::stop_at alone
   };
   // An upgrade that the registry has not answered yet.
@@ -98,7 +99,7 @@ class ControlPlane final : public ControlHandler {
     ConnectionId connection;
     bool is_readiness = false;
     Mono deadline{};
-    uint64_t until_snapshots = 0;
+    uint64_t snapshots = 0;  // MediaPlane's number of the request
   };
 
   ControlPlane(Config config, ControlParts parts, openapi::Gateway gateway);
@@ -167,7 +168,8 @@ class ControlPlane final : public ControlHandler {
                               Now now) const;
   void on_join_request(ConnectionId connection, const signal::Target& target,
                        signal::VerifiedToken token);
-  void on_validate_request(ConnectionId connection, const signal::VerifiedToken& token, Now now);
+  void on_validate_request(ConnectionId connection, const signal::Target& target,
+                           const signal::VerifiedToken& token, Now now);
   void refuse(ConnectionId connection, const signal::Refusal& refusal);
   void send_refresh(const ParticipantSid& participant, Session& session, Now now);
   void close_with_leave(ConnectionId connection, signal::Message leave, uint16_t code);
@@ -181,7 +183,7 @@ class ControlPlane final : public ControlHandler {
   void hear(const Speaking& by, signal::ClientOffer& message);
   void hear(const Speaking& by, signal::ClientAnswer& message);
   void hear(const Speaking& by, signal::Trickle& message);
-  void hear(const Speaking& by, signal::AddTrack& message);
+  void hear(const Speaking& by, domain::AddTrack& message);
   void hear(const Speaking& by, domain::SetMuted& message);
   void hear(const Speaking& by, domain::UpdateSubscription& message);
   void hear(const Speaking& by, domain::UpdateTrackSettings& message);
@@ -197,6 +199,7 @@ class ControlPlane final : public ControlHandler {
   void hear(const Speaking& by, signal::Unsupported& message);
   void on_offer(const ParticipantSid& participant, Session& session, std::string_view sdp,
                 uint32_t id);
+  void take_early_offers();
   void ask_for_sections(Session& session);
 
   // --- control_media.cc
@@ -260,6 +263,8 @@ class ControlPlane final : public ControlHandler {
     ParticipantSid participant;
   };
   std::deque<Settling> settling_;
+  std::vector<ParticipantSid>
+      early_offers_;  // came with the join; answered once its tracks are known
   std::vector<ParticipantSid> to_negotiate_;  // wants changed in this turn
   std::vector<Scrape> scrapes_;
   ControlCounters counters_;

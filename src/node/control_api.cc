@@ -30,6 +30,8 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
   } else if (auto* domain_call = std::get_if<openapi::DomainCall>(&outcome)) {
     waiting_.emplace(waiter, Waiting{connection, std::move(domain_call->call)});
     waiter_of_[connection] = waiter;
+    if (auto* dismiss = std::get_if<domain::DismissRoom>(&domain_call->command))
+      dismiss->accepted = request.arrived;
     submit(std::move(domain_call->command));
   } else {
     auto& store_call = std::get<openapi::StoreCall>(outcome);
@@ -57,20 +59,13 @@ void ControlPlane::abandon_waiting_calls() {
 }
 
 void ControlPlane::run(domain::DismissReply& effect, Now) {
-  switch (effect.outcome) {
-    case domain::DismissOutcome::Done:
-      ++counters_.dismissals_done;
-      break;
-    case domain::DismissOutcome::NoSuchRoom:
-      ++counters_.dismissals_unknown_room;
-      break;
-    case domain::DismissOutcome::MediaCutUnconfirmed:
-    case domain::DismissOutcome::RecordFailed:
-      ++counters_.dismissals_failed;
-      break;
-  }
-  if (effect.outcome == domain::DismissOutcome::MediaCutUnconfirmed ||
-      effect.outcome == domain::DismissOutcome::RecordFailed) {
+  const bool is_done = effect.outcome == domain::DismissOutcome::Done;
+  const bool is_unknown = effect.outcome == domain::DismissOutcome::NoSuchRoom;
+  if (effect.is_first)
+    ++(is_done      ? counters_.dismissals_done
+       : is_unknown ? counters_.dismissals_unknown_room
+                    : counters_.dismissals_failed);
+  if (effect.is_first && !is_done && !is_unknown) {
     log_line(LogLevel::Error, "dismissal failed",
              {{"operation", effect.record ? effect.record->operation.value : ""},
               {"room_sid", effect.record ? effect.record->room_sid.value : ""},

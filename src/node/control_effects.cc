@@ -51,7 +51,7 @@ void ControlPlane::carry_out(domain::Effect effect, Now now) {
 
 void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   const OperationId operation = effect.record.operation;
-  if (effect.record.state != domain::DismissalState::Running) observe(effect.record);
+  if (effect.is_final) observe(effect.record);
   std::vector<domain::Tombstone> tombstones = std::move(effect.tombstones);
   std::ranges::move(effect.precautions, std::back_inserter(tombstones));
   if (to_store_.send(store::WriteRequest(store::PutDismissal{
@@ -180,7 +180,7 @@ void ControlPlane::run(domain::TrackPublished& effect, Now) {
                                                 ? negotiation::Kind::Audio
                                                 : negotiation::Kind::Video,
                                     .cid = effect.track.cid,
-                                    .preferred_codec = "",
+                                    .preferred_codec = effect.track.preferred_codec,
                                     .stereo = effect.track.stereo,
                                     .disable_dtx = effect.track.disable_dtx,
                                     .disable_red = effect.track.disable_red,
@@ -280,7 +280,7 @@ void ControlPlane::run(domain::ParticipantForgotten& effect, Now) {
   Session& session = found->second;
   if (session.connection) forget_connection(*session.connection);
   if (session.peer->has_transport()) media_.forget_transport(session.peer->transport());
-  if (Life* life = life_of(session)) std::erase(life->participants, effect.participant);
+  if (Life* life = life_of(session)) life->participants.erase(effect.participant);
   sessions_.erase(found);
 }
 

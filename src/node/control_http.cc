@@ -41,6 +41,14 @@ std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, Now n
 }
 
 HttpResponse ControlPlane::on_fault(const HttpRequest& head, HttpFault fault, Now now) {
+  if (signal::parse_target(head.target)) {
+    // A browser must be allowed to read why, and finds the form that the doors answer in.
+    const openapi::Response said =
+        gateway_.fault_response(to_openapi(head), to_openapi(fault), now);
+    HttpResponse answer = to_response(signal::to_answer(signal::refuse_unread(said.status)));
+    answer.close = true;
+    return answer;
+  }
   return to_http(gateway_.fault_response(to_openapi(head), to_openapi(fault), now));
 }
 
@@ -73,8 +81,6 @@ void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest&
     http_.respond(connection, to_response(signal::upgrade_required()));
     return;
   }
-  if (is_draining_)
-    return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   if (target.has_bad_prefix)
     return refuse(connection, signal::refuse(domain::ClientCode::RoomIdIllegal,
                                              "the path names no legal room id"));
@@ -82,7 +88,7 @@ void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest&
                       target.path_room, now);
   if (!token) return refuse(connection, signal::refuse(token.error()));
   if (target.endpoint == signal::Endpoint::JoinValidate)
-    on_validate_request(connection, *token, now);
+    on_validate_request(connection, target, *token, now);
   else
     on_join_request(connection, target, std::move(*token));
 }
@@ -124,9 +130,8 @@ void ControlPlane::on_operator_request(ConnectionId connection, const HttpReques
       http_.respond(connection, text_response(503, "too many scrapes wait already\n"));
       return;
     }
-    media_.request_snapshots();
-    scrapes_.push_back({connection, path == "/readyz", now.mono + kSnapshotWait,
-                        media_.snapshots_taken() + media_.shard_count() * (scrapes_.size() + 1)});
+    const uint64_t snapshots = media_.request_snapshots();
+    scrapes_.push_back({connection, path == "/readyz", now.mono + kSnapshotWait, snapshots});
   } else if (path == "/drain" && request.method == "POST") {
     is_draining_ = true;
     http_.respond(connection,
@@ -144,7 +149,7 @@ void ControlPlane::on_operator_request(ConnectionId connection, const HttpReques
 // A scrape is answered when every shard sent its figures, or with the last known ones after kSnapshotWait.
 void ControlPlane::answer_scrapes(Now now) {
   std::erase_if(scrapes_, [&](const Scrape& scrape) {
-    const bool is_complete = media_.snapshots_taken() >= scrape.until_snapshots;
+    const bool is_complete = media_.has_snapshots(scrape.snapshots);
     if (!is_complete && now.mono < scrape.deadline) return false;
     if (!scrape.is_readiness) {
       HttpResponse page = text_response(200, metrics());

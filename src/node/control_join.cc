@@ -55,6 +55,9 @@ void ControlPlane::on_join_request(ConnectionId connection, const signal::Target
   auto parameters = signal::parse_join_parameters(target);
   if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
   const bool is_reconnect = parameters->is_reconnect;
+  // Calls go on while the server drains: who is in a room may come back to it.
+  if (is_draining_ && !is_reconnect)
+    return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   const ParticipantSid former = parameters->participant;
   domain::Joiner joiner = signal::make_joiner(token, *parameters);
   arrivals_.emplace(connection, Arrival{std::move(*parameters), std::move(token)});
@@ -64,8 +67,17 @@ void ControlPlane::on_join_request(ConnectionId connection, const signal::Target
     submit(domain::Join{connection, std::move(joiner)});
 }
 
-void ControlPlane::on_validate_request(ConnectionId connection, const signal::VerifiedToken& token,
-                                       Now now) {
+void ControlPlane::on_validate_request(ConnectionId connection, const signal::Target& target,
+                                       const signal::VerifiedToken& token, Now now) {
+  // SDKs ask with the parameters of the upgrade that failed; a token alone may be asked about, too.
+  bool is_reconnect = false;
+  if (target.query.contains("join_request=")) {
+    const auto parameters = signal::parse_join_parameters(target);
+    if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
+    is_reconnect = parameters->is_reconnect;
+  }
+  if (is_draining_ && !is_reconnect)
+    return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   std::erase_if(recent_refusals_,
                 [&](const auto& entry) { return entry.second.until <= now.mono; });
   if (const auto recent = recent_refusals_.find(token.hash); recent != recent_refusals_.end())
@@ -79,8 +91,7 @@ void ControlPlane::run(domain::JoinRefused& effect, Now now) {
   const auto arrival = arrivals_.find(effect.connection);
   if (arrival == arrivals_.end()) return;
   const signal::Refusal refusal = signal::refuse(effect);
-  if (!effect.retry_later &&
-      recent_refusals_.size() < static_cast<size_t>(limits::kRecentRefusalsMax))
+  if (recent_refusals_.size() < static_cast<size_t>(limits::kRecentRefusalsMax))
     recent_refusals_[arrival->second.token.hash] = {refusal, now.mono + kRefusalRepeat};
   arrivals_.erase(arrival);
   refuse(effect.connection, refusal);
@@ -95,7 +106,7 @@ void ControlPlane::run(domain::JoinAccepted& effect, Now now) {
   const LifeId life_id = media_.open_life(effect.room.sid);
   Life& life = lives_[effect.room.sid];
   life.id = life_id;
-  life.participants.push_back(effect.self.sid);
+  life.participants.insert(effect.self.sid);
 
   PeerOptions options{.participant = effect.self.sid,
                       .room_sid = effect.room.sid,
@@ -114,16 +125,19 @@ void ControlPlane::run(domain::JoinAccepted& effect, Now now) {
   participant_of_.emplace(effect.connection, effect.self.sid);
 
   ++counters_.joins;
-  http_.accept_websocket(effect.connection);
-  send(session, serialiser_.join(effect));
-  submit(domain::JoinSent{effect.self.sid});
-  std::vector<signal::AddTrack> early = std::move(session.parameters.add_tracks);
-  for (signal::AddTrack& track : early) hear({effect.self.sid, session, now}, track);
-  if (session.parameters.publisher_offer) {
-    const signal::ClientOffer offer = std::move(*session.parameters.publisher_offer);
-    session.parameters.publisher_offer.reset();
-    on_offer(effect.self.sid, session, offer.sdp, offer.id);
+  signal::Message join = serialiser_.join(effect);
+  const bool is_sendable = join != nullptr;
+  if (is_sendable) http_.accept_websocket(effect.connection);
+  send(session, std::move(join));
+  if (!is_sendable) {  // a bug of ours: without its first message the client can only wait, so it is let go
+    forget_connection(effect.connection);
+    submit(domain::SignalLost{effect.self.sid, effect.connection});
+    return;
   }
+  submit(domain::JoinSent{effect.self.sid});
+  std::vector<domain::AddTrack> early = std::move(session.parameters.add_tracks);
+  for (domain::AddTrack& track : early) hear({effect.self.sid, session, now}, track);
+  if (session.parameters.publisher_offer) early_offers_.push_back(effect.self.sid);
   send_refresh(effect.self.sid, session, now);
 }
 

@@ -87,7 +87,8 @@ void ControlPlane::on_report(const media::ServerMessage& report, Now now) {
   const auto participant = media_.find_participant(report.transport);
   Session* session = participant ? find_session(*participant) : nullptr;
   if (session == nullptr || session->is_cut || report.topic != kTokenTopic) return;
-  auto token = verify(as_text(report.payload), std::nullopt, now);
+  // A wildcard token takes its room from where it is used: here the session's.
+  auto token = verify(as_text(report.payload), session->token.room, now);
   if (token && token->app == session->token.app && token->room == session->token.room &&
       token->user == session->token.user && token->kind == session->token.kind) {
     session->token = *token;

@@ -1,4 +1,6 @@
 // What clients say over their WebSocket, as commands for the registry and offers for their peer.
+#include <utility>
+
 #include "base/log.h"
 #include "node/control.h"
 
@@ -56,6 +58,17 @@ void ControlPlane::on_offer(const ParticipantSid& participant, Session& session,
   to_negotiate_.push_back(participant);
 }
 
+// The tracks that a join brought along have their sids by now, so that the sections of its offer find them.
+void ControlPlane::take_early_offers() {
+  for (const ParticipantSid& participant : std::exchange(early_offers_, {})) {
+    Session* session = find_session(participant);
+    if (session == nullptr || session->is_cut) continue;
+    const signal::ClientOffer offer = std::move(*session->parameters.publisher_offer);
+    session->parameters.publisher_offer.reset();
+    on_offer(participant, *session, offer.sdp, offer.id);
+  }
+}
+
 // The client adds that many recvonly sections and offers again; 0 and 0 just asks for an offer.
 void ControlPlane::ask_for_sections(Session& session) {
   if (session.is_cut || !session.connection || !session.peer->has_transport()) return;
@@ -68,9 +81,9 @@ void ControlPlane::hear(const Speaking&, signal::ClientAnswer&) {}
 // ICE-lite: the client's checks tell its addresses.
 void ControlPlane::hear(const Speaking&, signal::Trickle&) {}
 
-void ControlPlane::hear(const Speaking& by, signal::AddTrack& message) {
-  message.command.participant = by.participant;
-  submit(std::move(message.command));
+void ControlPlane::hear(const Speaking& by, domain::AddTrack& message) {
+  message.participant = by.participant;
+  submit(std::move(message));
 }
 void ControlPlane::hear(const Speaking&, domain::SetMuted& message) {
   submit(std::move(message));

@@ -14,6 +14,7 @@ MediaPlane::MediaPlane(std::vector<ShardEnds> shards) {
                    OverflowSender<ShardCommand>(ends.urgent, limits::kRingOverflowMax), 0}));
   }
   snapshots_.resize(shards_.size());
+  snapshots_taken_.resize(shards_.size());
 }
 
 LifeId MediaPlane::open_life(const RoomSid& sid) {
@@ -88,9 +89,14 @@ void MediaPlane::send_to_all(const media::Command& command) {
     if (!shard->commands.send(ShardCommand(command))) ++lost_commands_;
 }
 
-void MediaPlane::request_snapshots() {
+uint64_t MediaPlane::request_snapshots() {
   for (auto& shard : shards_)
     if (!shard->commands.send(ShardCommand(TakeSnapshot{}))) ++lost_commands_;
+  return ++snapshots_asked_;
+}
+
+bool MediaPlane::has_snapshots(uint64_t request) const {
+  return std::ranges::all_of(snapshots_taken_, [&](uint64_t taken) { return taken >= request; });
 }
 
 std::optional<media::Report> MediaPlane::take_report() {
@@ -99,8 +105,10 @@ std::optional<media::Report> MediaPlane::take_report() {
     while (shard->ends.reports.try_receive(report)) {
       if (auto* media_report = std::get_if<media::Report>(&report)) return std::move(*media_report);
       auto& snapshot = std::get<ShardSnapshot>(report);
-      if (snapshot.shard < snapshots_.size()) snapshots_[snapshot.shard] = std::move(snapshot);
-      ++snapshots_taken_;
+      const size_t index = snapshot.shard;
+      if (index >= snapshots_.size()) continue;
+      snapshots_[index] = std::move(snapshot);
+      ++snapshots_taken_[index];
     }
   }
   return std::nullopt;

@@ -43,12 +43,14 @@ class MediaPlane {
   // Sends to the shard that has the life.  CutLife takes the reserved lane.
   void send(LifeId life, media::Command command);
   void send_to_all(const media::Command& command);
-  void request_snapshots();
+  // Yields a number for has_snapshots().
+  uint64_t request_snapshots();
 
   // The next report of any shard; snapshots are kept aside.
   std::optional<media::Report> take_report();
   const std::vector<ShardSnapshot>& snapshots() const { return snapshots_; }
-  uint64_t snapshots_taken() const { return snapshots_taken_; }
+  // Whether every shard has answered that request.
+  bool has_snapshots(uint64_t request) const;
   void flush();
   bool has_unsent() const;
   uint64_t lost_commands() const { return lost_commands_; }
@@ -70,7 +72,8 @@ class MediaPlane {
   std::unordered_map<LifeId, Life> lives_;
   std::unordered_map<TransportId, ParticipantSid> transports_;
   std::vector<ShardSnapshot> snapshots_;
-  uint64_t snapshots_taken_ = 0;
+  std::vector<uint64_t> snapshots_taken_;  // by shard, which answers requests in their order
+  uint64_t snapshots_asked_ = 0;
   uint64_t next_id_ = 1;
   uint64_t lost_commands_ = 0;
 };

@@ -30,6 +30,7 @@ struct HttpRequest {
   std::string body;
   SocketAddress peer;
   bool is_websocket_upgrade = false;
+  std::optional<Mono> arrived = std::nullopt;  // when its last byte was read
   // Case-insensitive; empty when absent, the first when repeated.
   std::string_view header(std::string_view name) const;
 };

@@ -130,7 +130,9 @@ void HttpConnection::hand_over(Now now) {
   is_named_ = true;
   ++host_.counters.requests;
   host_.set_deadline(*this, kNever);
-  host_.handler->on_request(id_, reader_.take_request(), now);
+  node::HttpRequest request = reader_.take_request();
+  request.arrived = now.mono;
+  host_.handler->on_request(id_, std::move(request), read_clock());
 }
 
 void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {

@@ -116,9 +116,8 @@ void World::on_cut_ordered(LifeId life) {
     if (session->facts.participant.empty() || checkers_.life_of(session->facts.participant) != life)
       continue;
     std::vector<ParticipantSid> present;
-    for (const domain::ParticipantView& view :
-         control_->registry().participants(session->facts.room_sid))
-      present.push_back(view.sid);
+    for (const auto& view : control_->registry().participants(session->facts.room_sid))
+      present.push_back(view->sid);
     return checkers_.saw_fence(session->facts.room_sid, std::move(present));
   }
 }

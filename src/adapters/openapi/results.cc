@@ -150,12 +150,13 @@ std::optional<domain::RoomView> find_live_room(const domain::Registry& registry,
   return found;
 }
 
-std::vector<domain::ParticipantView> online_users(const domain::Registry& registry,
-                                                  const RoomSid& room_sid) {
-  std::vector<domain::ParticipantView> users = registry.participants(room_sid);
-  std::erase_if(
-      users, [](const auto& user) { return user.state == domain::ParticipantState::Disconnected; });
-  std::ranges::sort(users, {}, &domain::ParticipantView::user);
+std::vector<std::shared_ptr<const domain::ParticipantView>> online_users(
+    const domain::Registry& registry, const RoomSid& room_sid) {
+  auto users = registry.participants(room_sid);
+  std::erase_if(users, [](const auto& user) {
+    return user->state == domain::ParticipantState::Disconnected;
+  });
+  std::ranges::sort(users, {}, [](const auto& user) -> const UserId& { return user->user; });
   return users;
 }
 

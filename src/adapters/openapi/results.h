@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -29,8 +30,8 @@ std::optional<Refusal> check_room_id(const Args& args, const App& app);
 std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
                                                std::string_view room);
 // Those who are in the room, ordered by user id.
-std::vector<domain::ParticipantView> online_users(const domain::Registry& registry,
-                                                  const RoomSid& room_sid);
+std::vector<std::shared_ptr<const domain::ParticipantView>> online_users(
+    const domain::Registry& registry, const RoomSid& room_sid);
 
 // One page of a list ordered by a text key.  The cursor is the last key of the page before, in
 // base64url.

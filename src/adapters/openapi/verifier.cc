@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "adapters/openapi/timestamps.h"
 #include "base/crypto.h"
@@ -57,9 +58,17 @@ std::optional<Refusal> read_credential(std::string_view text, SignatureClaim& cl
   return std::nullopt;
 }
 
-void set_signed_headers(std::string_view list, SignatureClaim& claim) {
+// Each name once, so that what is hashed is never more than what was sent: this work is done for callers whose
+// signature may be wrong.
+std::optional<Refusal> set_signed_headers(std::string_view list, SignatureClaim& claim) {
   claim.signed_headers = list;
   for (const std::string& name : split(list, ';')) claim.header_names.push_back(ascii_lower(name));
+  if (claim.header_names.size() > static_cast<size_t>(limits::kHttpHeadersMax))
+    return Refusal{ErrorCode::InvalidAuthorization, "SignedHeaders names too many headers."};
+  const std::set<std::string_view> distinct(claim.header_names.begin(), claim.header_names.end());
+  if (distinct.size() != claim.header_names.size())
+    return Refusal{ErrorCode::InvalidAuthorization, "SignedHeaders names a header twice."};
+  return std::nullopt;
 }
 
 struct AuthorizationFields {
@@ -108,11 +117,10 @@ std::expected<SignatureClaim, Refusal> read_header_claim(const Request& request,
     return refused(ErrorCode::MissingSignature, "Authorization has no Signature.");
   claim.signature = fields->signature;
   claim.date = trim(request.header("X-Date"));
-  set_signed_headers(fields->signed_headers, claim);
+  if (auto refusal = set_signed_headers(fields->signed_headers, claim))
+    return std::unexpected(*refusal);
   if (!claim.date.empty() && !contains(claim.header_names, "x-date"))
     return refused(ErrorCode::InvalidAuthorization, "SignedHeaders must name x-date.");
-  if (claim.header_names.size() > static_cast<size_t>(limits::kHttpHeadersMax))
-    return refused(ErrorCode::InvalidAuthorization, "SignedHeaders names too many headers.");
   claim.has_session_token = !request.header("X-Security-Token").empty() ||
                             !target.find("X-Security-Token").value_or("").empty();
   return claim;
@@ -143,7 +151,8 @@ std::expected<SignatureClaim, Refusal> read_presigned_claim(const Request& reque
   claim.signature = target.find("X-Signature").value_or("");
   if (claim.signature.empty()) return refused(ErrorCode::MissingSignature, "X-Signature is empty.");
   claim.date = target.find("X-Date").value_or("");
-  set_signed_headers(target.find("X-SignedHeaders").value_or(""), claim);
+  if (auto refusal = set_signed_headers(target.find("X-SignedHeaders").value_or(""), claim))
+    return std::unexpected(*refusal);
   claim.query_names = split(target.find("X-SignedQueries").value_or(""), ';');
   for (const auto& [name, value] : target.query)
     if (!may_be_unlisted(name) && !contains(claim.query_names, name))

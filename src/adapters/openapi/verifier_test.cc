@@ -326,6 +326,29 @@ TEST(Claim, must_sign_the_date) {
             ErrorCode::InvalidAuthorization);
 }
 
+// Otherwise a caller without a good signature could have gigabytes hashed: 9,000 times "host;" beside a long Host.
+TEST(Claim, names_each_signed_header_once_and_not_too_many) {
+  EXPECT_EQ(authorization_error("HMAC-SHA256 Credential=a/b/c/d/request, "
+                                "SignedHeaders=host;x-date;Host, Signature=x"),
+            ErrorCode::InvalidAuthorization);
+  std::string many = "x-date", twice = "host";
+  for (int i = 0; i < 200; ++i) many += ";h" + std::to_string(i), twice += "%3Bhost";
+  EXPECT_EQ(authorization_error("HMAC-SHA256 Credential=a/b/c/d/request, SignedHeaders=" + many +
+                                ", Signature=x"),
+            ErrorCode::InvalidAuthorization);
+  const std::string target =
+      "/?X-Algorithm=HMAC-SHA256&X-Credential=a%2Fb%2Fc%2Fd%2Frequest&X-Date=20240102T030405Z"
+      "&X-Signature=x&X-SignedQueries=X-Algorithm%3BX-Credential%3BX-Date%3BX-SignedHeaders"
+      "&X-SignedHeaders=" +
+      twice;
+  const auto parsed = parse_target(target);
+  ASSERT_TRUE(parsed.has_value());
+  const auto claim =
+      read_claim({.method = "GET", .target = target, .headers = {}, .body = {}}, *parsed);
+  ASSERT_FALSE(claim.has_value());
+  EXPECT_EQ(claim.error().code, ErrorCode::InvalidAuthorization);
+}
+
 TEST(Claim, with_a_header_sent_twice_is_ambiguous) {
   EXPECT_EQ(
       claim_error({{"X-Date", kDate},

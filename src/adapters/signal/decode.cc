@@ -110,6 +110,8 @@ Result<domain::TrackView> read_track(const pb::AddTrackRequest& request) {
   track.cid = TRY(short_text(request.cid()));
   if (track.cid.empty() && !request.simulcast_codecs().empty())
     track.cid = TRY(short_text(request.simulcast_codecs(0).cid()));
+  if (!request.simulcast_codecs().empty())
+    track.preferred_codec = TRY(short_text(request.simulcast_codecs(0).codec()));
   if (track.cid.empty()) return malformed("add_track without a cid");
   track.name = TRY(short_text(request.name()));
   track.stream = TRY(short_text(request.stream()));
@@ -350,10 +352,7 @@ Result<ClientMessage> decode_add_track(const pb::AddTrackRequest& request,
   if (!request.sid().empty())
     return refuse_add_track(participant, std::move(track),
                             "a second codec of a track is not served");
-  AddTrack add{.command = {participant, std::move(track)}};
-  if (!request.simulcast_codecs().empty())
-    add.preferred_codec = TRY(short_text(request.simulcast_codecs(0).codec()));
-  return add;
+  return domain::AddTrack{participant, std::move(track)};
 }
 
 Result<SyncState> decode_sync_state(const pb::SyncState& state) {

@@ -31,12 +31,6 @@ struct Trickle {
   std::string candidate_json;
   bool is_final = false;
 };
-// `command.track` has cid, name, stream, sizes, flags and layers (lowest first, each with its rid
-// when there are several).
-struct AddTrack {
-  domain::AddTrack command;
-  std::string preferred_codec = {};  // "vp8", of the first simulcast codec; empty: ours to choose
-};
 // rids of a publication, lowest first; empty when it is one plain stream.  For negotiation::PendingTrack.
 std::vector<std::string> layer_rids(const domain::TrackView& track);
 
@@ -94,7 +88,7 @@ struct Unsupported {
 };
 
 using ClientMessage =
-    std::variant<ClientOffer, ClientAnswer, Trickle, AddTrack, domain::SetMuted,
+    std::variant<ClientOffer, ClientAnswer, Trickle, domain::AddTrack, domain::SetMuted,
                  domain::UpdateSubscription, domain::UpdateTrackSettings, domain::Leave,
                  domain::SubscriptionPermission, SyncState, Simulate, Ping, PingRequest,
                  domain::UpdateMetadata, domain::UpdateTrackInfo, Refused, Unsupported>;

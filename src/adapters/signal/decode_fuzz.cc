@@ -22,8 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     CHECK(update->tracks.size() <= limits::kTracksPerRoomMax);
     for (const TrackSid& track : update->tracks) serialiser.subscription_response(track);
   }
-  if (const auto* add = std::get_if<signal::AddTrack>(&*message)) {
-    domain::TrackView track = add->command.track;
+  if (const auto* add = std::get_if<domain::AddTrack>(&*message)) {
+    domain::TrackView track = add->track;
     CHECK(signal::layer_rids(track).size() <= limits::kLayersMax);
     track.sid = TrackSid("TR_0123456789abcdefg");
     serialiser.track_published(track);

@@ -54,9 +54,9 @@ TEST(Decode, a_candidate_stays_text) {
 }
 
 TEST(Decode, add_track_becomes_the_domains_words) {
-  const auto add = decoded<AddTrack>(kAddTrack);
-  EXPECT_EQ(add.command.participant, kMe);
-  const domain::TrackView& track = add.command.track;
+  const auto add = decoded<domain::AddTrack>(kAddTrack);
+  EXPECT_EQ(add.participant, kMe);
+  const domain::TrackView& track = add.track;
   EXPECT_TRUE(track.sid.empty());
   EXPECT_EQ(track.kind, domain::TrackKind::Video);
   EXPECT_EQ(track.source, domain::TrackSource::Camera);
@@ -65,14 +65,14 @@ TEST(Decode, add_track_becomes_the_domains_words) {
   EXPECT_EQ(track.stream, "s");
   EXPECT_EQ(track.width, 1280u);
   EXPECT_TRUE(track.simulcast);
-  EXPECT_EQ(add.preferred_codec, "vp8");
+  EXPECT_EQ(track.preferred_codec, "vp8");
 }
 
 TEST(Decode, layers_are_sorted_and_named_where_the_client_did_not) {
-  const auto add = decoded<AddTrack>(kAddTrack);
-  EXPECT_EQ(layer_rids(add.command.track), (std::vector<std::string>{"q", "h", "f"}));
-  EXPECT_EQ(add.command.track.layers[0].width, 320u);
-  EXPECT_EQ(add.command.track.layers[2].bitrate_bps, 1'700'000u);
+  const auto add = decoded<domain::AddTrack>(kAddTrack);
+  EXPECT_EQ(layer_rids(add.track), (std::vector<std::string>{"q", "h", "f"}));
+  EXPECT_EQ(add.track.layers[0].width, 320u);
+  EXPECT_EQ(add.track.layers[2].bitrate_bps, 1'700'000u);
 }
 
 TEST(Decode, a_single_layer_has_no_rid) {
@@ -82,7 +82,7 @@ TEST(Decode, a_single_layer_has_no_rid) {
   request.mutable_add_track()->add_layers()->set_quality(pb::HIGH);
   const auto message = decode(request);
   ASSERT_TRUE(message);
-  const domain::TrackView& track = std::get<AddTrack>(*message).command.track;
+  const domain::TrackView& track = std::get<domain::AddTrack>(*message).track;
   EXPECT_TRUE(layer_rids(track).empty());
   EXPECT_FALSE(track.simulcast);
 }
@@ -98,8 +98,8 @@ TEST(Decode, cid_and_layers_may_come_from_the_first_codec) {
   codec.mutable_layers(1)->set_quality(pb::HIGH);
   const auto message = decode(request);
   ASSERT_TRUE(message);
-  EXPECT_EQ(std::get<AddTrack>(*message).command.track.cid, "from-codec");
-  EXPECT_EQ(layer_rids(std::get<AddTrack>(*message).command.track),
+  EXPECT_EQ(std::get<domain::AddTrack>(*message).track.cid, "from-codec");
+  EXPECT_EQ(layer_rids(std::get<domain::AddTrack>(*message).track),
             (std::vector<std::string>{"lo", "hi"}));
 }
 
@@ -115,7 +115,7 @@ TEST(Decode, audio_features_set_the_flags_that_they_replace) {
   add.set_disable_red(true);
   const auto message = decode(request);
   ASSERT_TRUE(message);
-  const domain::TrackView& track = std::get<AddTrack>(*message).command.track;
+  const domain::TrackView& track = std::get<domain::AddTrack>(*message).track;
   EXPECT_TRUE(track.stereo && track.disable_dtx && track.disable_red);
   EXPECT_EQ(track.audio_features, (std::vector<uint8_t>{0, 1}));
 }
@@ -127,7 +127,7 @@ TEST(Decode, an_encryption_without_a_name_is_a_custom_one_and_can_be_told_to_oth
     request.mutable_add_track()->set_encryption(static_cast<pb::TrackInfo::Encryption>(number));
     const auto message = decode(request);
     ASSERT_TRUE(message);
-    EXPECT_EQ(std::get<AddTrack>(*message).command.track.encryption, 2);
+    EXPECT_EQ(std::get<domain::AddTrack>(*message).track.encryption, 2);
   }
 }
 

@@ -120,7 +120,8 @@ Result<void> read_add_tracks(const pb::JoinRequest& request, JoinParameters& out
     return too_large("too many tracks in join_request");
   for (const pb::AddTrackRequest& track : request.add_track_requests()) {
     ClientMessage message = TRY(decode_add_track(track, ParticipantSid()));
-    if (auto* add = std::get_if<AddTrack>(&message)) out.add_tracks.push_back(std::move(*add));
+    if (auto* add = std::get_if<domain::AddTrack>(&message))
+      out.add_tracks.push_back(std::move(*add));
   }
   return {};
 }

@@ -63,7 +63,8 @@ struct JoinParameters {
   std::string metadata;                           // used where the token grants can_update_metadata
   std::map<std::string, std::string> attributes;  // likewise
   std::optional<ClientOffer> publisher_offer;     // Firefox sends it later instead
-  std::vector<AddTrack> add_tracks;  // participant sid empty: to be filled in when there is one
+  std::vector<domain::AddTrack>
+      add_tracks;  // participant sid empty: to be filled in when there is one
   bool is_reconnect = false;
   ReconnectReason reconnect_reason = ReconnectReason::Unknown;
   ParticipantSid participant;  // is_reconnect: who the client says it was

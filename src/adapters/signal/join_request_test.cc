@@ -106,7 +106,7 @@ TEST(JoinRequest, the_browsers_join_is_read_compressed_or_not) {
     EXPECT_EQ(join->publisher_offer->id, 1u);
     EXPECT_TRUE(join->publisher_offer->sdp.starts_with("v=0\r\n"));
     ASSERT_EQ(join->add_tracks.size(), 1u);
-    EXPECT_EQ(join->add_tracks[0].command.track.cid, "c1");
+    EXPECT_EQ(join->add_tracks[0].track.cid, "c1");
     EXPECT_FALSE(join->is_reconnect);
   }
 }

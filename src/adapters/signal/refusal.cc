@@ -78,6 +78,17 @@ Refusal refuse_too_many(std::string message) {
           .retry_after_s = limits::kRetryAfterS};
 }
 
+Refusal refuse_unread(int status) {
+  Refusal refusal{.status = status,
+                  .code = ClientCode::JoinRoom,
+                  .message = "the request could not be read",
+                  .retry_after_s = 0};
+  if (status == 408) refusal.message = "the request did not come in time";
+  if (status == 414 || status == 431)
+    refusal.message = "the request's line or headers are too long";
+  return status == 503 ? refuse_busy("the server is busy; try again") : refusal;
+}
+
 Refusal refuse_join_request(const Error& error) {
   return {.status = 400,
           .code = ClientCode::JoinRoom,

@@ -33,6 +33,8 @@ Refusal refuse(const TokenRefusal& refusal);
 Refusal refuse(const domain::JoinRefused& refusal);  // retry_later: 503
 Refusal refuse_busy(std::string message);            // 503: full or draining
 Refusal refuse_too_many(std::string message);        // 429
+// The HTTP server met a limit before the doors saw the request: 400, 408, 414, 431, 501 or 503.
+Refusal refuse_unread(int status);
 // 400: the join_request parameter is missing or unusable.
 Refusal refuse_join_request(const Error& error);
 

@@ -83,7 +83,7 @@ void print_dev_banner(const Settings& settings, const atrium::atriumd::World& wo
       "  AppId          %s\n  AppKey         %s\n  LiveKit key    %s  secret  %s\n"
       "  access key     %s\n  secret         %s\n  operator       http://%s/metrics\n\n"
       "End the demo call for everybody in it:\n\n"
-      "  %s room dismiss demo --url %s --app %s --access-key %s --secret %s\n\n",
+      "  '%s' room dismiss demo --url %s --app %s --access-key %s --secret %s\n\n",
       url.c_str(), app.app.value.c_str(), app.app_key.c_str(), app.aliases.front().api_key.c_str(),
       app.aliases.front().secret.c_str(), account.access_key_id.c_str(), account.secret.c_str(),
       world.operator_addresses().front().text().c_str(), (self.parent_path() / "atriumctl").c_str(),

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <optional>
 #include <thread>
 
 #include "base/limits.h"
@@ -12,6 +13,7 @@
 #include "node/shard.h"
 #include "node/store_worker.h"
 #include "runtime/clock.h"
+#include "runtime/directory_lock.h"
 #include "runtime/process.h"
 #include "runtime/spsc_ring.h"
 #include "runtime/udp_shard.h"
@@ -48,6 +50,7 @@ struct ShardParts {
 
 struct World::Parts {
   OpenSslSecretSource secrets;  // stateless: RAND_bytes may be called from any thread
+  std::optional<runtime::DirectoryLock> data_lock;  // before all that uses the data: goes last
   std::unique_ptr<StopAt> faults;
   std::unique_ptr<runtime::HttpServer> http;
   runtime::WorkerThread store_thread{"atrium-store"};
@@ -68,13 +71,20 @@ std::string with(const std::string& what, const Error& error) {
   return what + ": " + error.what;
 }
 
-std::expected<store::Store, std::string> open_store(const Settings& settings, StopAt& faults,
-                                                    Now now) {
+std::expected<runtime::DirectoryLock, std::string> lock_data(const Settings& settings) {
   std::error_code failure;
   std::filesystem::create_directories(settings.data_dir, failure);
   if (failure)
     return Problem("cannot make the data directory " + settings.data_dir + ": " +
                    failure.message());
+  auto lock = runtime::DirectoryLock::take(settings.data_dir);
+  if (!lock)
+    return Problem(with("cannot have the data directory " + settings.data_dir, lock.error()));
+  return std::move(*lock);
+}
+
+std::expected<store::Store, std::string> open_store(const Settings& settings, StopAt& faults,
+                                                    Now now) {
   store::StoreOptions options;
   options.drop_dismissal_writes = settings.node.faults.no_record_write;
   options.at_point = [&faults](std::string_view point) { faults.at_point(point); };
@@ -172,6 +182,9 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   auto parts = std::make_unique<Parts>();
   const Now now = runtime::read_clock();
   parts->faults = std::make_unique<StopAt>(settings.node.faults.stop_at);
+  auto lock = lock_data(settings);
+  if (!lock) return Problem(lock.error());
+  parts->data_lock.emplace(std::move(*lock));
   auto store = open_store(settings, *parts->faults, now);
   if (!store) return Problem(store.error());
   auto tombstones = store->load_tombstones(now.wall);

@@ -90,6 +90,11 @@ std::optional<Refusal> failure(const domain::DismissReply& reply) {
     case domain::DismissOutcome::RecordFailed:
       return Refusal{ErrorCode::InternalError,
                      "The room is cut off, but the record of it could not be stored." + operation};
+    case domain::DismissOutcome::Unfinished:
+      return Refusal{ErrorCode::InternalError,
+                     "It is not confirmed yet that everything of the room is closed and recorded; "
+                     "the dismissal goes on." +
+                         operation};
   }
   return std::nullopt;
 }

@@ -20,12 +20,12 @@ HandlerStep get_room(ActionContext& context) {
   context.call.room = RoomId(context.args.text("RoomId"));
   const auto room = find_live_room(context.registry, context.app, context.call.room.value);
   if (!room) return Json(Json::Object{{"RoomExists", false}});
-  const std::vector<domain::ParticipantView> users = online_users(context.registry, room->sid);
+  const auto users = online_users(context.registry, room->sid);
   std::vector<std::string_view> keys;
   keys.reserve(users.size());
-  for (const domain::ParticipantView& user : users) keys.push_back(user.user.value);
+  for (const auto& user : users) keys.push_back(user->user.value);
   Json::Object out{{"RoomExists", true}, {"Room", room_json(*room)}};
-  add_page(out, "Users", keys, *page, [&](size_t i) { return user_json(users[i]); });
+  add_page(out, "Users", keys, *page, [&](size_t i) { return user_json(*users[i]); });
   return Json(std::move(out));
 }
 

@@ -20,13 +20,13 @@ HandlerStep get_online_users(ActionContext& context) {
   if (!room) return Json(Json::Object{{"RoomExists", false}});
   uint64_t total = 0, total_invisible = 0;
   Json::Array visible, invisible;
-  for (const domain::ParticipantView& user : online_users(context.registry, room->sid)) {
-    const bool hidden = user.permissions.hidden;
+  for (const auto& user : online_users(context.registry, room->sid)) {
+    const bool hidden = user->permissions.hidden;
     ++total;
     if (hidden) ++total_invisible;
     Json::Array& list = hidden ? invisible : visible;
     if (list.size() < static_cast<size_t>(limits::kOnlineUsersListedMax))
-      list.emplace_back(user.user.value);
+      list.emplace_back(user->user.value);
   }
   return Json(Json::Object{{"TotalUser", total},
                            {"TotalInvisibleUser", total_invisible},

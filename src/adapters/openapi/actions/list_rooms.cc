@@ -17,8 +17,9 @@ constexpr auto kFields = std::to_array<FieldRule>({
 HandlerStep list_rooms(ActionContext& context) {
   const auto page = read_page(context.args);
   if (!page) return page.error();
-  std::vector<domain::RoomView> rooms = context.registry.list_rooms(context.app.id);
-  std::erase_if(rooms, [](const domain::RoomView& room) { return room.dismissing; });
+  // One more than the page holds tells whether there is another.
+  const std::vector<domain::RoomView> rooms =
+      context.registry.list_rooms(context.app.id, RoomId(page->after), page->limit + 1);
   std::vector<std::string_view> keys;
   keys.reserve(rooms.size());
   for (const domain::RoomView& room : rooms) keys.push_back(room.room.value);
