@@ -1,5 +1,5 @@
 // Identifiers as types, so that a name is never taken for a life.  Strings of the customer's: AppId, RoomId, UserId.
-// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, each prefix + 17 base-62 characters.
+// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId, each prefix + 17 base-62 characters.
 #pragma once
 
 #include <compare>
@@ -30,6 +30,7 @@ using RoomSid = StringId<struct RoomSidTag>;
 using ParticipantSid = StringId<struct ParticipantSidTag>;
 using TrackSid = StringId<struct TrackSidTag>;
 using OperationId = StringId<struct OperationIdTag>;
+using BanId = StringId<struct BanIdTag>;
 
 // Small numbers that name something inside one process.  Never reused while the process lives.
 template <typename Tag>

@@ -146,12 +146,47 @@ struct DismissRoom {
   AppId app;
   RoomId room;
   std::string operator_id, request_id, reason;
-  std::optional<Mono> accepted = std::nullopt;  // when the call was heard; absent: now
+  std::optional<Mono> accepted = std::nullopt;       // when the call was heard; absent: now
+  std::optional<Duration> forbidden = std::nullopt;  // > 0: nobody may join for so long
 };
+// Ban and eviction in one; an interval of 0 evicts alone.  Answered by ActionReply, for a whole room by DismissReply.
+struct BanUsers {
+  WaiterId waiter;
+  AppId app;
+  BanTarget target;
+  Duration interval{};
+  ActionOrigin origin;
+  // Of a whole room: what its users are told (RoomDismiss for a dismissal with a window), and when the call was heard.
+  ClientCode code = ClientCode::KickedOut;
+  std::optional<Mono> accepted = std::nullopt;
+};
+// Changes a rule and nobody's presence: 0 lifts it, anything else starts it anew, also where there was none.
+struct UpdateBan {
+  WaiterId waiter;
+  AppId app;
+  BanTarget target;
+  Duration interval{};
+  ActionOrigin origin;
+};
+struct LiftBan {
+  WaiterId waiter;
+  AppId app;
+  BanId ban;
+};
+struct RemoveUser {  // KickUser
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  UserId user;
+  ActionOrigin origin;
+};
+struct RestoreBans {
+  std::vector<BanRule> rules;
+};  // at start, from the store
 struct RecordStored {
   OperationId operation;
   bool ok = false;
-};  // answer to PersistDismissal
+};  // answer to PersistDismissal and PersistBans
 struct RestoreTombstones {
   std::vector<Tombstone> tombstones;
 };  // at start, from the store
@@ -164,6 +199,7 @@ using Command =
                  SetMuted, UpdateSubscription, UpdateTrackSettings, SubscriptionPermission,
                  UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportDown,
                  NoticeChannel, NoticeAcked, ForwardAttached, RoomCut, TransportClosed, RoomClosed,
-                 LeaveWritten, LeaveNotWritten, DismissRoom, RecordStored, RestoreTombstones, Tick>;
+                 LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers, UpdateBan, LiftBan,
+                 RemoveUser, RecordStored, RestoreTombstones, RestoreBans, Tick>;
 
 }  // namespace atrium::domain

@@ -33,6 +33,13 @@ Core::Present Core::find_present(const ParticipantSid& participant) {
   return {room, found};
 }
 
+void Core::leave_presence(const Room& room, const UserId& user) {
+  auto found = present.find({room.name().app, user});
+  if (found == present.end()) return;
+  found->second.erase(room.sid());
+  if (found->second.empty()) present.erase(found);
+}
+
 Mono deadline_of(Wall expiry, Now now) {
   if (expiry == Wall::max()) return kNever;
   if (expiry <= now.wall) return now.mono;
@@ -60,6 +67,14 @@ void check_indexes(const Core& core) {
       CHECK(core.timers.is_armed(TimerKind::RoomEmpty, sid.value));
   }
   CHECK(people == core.homes.size());
+  size_t seats = 0, seats_indexed = 0;
+  for (const auto& [name, sid] : core.current) seats += core.lives.at(sid).users.size();
+  for (const auto& [who, lives] : core.present)
+    for (const RoomSid& sid : lives) {
+      CHECK(core.lives.at(sid).users.contains(who.second));
+      ++seats_indexed;
+    }
+  CHECK(seats == seats_indexed);
   CHECK(core.lives.size() <= static_cast<size_t>(limits::kRoomsMax));
   for (const auto& [name, sid] : core.current) CHECK(core.lives.at(sid).name() == name);
 }
@@ -91,6 +106,11 @@ void Core::check_invariants() const {
   check_operations(*this);
   timers.check_invariants();
   tombstones.check_invariants();
+  bans.check_invariants();
+  CHECK(timers.deadline(TimerKind::BanExpiry, "").value_or(kNever) == bans.next_expiry());
+  for (const auto& [id, action] : actions)
+    CHECK(action.is_answered || timers.is_armed(TimerKind::ActionDue, id.value));
+  for (const auto& [participant, id] : awaited) CHECK(actions.at(id).leaving.contains(participant));
 }
 
 }  // namespace atrium::domain

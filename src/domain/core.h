@@ -1,6 +1,7 @@
 // Core: what the desks of the registry share: the lives, indexes over them, deadlines, the effects being written.
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
-// subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc.
+// subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc,
+// sanctions.cc (kicks and bans).
 #pragma once
 
 #include <deque>
@@ -9,6 +10,8 @@
 #include <unordered_map>
 
 #include "base/secret_source.h"
+#include "domain/actions.h"
+#include "domain/bans.h"
 #include "domain/dismissal.h"
 #include "domain/outbox.h"
 #include "domain/registry.h"
@@ -32,7 +35,9 @@ struct Core {
   std::map<OperationId, Dismissal> operations;                 // running
   std::map<OperationId, DismissalRecord> finished_operations;  // bounded by kOperationsInMemoryMax
   std::deque<OperationId> finished_order;
+  std::map<OperationId, PendingAction> actions;
   Tombstones tombstones;
+  Bans bans;
   Timers timers;
   Outbox out;
   uint64_t lives_opened = 0;
@@ -41,7 +46,9 @@ struct Core {
   std::map<RoomName, RoomSid> current;               // Active lives
   std::map<RoomName, OperationId> latest_dismissal;  // running, of the name's latest dismissed life
   std::unordered_map<ParticipantSid, RoomSid> homes;  // present and departing participants
-  std::set<RoomSid> touched;                          // lives with news in this command
+  std::map<std::pair<AppId, UserId>, std::set<RoomSid>> present;  // Active lives that a user is in
+  std::multimap<ParticipantSid, OperationId> awaited;             // whose end actions wait for
+  std::set<RoomSid> touched;                                      // lives with news in this command
 
   Room* find_life(const RoomSid& room_sid);
   Room* find_current(const RoomName& name);
@@ -57,6 +64,8 @@ struct Core {
     explicit operator bool() const { return participant != nullptr; }
   };
   Present find_present(const ParticipantSid& participant);
+  // The user is in this life no more.
+  void leave_presence(const Room& room, const UserId& user);
 
   void check_invariants() const;
 };
@@ -139,6 +148,7 @@ struct Removal {
   LeaveAction action = LeaveAction::Disconnect;
   std::optional<ClientCode> code;  // of the notice, the close code and the tombstone
   DepartureSeenAs seen_as = DepartureSeenAs::Departure;
+  std::optional<Wall> forbidden_until = std::nullopt;  // said in the notice
 };
 // Takes a present participant out of an Active life.  Yields the departure that others were not told of, if so.
 std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
@@ -154,6 +164,15 @@ void on_departure_leave_due(Core& core, const std::string& participant);
 // A departing participant's socket went away by itself.
 void on_departure_signal_lost(Core& core, Room& room, const ParticipantSid& participant,
                               ConnectionId connection);
+
+// --- sanctions.cc -------------------------------------------------------------------------------
+void on(Core& core, const BanUsers& command);
+void on(Core& core, const UpdateBan& command);
+void on(Core& core, const LiftBan& command);
+void on(Core& core, const RemoveUser& command);
+void on(Core& core, const RestoreBans& command);
+// Rules that were in force before they were durable, and could not be stored, hold no more.
+void on_bans_not_stored(Core& core, const std::vector<std::pair<AppId, BanId>>& rules);
 
 // --- lives.cc -----------------------------------------------------------------------------------
 Room& open_life(Core& core, const RoomName& name);

@@ -26,6 +26,8 @@ void put_record(Core& core, Dismissal& operation, PersistDismissal write = {}) {
   operation.is_storing = true;
   operation.is_stale_in_store = false;
   write.record = operation.record;
+  write.bans = std::exchange(operation.bans_to_store, {});
+  for (const BanRule& rule : write.bans) operation.bans_under_way.emplace_back(rule.app, rule.id);
   core.out.put(std::move(write));
 }
 
@@ -98,7 +100,7 @@ Tombstone tombstone_of(const Core& core, const Room& room, const Participant& pa
           .user = participant.user(),
           .token_hash = participant.joiner.token_hash,
           .operation = room.operation,
-          .code = ClientCode::RoomDismiss,
+          .code = core.operations.at(room.operation).record.code,
           .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
 }
 
@@ -131,10 +133,16 @@ void put_late_tombstones(Core& core, std::vector<Tombstone> tombstones) {
   if (!tombstones.empty()) core.out.put(PersistTombstones{std::move(tombstones)});
 }
 
-void send_leave(Core& core, Session& session, const ParticipantSid& participant) {
+LeaveReason reason_of(const Dismissal& operation) {
+  return operation.record.code == ClientCode::RoomDismiss ? LeaveReason::RoomDismissed
+                                                          : LeaveReason::KickedByAdmin;
+}
+
+void send_leave(Core& core, const Dismissal& operation, Session& session,
+                const ParticipantSid& participant) {
   session.step = SessionStep::AwaitLeave;
-  core.out.put(SendLeave{participant, LeaveReason::RoomDismissed, LeaveAction::Disconnect,
-                         close_code(ClientCode::RoomDismiss)});
+  core.out.put(SendLeave{participant, reason_of(operation), LeaveAction::Disconnect,
+                         close_code(operation.record.code)});
 }
 
 // Classifies everybody present at the fence.  Yields what the fence's record says of them.
@@ -145,7 +153,8 @@ PersistDismissal fence_sessions(Core& core, Room& room, Dismissal& operation) {
     Session& session = operation.sessions[sid];
     ++operation.unsettled;
     Event left = make_event(core, room, EventKind::UserLeft, participant);
-    left.reason = LeaveReason::RoomDismissed;
+    left.reason = reason_of(operation);
+    core.leave_presence(room, participant.user());
     operation.held_events.push_back(std::move(left));
     Tombstone tombstone = tombstone_of(core, room, participant);
     if (participant.can_be_told() && participant.state == ParticipantState::Active) {
@@ -188,7 +197,8 @@ void request_close(Core& core, Dismissal& operation) {
   core.out.put(CloseRoom{operation.record.room_sid});
 }
 
-Dismissal make_operation(Core& core, const Room& room, const DismissRoom& command) {
+Dismissal make_operation(Core& core, const Room& room, const DismissRoom& command,
+                         ClientCode code) {
   Dismissal operation;
   operation.name = room.name();
   operation.accepted = std::min(command.accepted.value_or(core.now.mono), core.now.mono);
@@ -202,6 +212,8 @@ Dismissal make_operation(Core& core, const Room& room, const DismissRoom& comman
   record.operator_id = command.operator_id;
   record.request_id = command.request_id;
   record.reason = command.reason;
+  record.code = code;
+  if (command.forbidden) record.forbidden_until = core.now.wall + *command.forbidden;
   record.fenced_at = core.now.wall;  // the fence is this very command
   record.fenced_us = microseconds_since_accept(operation, core.now.mono);
   record.accepted_at = core.now.wall - (core.now.mono - operation.accepted);
@@ -216,8 +228,10 @@ Dismissal* find_operation(Core& core, const std::string& id) {
 
 }  // namespace
 
-void start_dismissal(Core& core, Room& room, const DismissRoom& command) {
-  Dismissal made = make_operation(core, room, command);
+void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
+                     std::vector<BanRule> bans) {
+  Dismissal made = make_operation(core, room, command, code);
+  made.bans_to_store = std::move(bans);
   const OperationId id = made.record.operation;
   Dismissal& operation = core.operations.emplace(id, std::move(made)).first->second;
   room.phase = LifePhase::Dismissing;
@@ -230,7 +244,9 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command) {
   core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
 
   put_record(core, operation, fence_sessions(core, room, operation));
-  core.out.put(CutRoom{room.sid(), make_notice(ClientCode::RoomDismiss, id)});
+  Notice notice = make_notice(code, id);
+  notice.forbidden_until = operation.record.forbidden_until;
+  core.out.put(CutRoom{room.sid(), std::move(notice)});
   core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
   core.timers.arm(TimerKind::DismissClose, id.value,
                   core.now.mono + limit_ms(limits::kDismissCloseMs));
@@ -252,7 +268,16 @@ void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter) {
 
 void on(Core& core, const DismissRoom& command) {
   const RoomName name{command.app, command.room};
-  if (Room* room = core.find_current(name)) return start_dismissal(core, *room, command);
+  if (command.forbidden.value_or(Duration{}) > Duration{})
+    return on(core, BanUsers{.waiter = command.waiter,
+                             .app = command.app,
+                             .target = {.room = command.room, .user = {}, .ip = {}},
+                             .interval = *command.forbidden,
+                             .origin = {command.operator_id, command.request_id, command.reason},
+                             .code = ClientCode::RoomDismiss,
+                             .accepted = command.accepted});
+  if (Room* room = core.find_current(name))
+    return start_dismissal(core, *room, command, ClientCode::RoomDismiss, {});
   auto latest = core.latest_dismissal.find(name);
   if (latest != core.latest_dismissal.end())
     return join_dismissal(core, core.operations.at(latest->second), command.waiter);
@@ -273,7 +298,8 @@ void on(Core& core, const RoomCut& command) {
     core.timers.arm(TimerKind::DismissNotice, id, std::min(*latest, due));
   }
   for (auto& [sid, session] : operation->sessions)
-    if (session.step == SessionStep::AwaitAck && session.is_acked) send_leave(core, session, sid);
+    if (session.step == SessionStep::AwaitAck && session.is_acked)
+      send_leave(core, *operation, session, sid);
   advance_dismissal(core, *room);
 }
 
@@ -281,7 +307,8 @@ void on_dismissed_notice_acked(Core& core, Room& room, Participant& participant)
   Session* session = find_session(core, room, participant.sid(), SessionStep::AwaitAck);
   if (session == nullptr) return;
   session->is_acked = true;
-  if (core.find_dismissal(room)->is_cut) send_leave(core, *session, participant.sid());
+  if (core.find_dismissal(room)->is_cut)
+    send_leave(core, *core.find_dismissal(room), *session, participant.sid());
 }
 
 void on_dismissed_leave_result(Core& core, Room& room, Participant& participant, bool is_written) {
@@ -334,7 +361,7 @@ void on_dismiss_notice_due(Core& core, const std::string& id) {
     // Where no channel is open there was nothing to acknowledge: the leave alone tells.
     session.is_overdue = !session.is_acked && participant.is_notice_channel_open;
     if (session.is_overdue) tombstones.push_back(tombstone_of(core, *room, participant));
-    send_leave(core, session, sid);
+    send_leave(core, *operation, session, sid);
   }
   put_late_tombstones(core, std::move(tombstones));
 }
@@ -379,7 +406,7 @@ void on(Core& core, const RoomClosed& command) {
   record.transports_closed = command.transports_closed;
   record.packets_after_cut = command.packets_after_cut;
   Event ended = make_event(core, *room, EventKind::RoomEnded);
-  ended.reason = LeaveReason::RoomDismissed;
+  ended.reason = reason_of(*operation);
   operation->held_events.push_back(std::move(ended));
   core.timers.cancel(TimerKind::DismissCut, record.operation.value);
   forget_life(core, command.room_sid);
@@ -388,10 +415,13 @@ void on(Core& core, const RoomClosed& command) {
 
 void on(Core& core, const RecordStored& command) {
   Dismissal* operation = find_operation(core, command.operation.value);
-  if (operation == nullptr || !operation->is_storing) return;
+  if (operation == nullptr) return on_action_stored(core, command.operation, command.ok);
+  if (!operation->is_storing) return;
   operation->is_storing = false;
+  if (command.ok) operation->bans_under_way.clear();
   if (!command.ok) {
     operation->has_store_failed = true;
+    on_bans_not_stored(core, operation->bans_under_way);
     mark_failed(*operation, "the record could not be written");
   }
   if (operation->is_final_stored) return finish(core, *operation);

@@ -33,10 +33,12 @@ struct Dismissal {
   Mono accepted{};
   std::map<ParticipantSid, Session> sessions;  // as of the fence; empty once closed
   size_t unsettled = 0;
-  uint32_t notified = 0, not_notified = 0;      // reach the record when the phase is over
-  std::vector<NotNotified> not_notified_names;  // bounded by kReceiptNamesMax
-  std::vector<ParticipantSid> told;             // whose leave was written and not overdue
-  std::vector<Event> held_events;               // released with the durable record
+  uint32_t notified = 0, not_notified = 0;              // reach the record when the phase is over
+  std::vector<NotNotified> not_notified_names;          // bounded by kReceiptNamesMax
+  std::vector<ParticipantSid> told;                     // whose leave was written and not overdue
+  std::vector<Event> held_events;                       // released with the durable record
+  std::vector<BanRule> bans_to_store;                   // go with the next record
+  std::vector<std::pair<AppId, BanId>> bans_under_way;  // are in it
   bool is_cut = false, is_close_requested = false, is_closed = false;
   // Records: one write under way at a time.
   bool is_storing = false, is_final_stored = false, is_stale_in_store = false,
@@ -46,8 +48,10 @@ struct Dismissal {
       answered;  // what callers were told; who comes later is told the same
 };
 
-// Fences the life and starts the operation.  The room must be Active.
-void start_dismissal(Core& core, Room& room, const DismissRoom& command);
+// Fences the life and starts the operation.  The room must be Active.  `code`: RoomDismiss, or KickedOut where a ban
+// of the room ends it; `bans` are in force already and are stored with the record.
+void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
+                     std::vector<BanRule> bans);
 // Adds a caller to a running operation, or answers it as the others were.
 void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter);
 

@@ -55,6 +55,14 @@ bool refuse_if_unfit(Core& core, const Join& command) {
            flaw, false);
     return true;
   }
+  if (const std::optional<Bans::Match> ban = core.bans.match(command.joiner)) {
+    core.out.put(JoinRefused{.connection = command.connection,
+                             .code = ban->code,
+                             .message = std::string(client_code_message(ban->code)),
+                             .retry_later = false,
+                             .forbidden_until = ban->expires_at});
+    return true;
+  }
   if (const char* shortage = shortage_for(core, command.joiner)) {
     refuse(core, command.connection, ClientCode::JoinRoom, shortage, true);
     return true;
@@ -86,6 +94,7 @@ Participant& admit(Core& core, Room& room, Join& command) {
           .try_emplace(sid, sid, command.connection, std::move(command.joiner), core.now)
           .first->second;
   room.users[participant.user()] = sid;
+  core.present[{room.name().app, participant.user()}].insert(room.sid());
   core.homes[sid] = room.sid();
   ++(participant.is_hidden() ? room.tally.hidden : room.tally.visible);
   core.timers.cancel(TimerKind::RoomEmpty, room.sid().value);
@@ -98,6 +107,21 @@ Participant& admit(Core& core, Room& room, Join& command) {
 // Whether the token presented at a resume is of the session's user and room.
 bool is_same_user(const Room& room, const Participant& participant, const Joiner& joiner) {
   return room.name() == name_of(joiner) && participant.user() == joiner.user;
+}
+
+// A rule that evicted nobody keeps this one out: it was made for later, or for an address that the user has only now.
+void refuse_banned_resume(Core& core, const Resume& command, const Bans::Match& ban, Room* room) {
+  Notice notice = make_notice(ban.code);
+  notice.forbidden_until = ban.expires_at;
+  core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});
+  if (room == nullptr || room->phase != LifePhase::Active) return;
+  remove_participant(core, *room, command.participant,
+                     {.reason = LeaveReason::KickedByAdmin,
+                      .farewell = Farewell::Notice,
+                      .action = LeaveAction::Disconnect,
+                      .code = ClientCode::KickedOut,
+                      .seen_as = DepartureSeenAs::Departure,
+                      .forbidden_until = ban.expires_at});
 }
 
 void accept_resume(Core& core, Room& room, Participant& participant, Resume& command) {
@@ -145,19 +169,24 @@ void on(Core& core, Join& command) {
 void on(Core& core, Resume& command) {
   if (const Tombstone* tombstone =
           core.tombstones.find_for_resume(command.participant, command.joiner)) {
-    core.out.put(ResumeMeetsTombstone{command.connection,
-                                      make_notice(tombstone->code, tombstone->operation)});
+    Notice notice = make_notice(tombstone->code, tombstone->operation);
+    if (const std::optional<Bans::Match> ban = core.bans.match(command.joiner))
+      notice.forbidden_until = ban->expires_at;
+    core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});
     return;
   }
   Room* room = core.find_home(command.participant);
   Participant* participant = room == nullptr ? nullptr : room->find(command.participant);
   const bool is_known = participant != nullptr && participant->is_join_sent &&
                         is_same_user(*room, *participant, command.joiner);
-  if (!is_known) {
+  if (const std::optional<Bans::Match> ban = core.bans.match(command.joiner)) {
+    refuse_banned_resume(core, command, *ban, is_known ? room : nullptr);
+  } else if (!is_known) {
     core.out.put(ResumeUnknown{command.connection});
   } else if (room->phase == LifePhase::Dismissing) {
-    core.out.put(ResumeMeetsTombstone{command.connection,
-                                      make_notice(ClientCode::RoomDismiss, room->operation)});
+    core.out.put(ResumeMeetsTombstone{
+        command.connection,
+        make_notice(core.operations.at(room->operation).record.code, room->operation)});
   } else {
     accept_resume(core, *room, *participant, command);
   }

@@ -26,6 +26,14 @@ struct PersistDismissal {
   // alone.  `told`, with the final record: who needs theirs no more; to delete in the same transaction.
   std::vector<Tombstone> precautions = {};
   std::vector<ParticipantSid> told = {};
+  std::vector<BanRule> bans = {};  // to put in the same transaction
+};
+// What a ban, a kick or the lifting of a ban leaves; answered by RecordStored.
+struct PersistBans {
+  OperationId operation;
+  std::vector<BanRule> put;  // replaces the rule of the same target
+  std::vector<BanId> drop;
+  std::vector<Tombstone> tombstones;
 };
 struct PersistTombstones {
   std::vector<Tombstone> tombstones;
@@ -98,7 +106,8 @@ struct JoinRefused {
   ConnectionId connection;
   ClientCode code = ClientCode::JoinRoom;
   std::string message;
-  bool retry_later = false;  // 503 with Retry-After
+  bool retry_later = false;                            // 503 with Retry-After
+  std::optional<Wall> forbidden_until = std::nullopt;  // of a ban
 };
 // `reconnect`, then a full update.  The former connection, if any, is to be closed quietly.
 struct ResumeAccepted {
@@ -224,6 +233,18 @@ struct DismissReply {
   std::optional<DismissalRecord> record;  // absent for NoSuchRoom
   bool is_first = true;  // of the operation's answers; the others are to callers who joined it
 };
+enum class ActionOutcome : uint8_t {
+  Done,
+  NotThere,      // success to the caller: there was nothing to change
+  RecordFailed,  // InternalError; what was done in memory stays done
+  Unfinished,    // InternalError with the operation id: not known to be finished in time
+  TooManyBans,   // refused
+};
+struct ActionReply {
+  WaiterId waiter;
+  ActionOutcome outcome = ActionOutcome::Done;
+  OperationId operation;  // empty where nothing was done
+};
 // The life is over; node may forget what it keyed by this sid.
 struct LifeForgotten {
   RoomSid room_sid;
@@ -234,13 +255,13 @@ struct ParticipantForgotten {
 };
 
 using Effect =
-    std::variant<PersistDismissal, PersistTombstones, CutRoom, CloseRoom, CutParticipant,
-                 CloseParticipant, StartForward, StopForward, PauseForward, PauseTrack, StopTrack,
-                 SetDataPermission, JoinAccepted, JoinRefused, ResumeAccepted, ResumeMeetsTombstone,
-                 ResumeUnknown, ParticipantUpdate, RoomUpdate, TrackPublished, RequestAnswer,
-                 TrackSubscribed, TrackUnpublished, SubscriptionFailed, SubscriptionAllowed,
-                 SendLeave, SendServerData, DropConnection, Event, DismissReply, LifeForgotten,
-                 ParticipantForgotten>;
+    std::variant<PersistDismissal, PersistBans, PersistTombstones, CutRoom, CloseRoom,
+                 CutParticipant, CloseParticipant, StartForward, StopForward, PauseForward,
+                 PauseTrack, StopTrack, SetDataPermission, JoinAccepted, JoinRefused,
+                 ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,
+                 TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished,
+                 SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, DropConnection,
+                 Event, DismissReply, ActionReply, LifeForgotten, ParticipantForgotten>;
 using Effects = std::vector<Effect>;
 
 }  // namespace atrium::domain

@@ -114,6 +114,15 @@ std::string tombstone_text(const Tombstone& one) {
       .str();
 }
 
+std::string ban_text(const BanRule& rule) {
+  return Line(rule.id.value)
+      .text("room", rule.target.room ? rule.target.room->value : "")
+      .text("user", rule.target.user ? rule.target.user->value : "")
+      .text("ip", rule.target.ip ? rule.target.ip->text() : "")
+      .wall("expires_at", rule.expires_at)
+      .str();
+}
+
 std::string record_text(const DismissalRecord& record) {
   return Line(record.operation.value)
       .id("room_sid", record.room_sid)
@@ -147,6 +156,15 @@ std::string write(const PersistDismissal& e) {
       .number("await", e.await)
       .list("precautions", e.precautions, tombstone_text)
       .list("told", e.told, [](const ParticipantSid& sid) { return sid.value; })
+      .list("bans", e.bans, ban_text)
+      .str();
+}
+std::string write(const PersistBans& e) {
+  return Line("PersistBans")
+      .id("operation", e.operation)
+      .list("put", e.put, ban_text)
+      .list("drop", e.drop, [](const BanId& id) { return id.value; })
+      .list("tombstones", e.tombstones, tombstone_text)
       .str();
 }
 std::string write(const PersistTombstones& e) {
@@ -327,6 +345,13 @@ std::string write(const DismissReply& e) {
       .number("waiter", e.waiter.value)
       .number("outcome", e.outcome)
       .text("record", e.record ? record_text(*e.record) : "none")
+      .str();
+}
+std::string write(const ActionReply& e) {
+  return Line("ActionReply")
+      .number("waiter", e.waiter.value)
+      .number("outcome", e.outcome)
+      .id("operation", e.operation)
       .str();
 }
 std::string write(const LifeForgotten& e) {

@@ -63,6 +63,7 @@ void forget_life(Core& core, const RoomSid& room_sid) {
     cancel_participant_timers(core, participant);
     core.homes.erase(participant);
     core.out.put(ParticipantForgotten{participant});
+    on_participant_gone(core, participant);
   };
   for (const auto& [sid, participant] : room.participants) forget(sid);
   for (const auto& [sid, departure] : room.departures) forget(sid);

@@ -21,7 +21,7 @@ inline constexpr bool is_one_of = (std::is_same_v<T, Kinds> || ...);
 
 template <typename T>
 constexpr EffectPhase phase_of_type() {
-  if constexpr (is_one_of<T, PersistDismissal, PersistTombstones>) {
+  if constexpr (is_one_of<T, PersistDismissal, PersistBans, PersistTombstones>) {
     return EffectPhase::Persist;
   } else if constexpr (is_one_of<T, CutRoom, CloseRoom, CutParticipant, CloseParticipant,
                                  StartForward, StopForward, PauseForward, PauseTrack, StopTrack,
@@ -29,7 +29,7 @@ constexpr EffectPhase phase_of_type() {
     return EffectPhase::Media;
   } else if constexpr (is_one_of<T, Event>) {
     return EffectPhase::Event;
-  } else if constexpr (is_one_of<T, DismissReply>) {
+  } else if constexpr (is_one_of<T, DismissReply, ActionReply>) {
     return EffectPhase::Reply;
   } else if constexpr (is_one_of<T, LifeForgotten, ParticipantForgotten>) {
     return EffectPhase::Forget;

@@ -22,8 +22,8 @@ constexpr std::array<TimerHandler, kTimerKinds> kTimerHandlers = {
     on_dismiss_notice_due,  on_dismiss_close_due,  on_dismiss_cut_due,   on_departure_notice_due,
     on_departure_leave_due, on_join_to_active_due, on_resume_grace_over, on_token_expired,
     on_token_warning_due,   on_publish_expired,    on_subscribe_expired, on_room_empty_due,
-    on_room_updates_due,    on_tombstone_expired};
-static_assert(static_cast<size_t>(TimerKind::TombstoneExpiry) + 1 == kTimerKinds);
+    on_room_updates_due,    on_tombstone_expired,  on_action_due,        on_bans_expired};
+static_assert(static_cast<size_t>(TimerKind::BanExpiry) + 1 == kTimerKinds);
 
 // What is due by now happens before the command: a resume one moment after the grace meets a session that is gone.
 void fire_due_timers(Core& core) {
@@ -87,6 +87,10 @@ std::optional<DismissalRecord> Registry::find_operation(const OperationId& opera
   return std::nullopt;
 }
 
+bool Registry::is_banned(const AppId& app, const BanTarget& target) const {
+  return state_->core.bans.find(app, target) != nullptr;
+}
+
 Registry::Counts Registry::counts() const {
   const Core& core = state_->core;
   Counts out;
@@ -99,7 +103,8 @@ Registry::Counts Registry::counts() const {
     out.subscriptions += room.subscription_count;
   }
   out.tombstones = core.tombstones.size();
-  out.operations = core.operations.size();
+  out.operations = core.operations.size() + core.actions.size();
+  out.bans = core.bans.size();
   return out;
 }
 

@@ -37,9 +37,12 @@ class Registry {
   std::optional<DismissalRecord> find_operation(
       const OperationId& operation) const;  // running or recent
 
+  bool is_banned(const AppId& app,
+                 const BanTarget& target) const;  // a rule of exactly this target is in force
+
   struct Counts {
     uint64_t rooms = 0, dismissing = 0, participants = 0, tracks = 0, subscriptions = 0,
-             tombstones = 0, operations = 0;
+             tombstones = 0, operations = 0, bans = 0;
   };
   Counts counts() const;
   // Aborts when an invariant is broken; called after every command by the model test and the simulator.

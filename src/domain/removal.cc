@@ -51,7 +51,8 @@ void leave_farewell(Core& core, const Room& room, const Participant& participant
                        .token_hash = participant.joiner.token_hash,
                        .operation = {},
                        .code = code,
-                       .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)});
+                       .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs),
+                       .refuses_join = !participant.can_be_told()});
 }
 
 void close_transport(Core& core, const ParticipantSid& participant, Departure& departure) {
@@ -70,12 +71,14 @@ void send_leave(Core& core, const ParticipantSid& participant, Departure& depart
 }
 
 void start_departure(Core& core, const ParticipantSid& participant, Departure& departure,
-                     Farewell farewell, std::optional<ClientCode> code) {
-  if (farewell == Farewell::Notice && code) {
+                     Farewell farewell, const Removal& removal) {
+  if (farewell == Farewell::Notice && removal.code) {
     departure.step = DepartureStep::AwaitNoticeAck;
     core.timers.arm(TimerKind::DepartureNotice, participant.value,
                     core.now.mono + limit_ms(limits::kNoticeAckMs));
-    core.out.put(CutParticipant{participant, make_notice(*code)});
+    Notice notice = make_notice(*removal.code);
+    notice.forbidden_until = removal.forbidden_until;
+    core.out.put(CutParticipant{participant, std::move(notice)});
   } else if (farewell == Farewell::Silent) {
     if (departure.connection) core.out.put(DropConnection{*departure.connection});
     close_transport(core, participant, departure);
@@ -124,8 +127,8 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
   --(participant.is_hidden() ? room.tally.hidden : room.tally.visible);
   std::shared_ptr<const ParticipantView> withheld =
       announce_departure(core, room, participant, removal);
-  if (removal.code && participant.is_join_sent)
-    leave_farewell(core, room, participant, *removal.code);
+  const bool can_come_back = participant.is_join_sent || removal.code == ClientCode::KickedOut;
+  if (removal.code && can_come_back) leave_farewell(core, room, participant, *removal.code);
   Event left = make_event(core, room, EventKind::UserLeft, participant);
   left.reason = removal.reason;
   core.out.put(std::move(left));
@@ -135,10 +138,11 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
   Departure& departure = room.departures[sid];
   departure.connection = participant.connection;
   departure.leave = {sid, removal.reason, removal.action, code};
+  core.leave_presence(room, participant.user());
   room.users.erase(participant.user());
   room.announced.erase(sid);
   room.participants.erase(sid);
-  start_departure(core, sid, departure, farewell, removal.code);
+  start_departure(core, sid, departure, farewell, removal);
   arm_empty_timer_if_empty(core, room);
   return withheld;
 }
@@ -179,6 +183,7 @@ void on(Core& core, const TransportClosed& command) {
   room->departures.erase(command.participant);
   core.homes.erase(command.participant);
   core.out.put(ParticipantForgotten{command.participant});
+  on_participant_gone(core, command.participant);
 }
 
 void on_departure_notice_due(Core& core, const std::string& participant) {

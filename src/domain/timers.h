@@ -31,8 +31,10 @@ enum class TimerKind : uint8_t {
   RoomEmpty,        // by RoomSid: nobody came back
   RoomUpdates,      // by RoomSid: coalesced updates are due
   TombstoneExpiry,  // by ParticipantSid
+  ActionDue,        // by OperationId: its caller is not kept longer
+  BanExpiry,        // without an id: the next rule runs out
 };
-inline constexpr size_t kTimerKinds = 14;
+inline constexpr size_t kTimerKinds = 16;
 
 class Timers {
  public:

@@ -17,7 +17,9 @@ Tombstones::Added Tombstones::add(Tombstone tombstone, Mono deadline) {
     added.evicted = by_deadline_.begin()->second;
     erase(*added.evicted);
   }
-  const bool refuses_join = tombstone.code == ClientCode::RoomDismiss;
+  const bool is_final =
+      tombstone.code == ClientCode::RoomDismiss || tombstone.code == ClientCode::KickedOut;
+  const bool refuses_join = tombstone.refuses_join && is_final;
   if (refuses_join) join_refusals_.insert(token_key(tombstone));
   by_deadline_.emplace(deadline, tombstone.participant);
   ParticipantSid participant = tombstone.participant;

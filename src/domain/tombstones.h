@@ -2,8 +2,8 @@
 // Owner: Core.  Bounded by kTombstonesMax, the soonest to expire is forgotten first.  Does not: persist, keep time.
 //
 //   a resume with the participant's sid   → told, each time until the tombstone expires (the answer may get lost)
-//   a fresh join with the same token      → refused once, when the code is RoomDismiss; any other token is free to
-// join
+//   a fresh join with the same token      → refused once, when the code is RoomDismiss or KickedOut and the
+//                                           session had not heard of it; any other token is free to join
 #pragma once
 
 #include <map>

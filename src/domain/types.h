@@ -10,6 +10,7 @@
 
 #include "base/crypto.h"
 #include "base/ids.h"
+#include "base/ip_prefix.h"
 #include "base/time.h"
 
 namespace atrium::domain {
@@ -82,7 +83,33 @@ struct Joiner {
   int32_t protocol = 0;         // client's signalling version
   int32_t client_protocol = 0;  // relayed to others
   std::vector<std::string> capabilities;
-  std::string sdk;  // for operators: "js 2.23.0"
+  std::string sdk;                   // for operators: "js 2.23.0"
+  std::optional<IpAddress> address;  // where it comes from, as the signalling door saw it
+};
+
+// Whom a ban rule is about: a room (everybody in it), a user in that room, a user in every room of the app, or
+// whoever comes from an address range.  At least one is given; `ip` stands alone.
+struct BanTarget {
+  std::optional<RoomId> room;
+  std::optional<UserId> user;
+  std::optional<IpPrefix> ip;
+  friend bool operator==(const BanTarget&, const BanTarget&) = default;
+};
+struct BanRule {
+  BanId id;
+  AppId app;
+  BanTarget target;
+  std::string operator_id;  // access key id of the caller
+  std::string reason;       // the caller's `Reason`
+  Wall created_at{}, expires_at{};
+  friend bool operator==(const BanRule&, const BanRule&) = default;
+};
+
+// Who asks for a management action, for the record.
+struct ActionOrigin {
+  std::string operator_id;  // access key id
+  std::string request_id;
+  std::string reason;  // the caller's `Reason`
 };
 
 struct VideoLayer {
@@ -160,6 +187,9 @@ struct Tombstone {
   OperationId operation;
   ClientCode code = ClientCode::RoomDismiss;
   Wall expires_at{};
+  // A fresh join with the same token is refused once: it may be the same client's next attempt.  Not stored: after a
+  // restart nobody knows who had heard, so all refuse.
+  bool refuses_join = true;
   friend bool operator==(const Tombstone&, const Tombstone&) = default;
 };
 
@@ -197,6 +227,9 @@ struct DismissalRecord {
   std::string request_id;
   std::string reason;   // the caller's `Reason`
   std::string failure;  // when Failed: what
+  // What its users are told: RoomDismiss, or KickedOut where a ban of the room ended it.
+  ClientCode code = ClientCode::RoomDismiss;
+  std::optional<Wall> forbidden_until;  // the room's name is closed till then
   Wall accepted_at{};
   std::optional<Wall> fenced_at, media_cut_at, notified_at, closed_at;
   // Spans on the mono clock from accept, in microseconds; for metrics and receipts.

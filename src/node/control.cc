@@ -61,6 +61,11 @@ void ControlPlane::restore(std::vector<domain::Tombstone> tombstones, Now now) {
   finish_turn(now);
 }
 
+void ControlPlane::restore(std::vector<domain::BanRule> bans, Now now) {
+  submit(domain::RestoreBans{std::move(bans)});
+  finish_turn(now);
+}
+
 void ControlPlane::on_wake(Now now) {
   take_reports(now);
   take_store_replies();

@@ -56,6 +56,7 @@ class ControlPlane final : public ControlHandler {
 
   // Once, before the loop starts: what the store remembered.
   void restore(std::vector<domain::Tombstone> tombstones, Now now);
+  void restore(std::vector<domain::BanRule> bans, Now now);
   // Once, when the process ends: management calls that still wait are answered with 503.  What they began is in the
   // store or is not; the caller asks again.
   void abandon_waiting_calls();
@@ -121,6 +122,7 @@ class ControlPlane final : public ControlHandler {
   // --- control_effects.cc: one overload for each effect
   void carry_out(domain::Effect effect, Now now);
   void run(domain::PersistDismissal& effect, Now now);
+  void run(domain::PersistBans& effect, Now now);
   void run(domain::PersistTombstones& effect, Now now);
   void run(domain::CutRoom& effect, Now now);
   void run(domain::CloseRoom& effect, Now now);
@@ -150,6 +152,7 @@ class ControlPlane final : public ControlHandler {
   void run(domain::DropConnection& effect, Now now);
   void run(domain::Event& effect, Now now);
   void run(domain::DismissReply& effect, Now now);
+  void run(domain::ActionReply& effect, Now now);
   void run(domain::LifeForgotten& effect, Now now);
   void run(domain::ParticipantForgotten& effect, Now now);
 
@@ -167,7 +170,7 @@ class ControlPlane final : public ControlHandler {
   signal::TokenOutcome verify(std::string_view token, const std::optional<RoomId>& path_room,
                               Now now) const;
   void on_join_request(ConnectionId connection, const signal::Target& target,
-                       signal::VerifiedToken token);
+                       signal::VerifiedToken token, const IpAddress& from);
   void on_validate_request(ConnectionId connection, const signal::Target& target,
                            const signal::VerifiedToken& token, Now now);
   void refuse(ConnectionId connection, const signal::Refusal& refusal);
@@ -222,6 +225,7 @@ class ControlPlane final : public ControlHandler {
   void on_api_request(ConnectionId connection, const HttpRequest& request, Now now);
   void answer_api(WaiterId waiter, openapi::Response response);
   void take_store_replies();
+  void take_store_reply(StoreReply reply);
   void observe(const domain::DismissalRecord& record);
 
   // given

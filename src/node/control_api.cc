@@ -37,7 +37,12 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
     auto& store_call = std::get<openapi::StoreCall>(outcome);
     waiting_.emplace(waiter, Waiting{connection, std::move(store_call.call)});
     waiter_of_[connection] = waiter;
-    if (!to_store_.send(FindDismissal{waiter, store_call.operation}))
+    StoreRequest question;
+    if (const auto* record = std::get_if<openapi::FindRecord>(&store_call.question))
+      question = FindDismissal{waiter, record->operation};
+    else if (const auto* bans = std::get_if<openapi::ListBanRules>(&store_call.question))
+      question = FindBans{waiter, bans->app, bans->after, bans->limit};
+    if (!to_store_.send(std::move(question)))
       answer_api(waiter, gateway_.on_abandoned(waiting_.at(waiter).call));
   }
 }
@@ -92,23 +97,37 @@ void ControlPlane::observe(const domain::DismissalRecord& record) {
   }
 }
 
+void ControlPlane::run(domain::ActionReply& effect, Now) {
+  const bool is_trouble = effect.outcome == domain::ActionOutcome::RecordFailed ||
+                          effect.outcome == domain::ActionOutcome::Unfinished;
+  if (is_trouble)
+    log_line(LogLevel::Error, "a kick or ban failed", {{"operation", effect.operation.value}});
+  const auto found = waiting_.find(effect.waiter);
+  if (found == waiting_.end()) return;
+  answer_api(effect.waiter, gateway_.on_action_reply(found->second.call, effect));
+}
+
 void ControlPlane::take_store_replies() {
   StoreReply reply;
-  while (from_store_.try_receive(reply)) {
-    if (const auto* written = std::get_if<DismissalWritten>(&reply)) {
-      store_is_healthy_ = written->ok;
-      has_durable_record_ = written->ok;
-      if (has_reached_stop_) faults_.at_point(config_.faults.stop_at);
-      submit(domain::RecordStored{written->operation, written->ok});
-    } else if (auto* found = std::get_if<DismissalFound>(&reply)) {
-      const auto waiting = waiting_.find(found->waiter);
-      if (waiting == waiting_.end()) continue;
+  while (from_store_.try_receive(reply)) take_store_reply(std::move(reply));
+}
+
+void ControlPlane::take_store_reply(StoreReply reply) {
+  if (const auto* written = std::get_if<RecordWritten>(&reply)) {
+    store_is_healthy_ = written->ok;
+    has_durable_record_ = written->ok;
+    if (has_reached_stop_) faults_.at_point(config_.faults.stop_at);
+    submit(domain::RecordStored{written->operation, written->ok});
+  } else if (auto* found = std::get_if<DismissalFound>(&reply)) {
+    if (const auto waiting = waiting_.find(found->waiter); waiting != waiting_.end())
       answer_api(found->waiter, gateway_.on_store_answer(waiting->second.call,
                                                          {found->ok, std::move(found->record)}));
-    } else {
-      store_is_healthy_ = false;
-      log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});
-    }
+  } else if (auto* bans = std::get_if<BansFound>(&reply)) {
+    if (const auto waiting = waiting_.find(bans->waiter); waiting != waiting_.end())
+      answer_api(bans->waiter, gateway_.on_ban_rules(waiting->second.call, bans->ok, bans->rules));
+  } else {
+    store_is_healthy_ = false;
+    log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});
   }
 }
 

@@ -54,10 +54,21 @@ void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   if (effect.is_final) observe(effect.record);
   std::vector<domain::Tombstone> tombstones = std::move(effect.tombstones);
   std::ranges::move(effect.precautions, std::back_inserter(tombstones));
-  if (to_store_.send(store::WriteRequest(store::PutDismissal{
-          std::move(effect.record), std::move(tombstones), std::move(effect.told)})))
+  if (to_store_.send(
+          store::WriteRequest(store::PutDismissal{std::move(effect.record), std::move(tombstones),
+                                                  std::move(effect.told), std::move(effect.bans)})))
     return;
   log_line(LogLevel::Error, "the store is too far behind to take a record",
+           {{"operation", operation.value}});
+  submit(domain::RecordStored{operation, false});
+}
+
+void ControlPlane::run(domain::PersistBans& effect, Now) {
+  const OperationId operation = effect.operation;
+  if (to_store_.send(store::WriteRequest(store::PutBans{
+          operation, std::move(effect.put), std::move(effect.drop), std::move(effect.tombstones)})))
+    return;
+  log_line(LogLevel::Error, "the store is too far behind to take a ban",
            {{"operation", operation.value}});
   submit(domain::RecordStored{operation, false});
 }

@@ -93,7 +93,7 @@ class ControlTest : public ::testing::Test {
                                                   [] { return ProcessFigures{}; }});
     CHECK(made.has_value());
     control = std::move(*made);
-    control->restore({}, now);
+    control->restore(std::vector<domain::Tombstone>(), now);
   }
 
   void advance(Duration by) {
@@ -166,9 +166,12 @@ class ControlTest : public ::testing::Test {
   void write_store(bool ok) {
     StoreRequest request;
     while (to_store.try_receive(request)) {
-      if (auto* write = std::get_if<store::WriteRequest>(&request))
+      if (auto* write = std::get_if<store::WriteRequest>(&request)) {
         if (auto* put = std::get_if<store::PutDismissal>(write))
-          from_store.values.push_back(DismissalWritten{put->record.operation, ok});
+          from_store.values.push_back(RecordWritten{put->record.operation, ok});
+        else if (auto* bans = std::get_if<store::PutBans>(write))
+          from_store.values.push_back(RecordWritten{bans->operation, ok});
+      }
     }
     control->on_wake(now);
   }

@@ -90,7 +90,7 @@ void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest&
   if (target.endpoint == signal::Endpoint::JoinValidate)
     on_validate_request(connection, target, *token, now);
   else
-    on_join_request(connection, target, std::move(*token));
+    on_join_request(connection, target, std::move(*token), request.peer.ip);
 }
 
 void ControlPlane::answer_file(ConnectionId connection, const HttpRequest& request) {

@@ -51,7 +51,7 @@ void ControlPlane::refuse(ConnectionId connection, const signal::Refusal& refusa
 }
 
 void ControlPlane::on_join_request(ConnectionId connection, const signal::Target& target,
-                                   signal::VerifiedToken token) {
+                                   signal::VerifiedToken token, const IpAddress& from) {
   auto parameters = signal::parse_join_parameters(target);
   if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
   const bool is_reconnect = parameters->is_reconnect;
@@ -60,6 +60,7 @@ void ControlPlane::on_join_request(ConnectionId connection, const signal::Target
     return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   const ParticipantSid former = parameters->participant;
   domain::Joiner joiner = signal::make_joiner(token, *parameters);
+  joiner.address = unmapped(from);
   arrivals_.emplace(connection, Arrival{std::move(*parameters), std::move(token)});
   if (is_reconnect)
     submit(domain::Resume{connection, former, std::move(joiner)});

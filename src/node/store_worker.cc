@@ -27,6 +27,10 @@ void StoreWorker::on_wake(Now now) {
       auto found = store_.find_dismissal(find->operation);
       replies_.send(DismissalFound{find->waiter, found.has_value(),
                                    found ? std::move(*found) : std::nullopt});
+    } else if (const auto* bans = std::get_if<FindBans>(&request)) {
+      auto found = store_.list_bans(bans->app, bans->after, bans->limit, now.wall);
+      replies_.send(BansFound{bans->waiter, found.has_value(),
+                              found ? std::move(*found) : std::vector<domain::BanRule>()});
     } else if (auto purged = store_.purge(now.wall); !purged) {
       replies_.send(StoreTrouble{purged.error().what});
     }
@@ -49,7 +53,9 @@ void StoreWorker::write(std::vector<store::WriteRequest> batch) {
   for (size_t i = 0; i < batch.size(); ++i) {
     const bool ok = i < results.size() && results[i].has_value();
     if (const auto* put = std::get_if<store::PutDismissal>(&batch[i]))
-      replies_.send(DismissalWritten{put->record.operation, ok});
+      replies_.send(RecordWritten{put->record.operation, ok});
+    else if (const auto* bans = std::get_if<store::PutBans>(&batch[i]))
+      replies_.send(RecordWritten{bans->operation, ok});
     else if (!ok)
       replies_.send(
           StoreTrouble{i < results.size() ? results[i].error().what : "a write was lost"});

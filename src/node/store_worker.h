@@ -17,9 +17,16 @@ struct FindDismissal {
   WaiterId waiter;
   OperationId operation;
 };
-using StoreRequest = std::variant<store::WriteRequest, FindDismissal, PurgeStore>;
+struct FindBans {
+  WaiterId waiter;
+  AppId app;
+  BanId after;
+  size_t limit = 0;
+};
+using StoreRequest = std::variant<store::WriteRequest, FindDismissal, FindBans, PurgeStore>;
 
-struct DismissalWritten {
+// Of a dismissal or a change of ban rules.
+struct RecordWritten {
   OperationId operation;
   bool ok = false;
 };
@@ -28,10 +35,15 @@ struct DismissalFound {
   bool ok = false;  // false: the store could not be read
   std::optional<domain::DismissalRecord> record;
 };
+struct BansFound {
+  WaiterId waiter;
+  bool ok = false;
+  std::vector<domain::BanRule> rules;
+};
 struct StoreTrouble {
   std::string what;
 };  // for the log: a write of tombstones or a purge failed
-using StoreReply = std::variant<DismissalWritten, DismissalFound, StoreTrouble>;
+using StoreReply = std::variant<RecordWritten, DismissalFound, BansFound, StoreTrouble>;
 
 class StoreWorker final : public WorkerHandler {
  public:

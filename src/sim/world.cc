@@ -326,10 +326,15 @@ void World::take_store_requests() {
       if (const auto* put = std::get_if<store::PutDismissal>(&copy)) {
         added = put->tombstones;
         checkers_.check_record(put->record);
-        node::StoreReply reply = node::DismissalWritten{put->record.operation, !fails};
+        node::StoreReply reply = node::RecordWritten{put->record.operation, !fails};
         if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
         if (!fails)
           for (const ParticipantSid& told : put->told) tombstones_.erase(told);
+      }
+      if (const auto* put = std::get_if<store::PutBans>(&copy)) {
+        added = put->tombstones;
+        node::StoreReply reply = node::RecordWritten{put->operation, !fails};
+        if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
       }
       if (fails) return;
       for (const domain::Tombstone& tombstone : added)

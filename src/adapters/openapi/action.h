@@ -26,6 +26,11 @@ enum class Method : uint8_t {
 };  // Get: fields come from the query; Post: from a JSON body
 enum class QuotaScope : uint8_t { Account, App };
 
+// What an interval of a ban is clamped to, where it is not 0 (vendor-contract 1.3.3).
+struct BanRange {
+  int64_t least_s = 0, most_s = 0;
+};
+
 struct AccessKey {
   std::string id;       // "AKLT…"
   std::string secret;   // used as text
@@ -51,6 +56,9 @@ struct PendingCall {
   RoomId room;
   OperationId operation;
   bool wants_receipt = false;
+  bool names_user = false;  // of a ban: not a whole room
+  bool was_banned = false;  // a rule of the same target was in force before
+  size_t page_limit = 0;    // of a paged question to the store
 };
 
 // The `Result` of the envelope, or why there is none.
@@ -64,7 +72,15 @@ struct ApplyCommand {
 struct FindRecord {
   OperationId operation;
 };
-using HandlerStep = std::variant<Json, Refusal, ApplyCommand, FindRecord>;
+// A page of the ban rules of an app, one more than `limit` of the page.
+struct ListBanRules {
+  AppId app;
+  BanId after;
+  size_t limit = 0;
+};
+// What only the store can answer.
+using Question = std::variant<FindRecord, ListBanRules>;
+using HandlerStep = std::variant<Json, Refusal, ApplyCommand, Question>;
 
 struct ActionContext {
   const Args& args;
@@ -74,10 +90,13 @@ struct ActionContext {
   WaiterId waiter;
   PendingCall& call;
   Now now;
+  BanRange bans;
 };
 
 using Handler = HandlerStep (*)(ActionContext&);
 using DismissShaper = Answer (*)(const PendingCall&, const domain::DismissReply&);
+using ActionShaper = Answer (*)(const PendingCall&, const domain::ActionReply&);
+using BansShaper = Answer (*)(const PendingCall&, std::span<const domain::BanRule>);
 using RecordShaper = Answer (*)(const PendingCall&,
                                 const domain::DismissalRecord*);  // null: no such record
 
@@ -91,7 +110,9 @@ struct ActionRow {
   Unknown unknown = Unknown::Ignored;
   std::span<const FieldRule> fields;  // AppId among them, required
   Handler handle = nullptr;
-  DismissShaper on_dismissed = nullptr;  // for handlers that yield DismissRoom
+  DismissShaper on_dismissed = nullptr;  // for commands that a DismissReply answers
+  ActionShaper on_applied = nullptr;     // for commands that an ActionReply answers
+  BansShaper on_bans = nullptr;          // for handlers that yield ListBanRules
   RecordShaper on_record = nullptr;      // for handlers that yield FindRecord
 };
 

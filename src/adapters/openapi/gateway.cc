@@ -311,19 +311,53 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
                         .registry = registry,
                         .waiter = waiter,
                         .call = call.pending,
-                        .now = now};
+                        .now = now,
+                        .bans = options_.bans};
   HandlerStep step = call.pending.action->handle(context);
   if (auto* result = std::get_if<Json>(&step)) return answer(call.pending, std::move(*result));
   if (auto* refusal = std::get_if<Refusal>(&step)) return refuse(call.pending, *refusal);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
     return DomainCall{std::move(apply->command), std::move(call.pending)};
-  return StoreCall{std::get<FindRecord>(step).operation, std::move(call.pending)};
+  return StoreCall{std::get<Question>(std::move(step)), std::move(call.pending)};
 }
 
 Response Gateway::on_dismiss_reply(const PendingCall& call,
                                    const domain::DismissReply& reply) const {
   CHECK(call.action != nullptr && call.action->on_dismissed != nullptr);
   return answer(call, call.action->on_dismissed(call, reply));
+}
+
+Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionReply& reply) const {
+  CHECK(call.action != nullptr && call.action->on_applied != nullptr);
+  const std::string operation =
+      reply.operation.empty() ? "" : " Operation " + reply.operation.value + ".";
+  switch (reply.outcome) {
+    case domain::ActionOutcome::RecordFailed:
+      return refuse(call, {ErrorCode::InternalError,
+                           "It could not be stored and does not hold; who was to leave has left." +
+                               operation});
+    case domain::ActionOutcome::Unfinished:
+      return refuse(call, {ErrorCode::InternalError,
+                           "It is not confirmed yet that it is stored and everybody gone; it goes "
+                           "on." +
+                               operation});
+    case domain::ActionOutcome::TooManyBans:
+      return refuse(call,
+                    {ErrorCode::SizeOverLimit, "There are " + std::to_string(limits::kBansMax) +
+                                                   " ban rules already; lift some first."});
+    case domain::ActionOutcome::Done:
+    case domain::ActionOutcome::NotThere:
+      break;
+  }
+  return answer(call, call.action->on_applied(call, reply));
+}
+
+Response Gateway::on_ban_rules(const PendingCall& call, bool is_ok,
+                               std::span<const domain::BanRule> rules) const {
+  CHECK(call.action != nullptr && call.action->on_bans != nullptr);
+  if (!is_ok)
+    return refuse(call, {ErrorCode::InternalError, "The stored rules could not be read."});
+  return answer(call, call.action->on_bans(call, rules));
 }
 
 Response Gateway::on_store_answer(const PendingCall& call, const StoreAnswer& found) const {

@@ -17,6 +17,7 @@
 #include "adapters/openapi/message.h"
 #include "adapters/openapi/query.h"
 #include "adapters/openapi/quota.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "base/secret_source.h"
 #include "base/time.h"
@@ -32,6 +33,7 @@ struct GatewayOptions {
   // Host values that a proxy may have hidden; at most kPublicHostsMax.
   std::vector<std::string> public_hosts;
   bool business_errors_200 = false;  // Version 2020-12-01 answers business errors with HTTP 200
+  BanRange bans{limits::kBanSecondsMinChina, limits::kBanSecondsMaxChina};
 };
 
 // To be applied to the registry in this same turn, before any other command; the DismissReply for
@@ -40,9 +42,9 @@ struct DomainCall {
   domain::Command command;
   PendingCall call;
 };
-// The row of this operation is wanted from the store; its answer goes to on_store_answer.
+// The store is to be asked; its answer goes to on_store_answer or on_ban_rules.
 struct StoreCall {
-  OperationId operation;
+  Question question;
   PendingCall call;
 };
 using Outcome = std::variant<Response, DomainCall, StoreCall>;
@@ -82,7 +84,11 @@ class Gateway {
 
   // The second half of a call that had to wait.
   Response on_dismiss_reply(const PendingCall& call, const domain::DismissReply& reply) const;
+  Response on_action_reply(const PendingCall& call, const domain::ActionReply& reply) const;
   Response on_store_answer(const PendingCall& call, const StoreAnswer& answer) const;
+  // `is_ok` false: the store could not be read.
+  Response on_ban_rules(const PendingCall& call, bool is_ok,
+                        std::span<const domain::BanRule> rules) const;
   // A call that waits and will get no answer, since node is stopping or its queue to the store is
   // full.
   Response on_abandoned(const PendingCall& call) const;

@@ -11,8 +11,7 @@ namespace {
 constexpr size_t kVendorIdBytesMax = 128;
 constexpr size_t kAppIdBytes = 24;
 constexpr std::string_view kPunctuation = "@_.-";
-constexpr std::string_view kOperationPrefix = "OP_";
-constexpr size_t kOperationIdBytes = 20;
+constexpr size_t kSidBytes = 3 + 17;  // prefix and 96 random bits in base 62
 
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -64,9 +63,18 @@ bool looks_like_app_id(std::string_view id) {
   return id.size() == kAppIdBytes && std::ranges::all_of(id, is_alphanumeric);
 }
 
+namespace {
+bool looks_like_sid(std::string_view id, std::string_view prefix) {
+  return id.size() == kSidBytes && id.starts_with(prefix) &&
+         std::ranges::all_of(id.substr(prefix.size()), is_alphanumeric);
+}
+}  // namespace
+
 bool looks_like_operation_id(std::string_view id) {
-  return id.size() == kOperationIdBytes && id.starts_with(kOperationPrefix) &&
-         std::ranges::all_of(id.substr(kOperationPrefix.size()), is_alphanumeric);
+  return looks_like_sid(id, "OP_");
+}
+bool looks_like_ban_id(std::string_view id) {
+  return looks_like_sid(id, "BN_");
 }
 
 }  // namespace atrium::openapi

@@ -13,5 +13,7 @@ bool is_legal_id(std::string_view id, IdRule rule);
 bool looks_like_app_id(std::string_view id);
 // OP_ and 17 letters and digits.
 bool looks_like_operation_id(std::string_view id);
+// BN_ and 17 letters and digits.
+bool looks_like_ban_id(std::string_view id);
 
 }  // namespace atrium::openapi

@@ -90,6 +90,9 @@ Json receipt_json(const domain::DismissalRecord& record) {
       {"RequestId", record.request_id},
   };
   if (!record.reason.empty()) out.emplace_back("Reason", record.reason);
+  if (record.code != domain::ClientCode::RoomDismiss)
+    out.emplace_back("Code", static_cast<int64_t>(record.code));
+  add_time(out, "ForbiddenUntil", record.forbidden_until);
   if (!record.failure.empty()) out.emplace_back("Failure", record.failure);
   out.emplace_back("AcceptedAt", extended_time_ms(record.accepted_at));
   add_time(out, "FencedAt", record.fenced_at);
@@ -141,6 +144,96 @@ std::optional<Refusal> check_room_id(const Args& args, const App& app) {
                  app.ids == IdRule::Any
                      ? "RoomId must be 1 to 256 bytes of UTF-8 without control characters."
                      : "RoomId must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
+}
+
+std::optional<Refusal> check_user_id(const Args& args, const App& app) {
+  if (is_legal_id(args.text("UserId"), app.ids)) return std::nullopt;
+  return Refusal{ErrorCode::InvalidParameter,
+                 app.ids == IdRule::Any
+                     ? "UserId must be 1 to 256 bytes of UTF-8 without control characters."
+                     : "UserId must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
+}
+
+std::expected<Duration, Refusal> read_interval(const Args& args, const BanRange& range) {
+  const int64_t seconds = args.integer("ForbiddenInterval").value_or(0);
+  if (seconds < 0)
+    return std::unexpected(Refusal{ErrorCode::InvalidParameter,
+                                   "ForbiddenInterval must be 0 or a number of seconds."});
+  if (seconds == 0) return Duration{};
+  return std::chrono::seconds(std::clamp(seconds, range.least_s, range.most_s));
+}
+
+std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args, const App& app) {
+  domain::BanTarget target;
+  if (!args.text("RoomId").empty()) {
+    if (auto refusal = check_room_id(args, app)) return std::unexpected(*refusal);
+    target.room = RoomId(args.text("RoomId"));
+  }
+  if (!args.text("UserId").empty()) {
+    if (auto refusal = check_user_id(args, app)) return std::unexpected(*refusal);
+    target.user = UserId(args.text("UserId"));
+  }
+  const auto invalid = [](const char* why) {
+    return std::unexpected(Refusal{ErrorCode::InvalidParameter, why});
+  };
+  if (!args.text("IP").empty()) {
+    target.ip = IpPrefix::parse(args.text("IP"));
+    if (!target.ip) return invalid("IP must be an address, or a range like 192.0.2.0/24.");
+    if (target.room || target.user)
+      return invalid("IP bans a whole app and stands without RoomId and UserId.");
+  }
+  if (!target.room && !target.user && !target.ip)
+    return invalid("One of RoomId, UserId and IP must say who is meant.");
+  return target;
+}
+
+std::expected<domain::ActionOrigin, Refusal> read_origin(const ActionContext& context) {
+  const std::string_view reason = context.args.text("Reason");
+  if (reason.size() > static_cast<size_t>(limits::kReasonBytesMax))
+    return std::unexpected(
+        Refusal{ErrorCode::InvalidParameter,
+                "Reason must be at most " + std::to_string(limits::kReasonBytesMax) + " bytes."});
+  return domain::ActionOrigin{context.key.id, context.call.request_id, std::string(reason)};
+}
+
+Json ban_json(const domain::BanRule& rule) {
+  Json::Object out{{"BanId", rule.id.value}};
+  if (rule.target.room) out.emplace_back("RoomId", rule.target.room->value);
+  if (rule.target.user) out.emplace_back("UserId", rule.target.user->value);
+  if (rule.target.ip) out.emplace_back("IP", rule.target.ip->text());
+  out.emplace_back("Reason", rule.reason);
+  out.emplace_back("Operator", rule.operator_id);
+  out.emplace_back("CreatedAt", extended_time_ms(rule.created_at));
+  out.emplace_back("ExpiresAt", extended_time_ms(rule.expires_at));
+  return out;
+}
+
+Json message_json(const PendingCall& call, std::string_view text) {
+  const bool is_2020 = call.action->version == kVersion2020;
+  return Json::Object{{is_2020 ? "message" : "Message", text}};
+}
+
+std::optional<Refusal> dismissal_failure(const domain::DismissReply& reply) {
+  const std::string operation =
+      reply.record ? " Operation " + reply.record->operation.value + "." : "";
+  switch (reply.outcome) {
+    case domain::DismissOutcome::Done:
+    case domain::DismissOutcome::NoSuchRoom:
+      return std::nullopt;
+    case domain::DismissOutcome::MediaCutUnconfirmed:
+      return Refusal{
+          ErrorCode::InternalError,
+          "It is not confirmed yet that media has stopped; the dismissal goes on." + operation};
+    case domain::DismissOutcome::RecordFailed:
+      return Refusal{ErrorCode::InternalError,
+                     "The room is cut off, but the record of it could not be stored." + operation};
+    case domain::DismissOutcome::Unfinished:
+      return Refusal{ErrorCode::InternalError,
+                     "It is not confirmed yet that everything of the room is closed and recorded; "
+                     "the dismissal goes on." +
+                         operation};
+  }
+  return std::nullopt;
 }
 
 std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,

@@ -26,6 +26,20 @@ Json user_json(const domain::ParticipantView& participant);
 
 // RoomId of the arguments, checked against the app's rule: IllegalRoomID.
 std::optional<Refusal> check_room_id(const Args& args, const App& app);
+// UserId, likewise: InvalidParameter, since the vendor has no code for it.
+std::optional<Refusal> check_user_id(const Args& args, const App& app);
+// ForbiddenInterval in seconds, clamped into `range` where it is not 0; absent counts as 0.
+std::expected<Duration, Refusal> read_interval(const Args& args, const BanRange& range);
+// RoomId, UserId and IP of a ban, empty ones absent: at least one, IP alone.
+std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args, const App& app);
+// Who calls, for the record; InvalidParameter where Reason is too long.
+std::expected<domain::ActionOrigin, Refusal> read_origin(const ActionContext& context);
+// What went wrong, with the operation to ask about; nullopt: nothing.
+std::optional<Refusal> dismissal_failure(const domain::DismissReply& reply);
+Json ban_json(const domain::BanRule& rule);
+// {"message":…} of Version 2020-12-01 room management, {"Message":…} of all others (vendor-contract 1.3).
+Json message_json(const PendingCall& call, std::string_view text);
+
 // The current life; a life that is being dismissed is none.
 std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
                                                std::string_view room);

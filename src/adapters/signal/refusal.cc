@@ -58,6 +58,7 @@ Refusal refuse(const TokenRefusal& refusal) {
 
 Refusal refuse(const domain::JoinRefused& refusal) {
   Refusal out = refuse(refusal.code, refusal.message);
+  out.forbidden_until = refusal.forbidden_until;
   if (!refusal.retry_later) return out;
   out.status = 503;
   out.retry_after_s = limits::kRetryAfterS;
@@ -101,6 +102,7 @@ HttpAnswer to_answer(const Refusal& refusal) {
   body["code"] = static_cast<int64_t>(refusal.code);
   body["name"] = domain::client_code_name(refusal.code);
   body["message"] = refusal.message;
+  if (refusal.forbidden_until) body["forbiddenTime"] = unix_ms(*refusal.forbidden_until);
   HttpAnswer answer{
       .status = refusal.status, .headers = cors_headers(), .body = boost::json::serialize(body)};
   answer.headers.emplace_back("Content-Type", "application/json");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,8 @@ struct Refusal {
   domain::ClientCode code = domain::ClientCode::JoinRoom;
   std::string message;
   int retry_after_s = 0;  // > 0: Retry-After; SDKs try again
+  std::optional<Wall> forbidden_until =
+      std::nullopt;  // of a ban; in the body as forbiddenTime, unix ms
 };
 
 struct HttpAnswer {

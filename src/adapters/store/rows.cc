@@ -42,7 +42,9 @@ void put_dismissal(Statement& statement, const domain::DismissalRecord& record) 
       .put(record.not_notified)
       .put(record.packets_after_cut)
       .put(record.transports_at_fence)
-      .put(record.transports_closed);
+      .put(record.transports_closed)
+      .put(static_cast<int64_t>(record.code));
+  put_time(statement, record.forbidden_until);
 }
 
 domain::DismissalRecord read_dismissal(Statement& row) {
@@ -72,6 +74,8 @@ domain::DismissalRecord read_dismissal(Statement& row) {
   record.packets_after_cut = row.optional_number<uint64_t>();
   record.transports_at_fence = row.optional_number<uint32_t>();
   record.transports_closed = row.optional_number<uint32_t>();
+  record.code = static_cast<domain::ClientCode>(row.number());
+  record.forbidden_until = read_time(row);
   return record;
 }
 
@@ -110,6 +114,40 @@ domain::Tombstone read_tombstone(Statement& row) {
   tombstone.code = static_cast<domain::ClientCode>(row.number());
   tombstone.expires_at = wall_from_unix_us(row.number());
   return tombstone;
+}
+
+Result<void> write_ban(Statement& statement, const domain::BanRule& rule) {
+  using Text = std::optional<std::string_view>;
+  const domain::BanTarget& target = rule.target;
+  const std::string range = target.ip ? target.ip->text() : std::string();
+  statement.start()
+      .put(rule.id.value)
+      .put(rule.app.value)
+      .put_text(target.room ? Text(target.room->value) : Text())
+      .put_text(target.user ? Text(target.user->value) : Text())
+      .put_text(target.ip ? Text(range) : Text())
+      .put(rule.operator_id)
+      .put(rule.reason)
+      .put(unix_us(rule.created_at))
+      .put(unix_us(rule.expires_at));
+  return statement.finish();
+}
+
+Result<domain::BanRule> read_ban(Statement& row) {
+  domain::BanRule rule;
+  rule.id = BanId(row.text());
+  rule.app = AppId(row.text());
+  if (const auto room = row.optional_text()) rule.target.room = RoomId(*room);
+  if (const auto user = row.optional_text()) rule.target.user = UserId(*user);
+  if (const auto range = row.optional_text()) {
+    rule.target.ip = IpPrefix::parse(*range);
+    if (!rule.target.ip) return malformed("a stored ban names no address range");
+  }
+  rule.operator_id = row.text();
+  rule.reason = row.text();
+  rule.created_at = wall_from_unix_us(row.number());
+  rule.expires_at = wall_from_unix_us(row.number());
+  return rule;
 }
 
 }  // namespace atrium::store

@@ -1,6 +1,7 @@
 #include "adapters/store/schema.h"
 
 #include <array>
+#include <filesystem>
 #include <string>
 
 namespace atrium::store {
@@ -65,8 +66,30 @@ constexpr const char* kVersion1 = R"sql(
   CREATE INDEX tombstones_by_expiry ON tombstones (expires_at);
 )sql";
 
+// Ban rules, and dismissals that a ban of the room began or that closed its name for a while.
+constexpr const char* kVersion2 = R"sql(
+  ALTER TABLE dismissals ADD COLUMN code INTEGER NOT NULL DEFAULT -1011;
+  ALTER TABLE dismissals ADD COLUMN forbidden_until INTEGER;
+
+  CREATE TABLE bans (
+    id TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    room TEXT, user TEXT, ip TEXT,
+    operator_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    CHECK (room IS NOT NULL OR user IS NOT NULL OR ip IS NOT NULL),
+    CHECK (ip IS NULL OR (room IS NULL AND user IS NULL))
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bans_by_app ON bans (app, id);
+  CREATE INDEX bans_by_expiry ON bans (expires_at);
+
+  UPDATE schema_version SET version = 2;
+)sql";
+
 // Step i leads from version i to version i + 1 and leaves that number in schema_version.
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1};
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1, kVersion2};
 
 Result<int64_t> single_number(Database& database, const char* sql) {
   Statement statement = TRY(Statement::prepare(database, sql));
@@ -85,13 +108,22 @@ Result<int64_t> version_of(Database& database) {
   return single_number(database, "SELECT version FROM schema_version");
 }
 
+// What an operator goes back to when the new version does not suit.
+Result<void> copy_before(Database& database, const std::string& path, int64_t version) {
+  const std::string copy = path + ".v" + std::to_string(version);
+  if (std::filesystem::exists(copy)) return {};
+  Statement vacuum = TRY(Statement::prepare(database, "VACUUM INTO ?"));
+  return vacuum.start().put(std::string_view(copy)).finish();
+}
+
 }  // namespace
 
-Result<void> migrate(Database& database) {
+Result<void> migrate(Database& database, const std::string& path) {
   const int64_t version = TRY(version_of(database));
   if (version > kSchemaVersion)
     return fail(ErrorKind::Unsupported, "the store was written by a newer version of this program");
   if (version < 0) return fail(ErrorKind::Unsupported, "the store has no schema version");
+  if (version > 0 && version < kSchemaVersion) TRY(copy_before(database, path, version));
   const std::string mark = "PRAGMA application_id = " + std::to_string(kApplicationId);
   for (auto step = static_cast<size_t>(version); step < kMigrations.size(); ++step) {
     Transaction transaction = TRY(Transaction::begin(database));

@@ -5,10 +5,11 @@
 
 namespace atrium::store {
 
-inline constexpr int64_t kSchemaVersion = 1;
+inline constexpr int64_t kSchemaVersion = 2;
 
-// Brings the file to kSchemaVersion, each step in a transaction of its own.  Unsupported: a newer version wrote
-// it, or it is the database of another program.
-Result<void> migrate(Database& database);
+// Brings the file at `path` to kSchemaVersion, each step in a transaction of its own.  A file of an older version is
+// copied to "<path>.v<version>" before; a copy that is there already stays.  Unsupported: a newer version wrote it, or
+// it is the database of another program.
+Result<void> migrate(Database& database, const std::string& path);
 
 }  // namespace atrium::store

@@ -11,19 +11,30 @@ namespace {
 
 std::unexpected<Error> failure_of(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL: return fail(ErrorKind::Unavailable, "the disk is full");
-    case SQLITE_IOERR: return fail(ErrorKind::Unavailable, "the disk reported an error");
+    case SQLITE_FULL:
+      return fail(ErrorKind::Unavailable, "the disk is full");
+    case SQLITE_IOERR:
+      return fail(ErrorKind::Unavailable, "the disk reported an error");
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return fail(ErrorKind::Unavailable, "another process holds the store");
-    case SQLITE_CORRUPT: return fail(ErrorKind::Unavailable, "the store's file is damaged");
-    case SQLITE_NOTADB: return fail(ErrorKind::Unsupported, "the store's file is not a database");
-    case SQLITE_CANTOPEN: return fail(ErrorKind::Unavailable, "the store's file cannot be opened");
+    case SQLITE_LOCKED:
+      return fail(ErrorKind::Unavailable, "another process holds the store");
+    case SQLITE_CORRUPT:
+      return fail(ErrorKind::Unavailable, "the store's file is damaged");
+    case SQLITE_NOTADB:
+      return fail(ErrorKind::Unsupported, "the store's file is not a database");
+    case SQLITE_CANTOPEN:
+      return fail(ErrorKind::Unavailable, "the store's file cannot be opened");
     case SQLITE_PERM:
-    case SQLITE_READONLY: return fail(ErrorKind::Unavailable, "the store's file cannot be written");
-    case SQLITE_NOMEM: return fail(ErrorKind::Unavailable, "no memory for the store");
-    case SQLITE_TOOBIG: return fail(ErrorKind::LimitExceeded, "a value is too large for the store");
-    case SQLITE_CONSTRAINT: return fail(ErrorKind::Conflict, "a row breaks a rule of the store");
-    default: return fail(ErrorKind::Internal, "the store's statement failed");
+    case SQLITE_READONLY:
+      return fail(ErrorKind::Unavailable, "the store's file cannot be written");
+    case SQLITE_NOMEM:
+      return fail(ErrorKind::Unavailable, "no memory for the store");
+    case SQLITE_TOOBIG:
+      return fail(ErrorKind::LimitExceeded, "a value is too large for the store");
+    case SQLITE_CONSTRAINT:
+      return fail(ErrorKind::Conflict, "a row breaks a rule of the store");
+    default:
+      return fail(ErrorKind::Internal, "the store's statement failed");
   }
 }
 

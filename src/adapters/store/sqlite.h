@@ -49,6 +49,9 @@ class Statement {
   Statement& put(const std::optional<T>& value) {
     return value ? put(static_cast<int64_t>(*value)) : put_null();
   }
+  Statement& put_text(const std::optional<std::string_view>& text) {
+    return text ? put(*text) : put_null();
+  }
   Result<bool> step();  // true: a row is there
   // For statements without rows: one step, then ready to start again.
   Result<void> finish();
@@ -60,6 +63,10 @@ class Statement {
   std::optional<T> optional_number() {
     if (is_null()) return skip_column();
     return static_cast<T>(number());
+  }
+  std::optional<std::string> optional_text() {
+    if (is_null()) return skip_column();
+    return text();
   }
 
  private:

@@ -27,6 +27,15 @@ constexpr const char* kNamesSql =
 constexpr const char* kTombstonesSql =
     "SELECT * FROM tombstones WHERE expires_at > ? ORDER BY expires_at DESC LIMIT ?";
 
+constexpr const char* kListBansSql =
+    "SELECT * FROM bans WHERE app = ? AND id > ? AND expires_at > ? ORDER BY id LIMIT ?";
+constexpr const char* kAllBansSql =
+    "SELECT * FROM bans WHERE id > ? AND expires_at > ? ORDER BY id LIMIT ?";
+constexpr const char* kDeleteBanSql = "DELETE FROM bans WHERE id = ?";
+constexpr const char* kPurgeBansSql =
+    "DELETE FROM bans WHERE id IN "
+    "(SELECT id FROM bans WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)";
+
 constexpr const char* kDeleteTombstoneSql =
     "DELETE FROM tombstones WHERE participant = ? AND operation = ?";
 
@@ -72,6 +81,7 @@ struct Store::State {
   Statement put_dismissal, put_not_notified, put_tombstone, delete_tombstone;
   Statement find, names, list_room, list_app, tombstones;
   Statement purge_dismissals, purge_tombstones, trim_tombstones;
+  Statement put_ban, delete_ban, list_bans, all_bans, purge_bans;
 
   static Result<std::unique_ptr<State>> create(Database database, StoreOptions options);
 
@@ -79,6 +89,7 @@ struct Store::State {
   Result<void> write_alone(const WriteRequest& request);
   Result<void> write_dismissal(const PutDismissal& put);
   Result<void> write_tombstones(std::span<const domain::Tombstone> rows);
+  Result<void> write_bans(std::span<const domain::BanRule> rules, std::span<const BanId> dropped);
   Result<void> commit(Transaction& transaction);
 
   Result<void> add_names(domain::DismissalRecord& record);
@@ -103,12 +114,18 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   Statement purge_dismissals = TRY(prepare(kPurgeDismissalsSql));
   Statement purge_tombstones = TRY(prepare(kPurgeTombstonesSql));
   Statement trim_tombstones = TRY(prepare(kTrimTombstonesSql));
-  return std::unique_ptr<State>(new State{
-      std::move(options), std::move(database), std::move(put_dismissal),
-      std::move(put_not_notified), std::move(put_tombstone), std::move(delete_tombstone),
-      std::move(find), std::move(names), std::move(list_room), std::move(list_app),
-      std::move(tombstones), std::move(purge_dismissals), std::move(purge_tombstones),
-      std::move(trim_tombstones)});
+  Statement put_ban = TRY(prepare(kPutBanSql));
+  Statement delete_ban = TRY(prepare(kDeleteBanSql));
+  Statement list_bans = TRY(prepare(kListBansSql));
+  Statement all_bans = TRY(prepare(kAllBansSql));
+  Statement purge_bans = TRY(prepare(kPurgeBansSql));
+  return std::unique_ptr<State>(
+      new State{std::move(options), std::move(database), std::move(put_dismissal),
+                std::move(put_not_notified), std::move(put_tombstone), std::move(delete_tombstone),
+                std::move(find), std::move(names), std::move(list_room), std::move(list_app),
+                std::move(tombstones), std::move(purge_dismissals), std::move(purge_tombstones),
+                std::move(trim_tombstones), std::move(put_ban), std::move(delete_ban),
+                std::move(list_bans), std::move(all_bans), std::move(purge_bans)});
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -119,7 +136,7 @@ Store::~Store() = default;
 Result<Store> Store::open(const std::string& path, StoreOptions options, Now now) {
   Database database = TRY(Database::open(path));
   TRY(set_up(database, options));
-  TRY(migrate(database));
+  TRY(migrate(database, path));
   TRY(database.run(kInterruptSql));
   Store store(TRY(State::create(std::move(database), std::move(options))));
   // On a full disk this fails, and a store that can still be read is better than none; node purges again.
@@ -168,7 +185,21 @@ Result<void> Store::State::write(const WriteRequest& request) {
     if (options.drop_dismissal_writes) return {};
     return write_dismissal(*put);
   }
+  if (const auto* bans = std::get_if<PutBans>(&request)) {
+    TRY(write_bans(bans->put, bans->drop));
+    return write_tombstones(bans->tombstones);
+  }
   return write_tombstones(std::get<PutTombstones>(request).tombstones);
+}
+
+Result<void> Store::State::write_bans(std::span<const domain::BanRule> rules,
+                                      std::span<const BanId> dropped) {
+  for (const domain::BanRule& rule : rules) {
+    TRY(purge_step(purge_bans, unix_us(rule.created_at), limits::kPurgeBansPerWrite));
+    TRY(write_ban(put_ban, rule));
+  }
+  for (const BanId& id : dropped) TRY(delete_ban.start().put(id.value).finish());
+  return {};
 }
 
 Result<void> Store::State::write_dismissal(const PutDismissal& put) {
@@ -191,6 +222,7 @@ Result<void> Store::State::write_dismissal(const PutDismissal& put) {
     delete_tombstone.start().put(participant.value).put(put.record.operation.value);
     TRY(delete_tombstone.finish());
   }
+  TRY(write_bans(put.bans, {}));
   return write_tombstones(put.tombstones);
 }
 
@@ -226,10 +258,12 @@ Result<Purged> Store::purge(Wall now) {
     const uint32_t expired = TRY(state_->purge_step(state_->purge_tombstones, now_us, rows));
     const uint32_t surplus =
         TRY(state_->purge_step(state_->trim_tombstones, rows, limits::kTombstonesMax));
+    const uint32_t bans = TRY(state_->purge_step(state_->purge_bans, now_us, rows));
     TRY(transaction.commit());
     purged.dismissals += dismissals;
     purged.tombstones += expired + surplus;
-    purged.is_complete = std::max({dismissals, expired, surplus}) < rows;
+    purged.bans += bans;
+    purged.is_complete = std::max({dismissals, expired, surplus, bans}) < rows;
     if (purged.is_complete) break;
   }
   return purged;
@@ -272,6 +306,17 @@ Result<std::vector<domain::Tombstone>> Store::load_tombstones(Wall now) {
   std::vector<domain::Tombstone> tombstones;
   while (TRY(load.step())) tombstones.push_back(read_tombstone(load));
   return tombstones;
+}
+
+Result<std::vector<domain::BanRule>> Store::list_bans(const AppId& app, const BanId& after,
+                                                      size_t limit, Wall now) {
+  Statement& list = app.empty() ? state_->all_bans : state_->list_bans;
+  list.start();
+  if (!app.empty()) list.put(app.value);
+  list.put(after.value).put(unix_us(now)).put(static_cast<int64_t>(limit));
+  std::vector<domain::BanRule> rules;
+  while (TRY(list.step())) rules.push_back(TRY(read_ban(list)));
+  return rules;
 }
 
 }  // namespace atrium::store

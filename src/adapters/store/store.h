@@ -1,4 +1,4 @@
-// Store: what must survive a restart, in one SQLite file: dismissal records and tombstones.  WAL,
+// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones and ban rules.  WAL,
 // synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
 // thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
 #pragma once
@@ -34,15 +34,24 @@ struct PutDismissal {
   domain::DismissalRecord record;
   std::vector<domain::Tombstone> tombstones;
   std::vector<ParticipantSid> told = {};
+  std::vector<domain::BanRule> bans = {};
+};
+// In one transaction: rules that replace those of the same id, rules that are dropped, and tombstones.
+struct PutBans {
+  OperationId operation;
+  std::vector<domain::BanRule> put = {};
+  std::vector<BanId> drop = {};
+  std::vector<domain::Tombstone> tombstones = {};
 };
 struct PutTombstones {
   std::vector<domain::Tombstone> tombstones;
 };
-using WriteRequest = std::variant<PutDismissal, PutTombstones>;
+using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones>;
 
 struct Purged {
   uint32_t dismissals = 0;
   uint32_t tombstones = 0;
+  uint32_t bans = 0;
   bool is_complete = true;  // false: the bound was met, call again
 };
 
@@ -71,6 +80,10 @@ class Store {
                                                                size_t limit);
   // Those that expire after `now`, last to expire first, at most kTombstonesMax.
   Result<std::vector<domain::Tombstone>> load_tombstones(Wall now);
+  // Rules that expire after `now`, by id, those after `after` (empty: from the start), at most `limit`; of one
+  // application, or where `app` is empty of all.
+  Result<std::vector<domain::BanRule>> list_bans(const AppId& app, const BanId& after, size_t limit,
+                                                 Wall now);
 
  private:
   struct State;

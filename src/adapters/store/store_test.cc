@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include "adapters/store/rows.h"
 #include "adapters/store/schema.h"
 #include "adapters/store/sqlite.h"
 #include "base/limits.h"
@@ -413,8 +414,8 @@ TEST_F(StoreTest, final_record_takes_away_the_tombstones_of_those_who_were_told)
   elsewhere.operation = OperationId("OP_2");
   Store store = open();
   ASSERT_TRUE(put(store, a_record("OP_1"), {a_tombstone("PA_1"), a_tombstone("PA_2"), elsewhere}));
-  const std::vector<WriteRequest> batch = {PutDismissal{
-      a_record("OP_1"), {}, {ParticipantSid("PA_1"), ParticipantSid("PA_other")}}};
+  const std::vector<WriteRequest> batch = {
+      PutDismissal{a_record("OP_1"), {}, {ParticipantSid("PA_1"), ParticipantSid("PA_other")}}};
   ASSERT_TRUE(store.apply_batch(batch).at(0).has_value());
   EXPECT_THAT(participants(store), testing::UnorderedElementsAre("PA_2", "PA_other"));
 }
@@ -501,6 +502,64 @@ TEST_F(StoreTest, records_are_listed_latest_first_by_application_and_room) {
   EXPECT_THAT(operations(MUST(store.list_dismissals(AppId("none"), RoomId(), 10))), ElementsAre());
 }
 
+domain::BanRule a_ban(const char* id, domain::BanTarget target, Wall expires_at,
+                      const char* app = "app") {
+  return {.id = BanId(id),
+          .app = AppId(app),
+          .target = std::move(target),
+          .operator_id = "AK",
+          .reason = "why",
+          .created_at = kStart,
+          .expires_at = expires_at};
+}
+
+TEST_F(StoreTest, ban_rules_come_back_as_they_were) {
+  const domain::BanRule room =
+      a_ban("BN_1", {.room = RoomId("r"), .user = {}, .ip = {}}, kStart + 60s);
+  const domain::BanRule seat =
+      a_ban("BN_2", {.room = RoomId("r"), .user = UserId("u"), .ip = {}}, kStart + 60s);
+  const domain::BanRule range =
+      a_ban("BN_3", {.room = {}, .user = {}, .ip = IpPrefix::parse("2001:db8::/32")}, kStart + 10s);
+  const domain::BanRule theirs =
+      a_ban("BN_4", {.room = {}, .user = UserId("u"), .ip = {}}, kStart + 60s, "another");
+  {
+    Store store = open();
+    ASSERT_TRUE(store.apply_batch(std::vector<WriteRequest>{
+        PutBans{.operation = OperationId("OP_1"), .put = {room, seat, range, theirs}}})[0]);
+    PutDismissal with_rule{.record = a_record("OP_2", kStart), .tombstones = {}};
+    with_rule.bans = {a_ban("BN_5", {.room = RoomId("s"), .user = {}, .ip = {}}, kStart + 60s)};
+    ASSERT_TRUE(store.apply_batch(std::vector<WriteRequest>{with_rule})[0]);
+  }
+  Store store = open();
+  const AppId app("app");
+  EXPECT_THAT(MUST(store.list_bans(app, BanId(), 3, kStart)), ElementsAre(room, seat, range));
+  EXPECT_EQ(MUST(store.list_bans(app, BanId("BN_3"), 3, kStart)).at(0).id, BanId("BN_5"));
+  EXPECT_EQ(MUST(store.list_bans(AppId(), BanId(), 10, kStart)).size(), 5u);
+  EXPECT_EQ(MUST(store.list_bans(app, BanId(), 10, kStart + 10s)).size(), 3u) << "one ran out";
+  ASSERT_TRUE(store.apply_batch(std::vector<WriteRequest>{
+      PutBans{.operation = OperationId("OP_3"), .drop = {BanId("BN_1"), BanId("BN_2")}}})[0]);
+  EXPECT_EQ(MUST(store.list_bans(app, BanId(), 10, kStart)).size(), 2u);
+  EXPECT_EQ(MUST(store.purge(kStart + 10s)).bans, 1u);
+  EXPECT_EQ(MUST(store.list_bans(app, BanId(), 10, kStart)).size(), 1u);
+}
+
+// A file that version 1 of the schema was written into by a daemon of that time.
+TEST_F(StoreTest, file_of_version_1_is_copied_and_brought_up_to_date) {
+  std::filesystem::copy_file(
+      std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v1.db", path());
+  const Wall then = wall_from_unix_us(1'795'403'821'000'000);
+  Store store = open({}, {.mono = Mono(1s), .wall = then});
+  const auto record = find(store, "OP_Ho35l4hdVx5lTRXDu");
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(record->reason, "end of the lesson");
+  EXPECT_EQ(record->code, domain::ClientCode::RoomDismiss);
+  EXPECT_FALSE(record->forbidden_until.has_value());
+  EXPECT_EQ(MUST(store.load_tombstones(then)).size(), 1u);
+  EXPECT_TRUE(MUST(store.list_bans(AppId(), BanId(), 10, then)).empty());
+  EXPECT_TRUE(std::filesystem::exists(path() + ".v1"));
+  EXPECT_TRUE(run_raw("SELECT code FROM dismissals"));
+}
+
 TEST_F(StoreTest, file_of_a_newer_version_is_refused) {
   { Store store = open(); }
   ASSERT_TRUE(run_raw("UPDATE schema_version SET version = 99"));
@@ -534,8 +593,8 @@ TEST_F(StoreTest, missing_folder_is_an_error) {
 
 TEST_F(StoreTest, migrating_twice_changes_nothing) {
   Database database = MUST(Database::open(path()));
-  EXPECT_TRUE(migrate(database));
-  EXPECT_TRUE(migrate(database));
+  EXPECT_TRUE(migrate(database, path()));
+  EXPECT_TRUE(migrate(database, path()));
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ struct World::Parts {
 
 namespace {
 
+constexpr size_t kBansPerPage = 10'000;  // read from the store at once
+
 using Problem = std::unexpected<std::string>;
 
 std::string with(const std::string& what, const Error& error) {
@@ -189,6 +191,13 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   if (!store) return Problem(store.error());
   auto tombstones = store->load_tombstones(now.wall);
   if (!tombstones) return Problem(with("cannot read the store", tombstones.error()));
+  std::vector<std::vector<domain::BanRule>> bans;
+  while (bans.empty() || bans.back().size() == kBansPerPage) {
+    const BanId after = bans.empty() ? BanId() : bans.back().back().id;
+    auto page = store->list_bans(AppId(), after, kBansPerPage, now.wall);
+    if (!page) return Problem(with("cannot read the store", page.error()));
+    bans.push_back(std::move(*page));
+  }
 
   runtime::HttpServerOptions http_options;
   http_options.public_addresses = settings.http_listen;
@@ -209,6 +218,7 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   if (auto made = make_control(*parts, settings, settings.node, *certificate); !made)
     return Problem(made.error());
   parts->control->restore(std::move(*tombstones), now);
+  for (std::vector<domain::BanRule>& page : bans) parts->control->restore(std::move(page), now);
   return std::unique_ptr<World>(new World(std::move(parts)));
 }
 

@@ -4,16 +4,12 @@
 #include <array>
 
 #include "adapters/openapi/results.h"
-#include "base/limits.h"
 
 namespace atrium::openapi::actions {
 namespace {
 
 constexpr std::string_view kOnlyInOwnVersion =
     "only Version 2026-12-01 has it; here the room would be dismissed as if it were not there.";
-constexpr std::string_view kNotServedYet =
-    "this server does not keep ban rules yet; dismiss without it, users may return at once.";
-
 constexpr auto kVendorFields = std::to_array<FieldRule>({
     {"AppId", FieldType::Text, FieldUse::Required, ""},
     {"RoomId", FieldType::Text, FieldUse::Required, ""},
@@ -21,7 +17,7 @@ constexpr auto kVendorFields = std::to_array<FieldRule>({
     {"Reason", FieldType::Text, FieldUse::Optional, ""},
     {"DryRun", FieldType::Boolean, FieldUse::Refused, kOnlyInOwnVersion},
     {"IfRoomSessionId", FieldType::Text, FieldUse::Refused, kOnlyInOwnVersion},
-    {"ForbiddenInterval", FieldType::Integer, FieldUse::Refused, kNotServedYet},
+    {"ForbiddenInterval", FieldType::Integer, FieldUse::Optional, ""},
 });
 
 constexpr auto kOwnFields = std::to_array<FieldRule>({
@@ -30,7 +26,7 @@ constexpr auto kOwnFields = std::to_array<FieldRule>({
     {"Reason", FieldType::Text, FieldUse::Optional, ""},
     {"DryRun", FieldType::Boolean, FieldUse::Optional, ""},
     {"IfRoomSessionId", FieldType::Text, FieldUse::Optional, ""},
-    {"ForbiddenInterval", FieldType::Integer, FieldUse::Refused, kNotServedYet},
+    {"ForbiddenInterval", FieldType::Integer, FieldUse::Optional, ""},
 });
 
 Refusal mismatch(std::string current) {
@@ -59,10 +55,10 @@ Json dry_run(const ActionContext& context) {
 
 HandlerStep dismiss(ActionContext& context) {
   if (auto refusal = check_room_id(context.args, context.app)) return *refusal;
-  const std::string_view reason = context.args.text("Reason");
-  if (reason.size() > static_cast<size_t>(limits::kReasonBytesMax))
-    return Refusal{ErrorCode::InvalidParameter,
-                   "Reason must be at most " + std::to_string(limits::kReasonBytesMax) + " bytes."};
+  auto origin = read_origin(context);
+  if (!origin) return origin.error();
+  const auto forbidden = read_interval(context.args, context.bans);
+  if (!forbidden) return forbidden.error();
   context.call.room = RoomId(context.args.text("RoomId"));
   context.call.wants_receipt = context.args.flag("Receipt");
   if (auto refusal = check_session(context)) return *refusal;
@@ -70,33 +66,10 @@ HandlerStep dismiss(ActionContext& context) {
   return ApplyCommand{domain::DismissRoom{.waiter = context.waiter,
                                           .app = context.app.id,
                                           .room = context.call.room,
-                                          .operator_id = context.key.id,
-                                          .request_id = context.call.request_id,
-                                          .reason = std::string(reason)}};
-}
-
-// What went wrong, with the operation to ask about; nullopt: nothing.
-std::optional<Refusal> failure(const domain::DismissReply& reply) {
-  const std::string operation =
-      reply.record ? " Operation " + reply.record->operation.value + "." : "";
-  switch (reply.outcome) {
-    case domain::DismissOutcome::Done:
-    case domain::DismissOutcome::NoSuchRoom:
-      return std::nullopt;
-    case domain::DismissOutcome::MediaCutUnconfirmed:
-      return Refusal{
-          ErrorCode::InternalError,
-          "It is not confirmed yet that media has stopped; the dismissal goes on." + operation};
-    case domain::DismissOutcome::RecordFailed:
-      return Refusal{ErrorCode::InternalError,
-                     "The room is cut off, but the record of it could not be stored." + operation};
-    case domain::DismissOutcome::Unfinished:
-      return Refusal{ErrorCode::InternalError,
-                     "It is not confirmed yet that everything of the room is closed and recorded; "
-                     "the dismissal goes on." +
-                         operation};
-  }
-  return std::nullopt;
+                                          .operator_id = std::move(origin->operator_id),
+                                          .request_id = std::move(origin->request_id),
+                                          .reason = std::move(origin->reason),
+                                          .forbidden = *forbidden}};
 }
 
 Json receipt(const domain::DismissReply& reply) {
@@ -104,15 +77,25 @@ Json receipt(const domain::DismissReply& reply) {
 }
 
 Answer shape_vendor(const PendingCall& call, const domain::DismissReply& reply) {
-  if (auto refusal = failure(reply)) return *refusal;
+  if (auto refusal = dismissal_failure(reply)) return *refusal;
   Json::Object out{{"message", "success"}};
   if (call.wants_receipt) out.emplace_back("Receipt", receipt(reply));
   return Json(std::move(out));
 }
 
 Answer shape_own(const PendingCall&, const domain::DismissReply& reply) {
-  if (auto refusal = failure(reply)) return *refusal;
+  if (auto refusal = dismissal_failure(reply)) return *refusal;
   return Json(Json::Object{{"Message", "success"}, {"Receipt", receipt(reply)}});
+}
+
+// A window was set for a room that nobody was in.
+Answer shape_window_vendor(const PendingCall& call, const domain::ActionReply&) {
+  return shape_vendor(call,
+                      {.waiter = {}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}});
+}
+Answer shape_window_own(const PendingCall& call, const domain::ActionReply&) {
+  return shape_own(call,
+                   {.waiter = {}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}});
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({
@@ -125,7 +108,8 @@ constexpr auto kRows = std::to_array<ActionRow>({
      .unknown = Unknown::Ignored,
      .fields = kVendorFields,
      .handle = dismiss,
-     .on_dismissed = shape_vendor},
+     .on_dismissed = shape_vendor,
+     .on_applied = shape_window_vendor},
     {.name = "DismissRoom",
      .version = kVersionOwn,
      .method = Method::Post,
@@ -135,7 +119,8 @@ constexpr auto kRows = std::to_array<ActionRow>({
      .unknown = Unknown::Refused,
      .fields = kOwnFields,
      .handle = dismiss,
-     .on_dismissed = shape_own},
+     .on_dismissed = shape_own,
+     .on_applied = shape_window_own},
 });
 
 }  // namespace

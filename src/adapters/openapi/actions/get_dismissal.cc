@@ -27,7 +27,7 @@ HandlerStep get_dismissal(ActionContext& context) {
     return Refusal{ErrorCode::InvalidParameter,
                    "OperationId must be OP_ and 17 letters and digits."};
   const auto record = context.registry.find_operation(context.call.operation);
-  if (!record) return FindRecord{context.call.operation};
+  if (!record) return Question(FindRecord{context.call.operation});
   return std::visit([](auto&& answer) -> HandlerStep { return std::move(answer); },
                     shape(context.call, &*record));
 }

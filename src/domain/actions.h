@@ -1,0 +1,35 @@
+// PendingAction: a kick or a change of ban rules that is answered once it is durable and whom it removed is gone.
+// Owner: Core, by operation id.
+#pragma once
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "domain/effect.h"
+
+namespace atrium::domain {
+
+struct Core;
+
+struct PendingAction {
+  WaiterId waiter;
+  bool is_stored = false;
+  bool is_answered = false;
+  bool has_store_failed = false;
+  std::set<ParticipantSid> leaving;  // removed by it, their transports not yet gone
+  // A rule that evicts is in force at once; a rule that only changes is changed when the store has it.
+  std::vector<std::pair<AppId, BanId>> erase_if_not_stored, erase_when_stored;
+  std::vector<BanRule> put_when_stored;
+};
+
+// A participant's transport is gone, or its life is.
+void on_participant_gone(Core& core, const ParticipantSid& participant);
+// The store's answer about an operation that is no dismissal.
+void on_action_stored(Core& core, const OperationId& operation, bool is_ok);
+// Timers: the caller (by operation id) has waited long enough; rules have run out.
+void on_action_due(Core& core, const std::string& operation);
+void on_bans_expired(Core& core, const std::string& unused);
+
+}  // namespace atrium::domain

@@ -1,0 +1,277 @@
+// Kicks and bans: who is removed by order, and who is kept out.  What a rule evicts leaves in the same command that
+// puts it in force, so that nobody slips through between the two.
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.h"
+#include "domain/core.h"
+
+namespace atrium::domain {
+namespace {
+
+void reply(Core& core, WaiterId waiter, ActionOutcome outcome, OperationId operation = {}) {
+  core.out.put(ActionReply{waiter, outcome, std::move(operation)});
+}
+
+// --- rules --------------------------------------------------------------------------------------
+
+void arm_expiry(Core& core) {
+  core.timers.arm(TimerKind::BanExpiry, "", core.bans.next_expiry());
+}
+
+bool put_in_force(Core& core, const BanRule& rule) {
+  const bool is_put = core.bans.put(rule, deadline_of(rule.expires_at, core.now));
+  arm_expiry(core);
+  return is_put;
+}
+
+void take_out_of_force(Core& core, const std::vector<std::pair<AppId, BanId>>& rules) {
+  for (const auto& [app, id] : rules) core.bans.erase(app, id);
+  arm_expiry(core);
+}
+
+BanRule make_rule(Core& core, const AppId& app, BanTarget target, Duration interval,
+                  const ActionOrigin& origin) {
+  return {.id = BanId(core.secrets.sid("BN_")),
+          .app = app,
+          .target = std::move(target),
+          .operator_id = origin.operator_id,
+          .reason = origin.reason,
+          .created_at = core.now.wall,
+          .expires_at = core.now.wall + interval};
+}
+
+// --- pending actions ----------------------------------------------------------------------------
+
+struct Started {
+  OperationId id;
+  PendingAction& action;
+};
+Started start_action(Core& core, WaiterId waiter) {
+  OperationId id(core.secrets.sid("OP_"));
+  PendingAction& action = core.actions[id];
+  action.waiter = waiter;
+  core.timers.arm(TimerKind::ActionDue, id.value,
+                  core.now.mono + limit_ms(limits::kActionFinishMs));
+  return {std::move(id), action};
+}
+
+void finish_if_done(Core& core, const OperationId& id) {
+  const auto found = core.actions.find(id);
+  const PendingAction& action = found->second;
+  if (!action.is_stored || !action.leaving.empty()) return;
+  if (!action.is_answered)
+    reply(core, action.waiter,
+          action.has_store_failed ? ActionOutcome::RecordFailed : ActionOutcome::Done, id);
+  core.timers.cancel(TimerKind::ActionDue, id.value);
+  core.actions.erase(found);
+}
+
+// --- evictions ----------------------------------------------------------------------------------
+
+Tombstone tombstone_of(const Core& core, const Room& room, const Participant& participant,
+                       const OperationId& operation) {
+  return {.app = room.name().app,
+          .room = room.name().room,
+          .room_sid = room.sid(),
+          .participant = participant.sid(),
+          .user = participant.user(),
+          .token_hash = participant.joiner.token_hash,
+          .operation = operation,
+          .code = ClientCode::KickedOut,
+          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
+}
+
+// Takes them out with -1006 and remembers that `action` waits for their end.
+void evict(Core& core, Started& action, const std::vector<std::pair<RoomSid, ParticipantSid>>& who,
+           std::optional<Wall> forbidden_until, PersistBans& write) {
+  for (const auto& [room_sid, sid] : who) {
+    Room& room = core.lives.at(room_sid);
+    write.tombstones.push_back(tombstone_of(core, room, room.participants.at(sid), action.id));
+    action.action.leaving.insert(sid);
+    core.awaited.emplace(sid, action.id);
+    remove_participant(core, room, sid,
+                       {.reason = LeaveReason::KickedByAdmin,
+                        .farewell = Farewell::Notice,
+                        .action = LeaveAction::Disconnect,
+                        .code = ClientCode::KickedOut,
+                        .seen_as = DepartureSeenAs::Departure,
+                        .forbidden_until = forbidden_until});
+  }
+}
+
+using Present = std::vector<std::pair<RoomSid, ParticipantSid>>;
+
+void add_user(Core& core, const RoomSid& room_sid, const UserId& user, Present& out) {
+  const Room& room = core.lives.at(room_sid);
+  if (auto seat = room.users.find(user); seat != room.users.end())
+    out.emplace_back(room_sid, seat->second);
+}
+
+Present present_from(const Core& core, const AppId& app, const IpPrefix& range) {
+  Present out;
+  for (auto at = core.current.lower_bound({app, RoomId()});
+       at != core.current.end() && at->first.app == app; ++at)
+    for (const auto& [sid, participant] : core.lives.at(at->second).participants)
+      if (participant.joiner.address && range.contains(*participant.joiner.address))
+        out.emplace_back(at->second, sid);
+  return out;
+}
+
+// Who is in now and meant by the target; a target of a whole room is not for here.
+Present present_of(Core& core, const AppId& app, const BanTarget& target) {
+  if (target.ip) return present_from(core, app, *target.ip);
+  Present out;
+  if (target.room) {
+    const auto room = core.current.find({app, *target.room});
+    if (room != core.current.end()) add_user(core, room->second, *target.user, out);
+    return out;
+  }
+  const auto lives = core.present.find({app, *target.user});
+  if (lives == core.present.end()) return out;
+  for (const RoomSid& room_sid : lives->second) add_user(core, room_sid, *target.user, out);
+  return out;
+}
+
+void remove_and_store(Core& core, WaiterId waiter, const Present& who,
+                      const std::optional<BanRule>& rule, std::optional<Wall> forbidden_until) {
+  if (who.empty() && !rule) return reply(core, waiter, ActionOutcome::Done);
+  Started started = start_action(core, waiter);
+  PersistBans write{.operation = started.id, .put = {}, .drop = {}, .tombstones = {}};
+  evict(core, started, who, forbidden_until, write);
+  if (rule) {
+    started.action.erase_if_not_stored.emplace_back(rule->app, rule->id);
+    write.put.push_back(*rule);
+  }
+  core.out.put(std::move(write));
+}
+
+// --- whole rooms --------------------------------------------------------------------------------
+
+DismissRoom as_dismissal(const Core& core, const BanUsers& command, std::optional<Wall> until) {
+  DismissRoom dismiss{.waiter = command.waiter,
+                      .app = command.app,
+                      .room = *command.target.room,
+                      .operator_id = command.origin.operator_id,
+                      .request_id = command.origin.request_id,
+                      .reason = command.origin.reason,
+                      .accepted = command.accepted};
+  if (until) dismiss.forbidden = *until - core.now.wall;
+  return dismiss;
+}
+
+// Ends the life by the phases of a dismissal; the rule is stored with its record.
+void ban_room(Core& core, const BanUsers& command, const std::optional<BanRule>& rule,
+              std::optional<Wall> until) {
+  const RoomName name{command.app, *command.target.room};
+  std::vector<BanRule> rules;
+  if (rule) rules.push_back(*rule);
+  if (Room* room = core.find_current(name))
+    return start_dismissal(core, *room, as_dismissal(core, command, until), command.code,
+                           std::move(rules));
+  const auto latest = core.latest_dismissal.find(name);
+  if (latest != core.latest_dismissal.end()) {
+    Dismissal& running = core.operations.at(latest->second);
+    if (!rule || !running.is_final_stored) {  // another record is still to come and takes it along
+      std::ranges::move(rules, std::back_inserter(running.bans_to_store));
+      return join_dismissal(core, running, command.waiter);
+    }
+  }
+  remove_and_store(core, command.waiter, {}, rule, until);
+}
+
+}  // namespace
+
+void on(Core& core, const BanUsers& command) {
+  std::optional<BanRule> rule;
+  std::optional<Wall> until;
+  if (command.interval > Duration{}) {
+    if (const Bans::InForce* known = core.bans.find(command.app, command.target)) {
+      until = known->expires_at;  // a repeated ban does not reset the clock
+    } else {
+      rule = make_rule(core, command.app, command.target, command.interval, command.origin);
+      until = rule->expires_at;
+      if (!put_in_force(core, *rule))
+        return reply(core, command.waiter, ActionOutcome::TooManyBans);
+    }
+  }
+  const bool is_room = command.target.room && !command.target.user;
+  if (is_room) return ban_room(core, command, rule, until);
+  remove_and_store(core, command.waiter, present_of(core, command.app, command.target), rule,
+                   until);
+}
+
+void on(Core& core, const RemoveUser& command) {
+  const BanTarget target{.room = command.room, .user = command.user, .ip = {}};
+  remove_and_store(core, command.waiter, present_of(core, command.app, target), {}, {});
+}
+
+void on(Core& core, const UpdateBan& command) {
+  const Bans::InForce* known = core.bans.find(command.app, command.target);
+  if (command.interval <= Duration{}) {
+    if (known == nullptr) return reply(core, command.waiter, ActionOutcome::NotThere);
+    return on(core, LiftBan{command.waiter, command.app, known->id});
+  }
+  const bool is_full = core.bans.size() >= static_cast<size_t>(limits::kBansMax);
+  if (known == nullptr && is_full) return reply(core, command.waiter, ActionOutcome::TooManyBans);
+  BanRule rule = make_rule(core, command.app, command.target, command.interval, command.origin);
+  if (known != nullptr) rule.id = known->id;
+  const Started started = start_action(core, command.waiter);
+  core.out.put(PersistBans{.operation = started.id, .put = {rule}, .drop = {}, .tombstones = {}});
+  started.action.put_when_stored.push_back(std::move(rule));
+}
+
+void on(Core& core, const LiftBan& command) {
+  if (!core.bans.contains(command.app, command.ban))
+    return reply(core, command.waiter, ActionOutcome::NotThere);
+  const Started started = start_action(core, command.waiter);
+  started.action.erase_when_stored.emplace_back(command.app, command.ban);
+  core.out.put(
+      PersistBans{.operation = started.id, .put = {}, .drop = {command.ban}, .tombstones = {}});
+}
+
+void on(Core& core, const RestoreBans& command) {
+  for (const BanRule& rule : command.rules)
+    if (rule.expires_at > core.now.wall) put_in_force(core, rule);
+}
+
+void on_bans_not_stored(Core& core, const std::vector<std::pair<AppId, BanId>>& rules) {
+  take_out_of_force(core, rules);
+}
+
+void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {
+  const auto found = core.actions.find(operation);
+  if (found == core.actions.end() || found->second.is_stored) return;
+  PendingAction& action = found->second;
+  action.is_stored = true;
+  action.has_store_failed = !is_ok;
+  take_out_of_force(core, is_ok ? action.erase_when_stored : action.erase_if_not_stored);
+  if (is_ok)
+    for (const BanRule& rule : action.put_when_stored) put_in_force(core, rule);
+  finish_if_done(core, operation);
+}
+
+void on_participant_gone(Core& core, const ParticipantSid& participant) {
+  const auto [first, last] = core.awaited.equal_range(participant);
+  std::vector<OperationId> waiting;
+  for (auto at = first; at != last; ++at) waiting.push_back(at->second);
+  core.awaited.erase(first, last);
+  for (const OperationId& id : waiting) {
+    core.actions.at(id).leaving.erase(participant);
+    finish_if_done(core, id);
+  }
+}
+
+void on_action_due(Core& core, const std::string& operation) {
+  const OperationId id(operation);
+  PendingAction& action = core.actions.at(id);
+  if (!action.is_answered) reply(core, action.waiter, ActionOutcome::Unfinished, id);
+  action.is_answered = true;
+}
+
+void on_bans_expired(Core& core, const std::string&) {
+  core.bans.erase_expired(core.now.mono);
+  arm_expiry(core);
+}
+
+}  // namespace atrium::domain
