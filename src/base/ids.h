@@ -1,5 +1,5 @@
 // Identifiers as types, so that a name is never taken for a life.  Strings of the customer's: AppId, RoomId, UserId.
-// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId, each prefix + 17 base-62 characters.
+// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId: prefix + 17 base-62 characters.
 #pragma once
 
 #include <compare>

@@ -1,5 +1,5 @@
-// BanRoomUser (vendor-contract 1.3.3): evicts whoever is meant and keeps them out for a while.  A repeated ban succeeds,
-// with another text, and does not reset the clock.
+// BanRoomUser (vendor-contract 1.3.3): evicts whoever is meant and keeps them out for a while.  A repeated ban
+// succeeds, with another text, and does not reset the clock.
 #include <array>
 
 #include "adapters/openapi/results.h"

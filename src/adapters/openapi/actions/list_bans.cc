@@ -1,4 +1,5 @@
-// ListBans (ours): the ban rules of an app that are in force, as the store has them, in order of their ids, page by page.
+// ListBans (ours): the ban rules of an app that are in force, as the store has them, in order of their ids, page by
+// page.
 #include <algorithm>
 #include <array>
 

@@ -1,5 +1,5 @@
-// UpdateBanRoomUserRule (vendor-contract 1.3.4): lifts a rule (no interval, or 0) or starts it anew.  Nobody is evicted;
-// a rule that does not exist is made, or is lifted already.
+// UpdateBanRoomUserRule (vendor-contract 1.3.4): lifts a rule (no interval, or 0) or starts it anew.  Nobody is
+// evicted; a rule that does not exist is made, or is lifted already.
 #include <array>
 
 #include "adapters/openapi/results.h"
