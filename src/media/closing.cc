@@ -92,7 +92,8 @@ void begin_close(EngineState& engine, Transport& transport) {
   transport.inbound.reset();
   transport.outbound.reset();
   transport.dtls.reset();
-  if (transport.notice == Transport::Notice::Waiting) finish_notice(engine, transport, NoticeOutcome::NoChannel);
+  if (transport.notice == Transport::Notice::Waiting)
+    finish_notice(engine, transport, NoticeOutcome::NoChannel);
   if (!transport.has_sctp) return finish_close(engine, transport);
   engine.to_sctp(SctpClose{transport.id()});
 }
@@ -120,7 +121,8 @@ void cut_life(EngineState& engine, CutLife command, Now now) {
   Life& life = engine.life_of(command.life);
   life.is_cut = true;
   for (Transport* transport : life.transports) transport->is_cut = true;
-  const size_t queued = engine.pacer.drop_if([&](const QueuedPacket& packet) { return packet.life == life.id; });
+  const size_t queued =
+      engine.pacer.drop_if([&](const QueuedPacket& packet) { return packet.life == life.id; });
   engine.counters.drop(DropReason::TransportCut, queued);
   empty_queues(engine, [&](const Transport& owner) { return owner.life == &life; });
   const auto transports = static_cast<uint32_t>(life.transports.size());
@@ -131,7 +133,8 @@ void cut_life(EngineState& engine, CutLife command, Now now) {
 void on_notice_done(EngineState& engine, const SctpNoticeDone& event) {
   Transport* transport = engine.find_transport(event.transport);
   if (transport == nullptr || transport->notice != Transport::Notice::Waiting) return;
-  finish_notice(engine, *transport, event.acknowledged ? NoticeOutcome::Acknowledged : NoticeOutcome::NoChannel);
+  finish_notice(engine, *transport,
+                event.acknowledged ? NoticeOutcome::Acknowledged : NoticeOutcome::NoChannel);
 }
 
 void close_transport(EngineState& engine, TransportId id) {

@@ -14,7 +14,9 @@ namespace {
 constexpr std::string_view kReservedTopics = "atrium.";
 constexpr std::string_view kTokenTopic = "atrium.token";
 
-size_t index_of(DataLabel label) { return static_cast<size_t>(label); }
+size_t index_of(DataLabel label) {
+  return static_cast<size_t>(label);
+}
 
 // One message on its way to others.
 struct Routed {
@@ -32,14 +34,16 @@ void deliver(EngineState& engine, Participant& recipient, const Routed& routed) 
     if (!transport->given.receives_data || transport->is_cut || transport->is_closing) continue;
     if (!transport->channel_open[index_of(routed.label)]) continue;
     if (transport->life->is_cut) ++transport->life->packets_after_cut;
-    engine.to_sctp(SctpSend{transport->id(), routed.label, Bytes(routed.message.begin(), routed.message.end())});
+    engine.to_sctp(SctpSend{transport->id(), routed.label,
+                            Bytes(routed.message.begin(), routed.message.end())});
     ++engine.counters.data_messages_out;
     return;
   }
   engine.drop(DropReason::DataNoChannel);
 }
 
-void deliver_to_named(EngineState& engine, Life& life, const wire::DataPacketView& packet, const Routed& routed) {
+void deliver_to_named(EngineState& engine, Life& life, const wire::DataPacketView& packet,
+                      const Routed& routed) {
   wire::DestinationReader destinations(packet);
   while (const auto destination = destinations.next()) {
     const std::string name(destination->value);
@@ -54,7 +58,8 @@ void deliver_to_named(EngineState& engine, Life& life, const wire::DataPacketVie
 }
 
 // What only the server hears, and what nobody may say.  True when the message ends here.
-bool is_for_server(EngineState& engine, const Transport& sender, const wire::DataPacketView& packet) {
+bool is_for_server(EngineState& engine, const Transport& sender,
+                   const wire::DataPacketView& packet) {
   if (!wire::topic_begins_with(packet, kReservedTopics)) return false;
   if (packet.topic != kTokenTopic) {
     engine.drop(DropReason::DataReservedTopic);
@@ -81,7 +86,8 @@ void route(EngineState& engine, Transport& sender, DataLabel label, ByteView mes
   Life& life = *sender.life;
   const Routed routed{sender, label, *rewritten, ++life.messages};
   if (packet->has_destinations) return deliver_to_named(engine, life, *packet, routed);
-  for (auto& [recipient_sid, participant] : life.participants) deliver(engine, *participant, routed);
+  for (auto& [recipient_sid, participant] : life.participants)
+    deliver(engine, *participant, routed);
 }
 
 void on_message(EngineState& engine, SctpMessage event) {
@@ -101,16 +107,19 @@ void on_message(EngineState& engine, SctpMessage event) {
 
 void on_channel(EngineState& engine, const SctpChannelOpen& event) {
   Transport* transport = engine.find_transport(event.transport);
-  if (transport == nullptr || transport->is_closing) return engine.drop(DropReason::SctpUnknownTransport);
+  if (transport == nullptr || transport->is_closing)
+    return engine.drop(DropReason::SctpUnknownTransport);
   bool& is_open = transport->channel_open[index_of(event.label)];
   if (is_open == event.open) return;
   is_open = event.open;
-  if (event.label == DataLabel::Reliable) engine.report(ReliableChannel{transport->id(), event.open});
+  if (event.label == DataLabel::Reliable)
+    engine.report(ReliableChannel{transport->id(), event.open});
 }
 
 void on_packet_out(EngineState& engine, const SctpPacketOut& event, Now now) {
   Transport* transport = engine.find_transport(event.transport);
-  if (transport == nullptr || transport->is_closing) return engine.drop(DropReason::SctpUnknownTransport);
+  if (transport == nullptr || transport->is_closing)
+    return engine.drop(DropReason::SctpUnknownTransport);
   send_application(engine, *transport, event.packet, now);
 }
 
@@ -119,16 +128,19 @@ void on_packet_out(EngineState& engine, const SctpPacketOut& event, Now now) {
 void on_sctp_event(EngineState& engine, SctpEvent event, Now now) {
   if (auto* packet = std::get_if<SctpPacketOut>(&event)) return on_packet_out(engine, *packet, now);
   if (auto* channel = std::get_if<SctpChannelOpen>(&event)) return on_channel(engine, *channel);
-  if (auto* message = std::get_if<SctpMessage>(&event)) return on_message(engine, std::move(*message));
+  if (auto* message = std::get_if<SctpMessage>(&event))
+    return on_message(engine, std::move(*message));
   if (auto* notice = std::get_if<SctpNoticeDone>(&event)) return on_notice_done(engine, *notice);
   on_sctp_closed(engine, std::get<SctpClosed>(event).transport);
 }
 
 void send_reliable(EngineState& engine, SendReliable command) {
   const Transport* transport = engine.find_transport(command.transport);
-  if (transport == nullptr || transport->is_closing) return engine.drop(DropReason::CommandUnknownTarget);
+  if (transport == nullptr || transport->is_closing)
+    return engine.drop(DropReason::CommandUnknownTarget);
   if (transport->is_cut) return engine.drop(DropReason::TransportCut);
-  if (!transport->channel_open[index_of(DataLabel::Reliable)]) return engine.drop(DropReason::DataNoChannel);
+  if (!transport->channel_open[index_of(DataLabel::Reliable)])
+    return engine.drop(DropReason::DataNoChannel);
   engine.to_sctp(SctpSend{command.transport, DataLabel::Reliable, std::move(command.data_packet)});
   ++engine.counters.data_messages_out;
 }

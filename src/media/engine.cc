@@ -44,8 +44,8 @@ void inject(EngineState& engine, const InjectRtp& command) {
   const ByteView packet(command.packet);
   const ByteSpan out = engine.outbox.reserve(packet.size() + kSrtpOverheadMax);
   if (out.empty()) return engine.drop(DropReason::OutputFull);
-  const auto written = transport->outbound->protect_rtp(packet.first(header->header_bytes),
-                                                        packet.subspan(header->header_bytes), ext_seq, out);
+  const auto written = transport->outbound->protect_rtp(
+      packet.first(header->header_bytes), packet.subspan(header->header_bytes), ext_seq, out);
   if (!written) return engine.drop(DropReason::EncryptFailed);
   engine.outbox.commit(*written, *transport->ice.send_path(), OutKind::Media, transport);
 }
@@ -141,7 +141,8 @@ void Engine::on_sctp(SctpEvent event, Now now) {
 
 void Engine::on_deadline(Now now) {
   begin_call(*state_, now);
-  for (int64_t due = 0; due < limits::kDeadlinesPerTurnMax && state_->deadlines.earliest() <= now.mono; ++due)
+  for (int64_t due = 0;
+       due < limits::kDeadlinesPerTurnMax && state_->deadlines.earliest() <= now.mono; ++due)
     on_transport_deadline(*state_, *state_->deadlines.front(), now);
   end_turn(*state_, now);
 }
@@ -165,10 +166,16 @@ std::span<const SendRun> Engine::drain(Now now) {
   });
 }
 
-bool Engine::has_more_to_send() const { return !state_->pacer.is_empty(); }
+bool Engine::has_more_to_send() const {
+  return !state_->pacer.is_empty();
+}
 
-std::vector<Report> Engine::take_reports() { return take(state_->reports); }
-std::vector<SctpCommand> Engine::take_sctp() { return take(state_->sctp); }
+std::vector<Report> Engine::take_reports() {
+  return take(state_->reports);
+}
+std::vector<SctpCommand> Engine::take_sctp() {
+  return take(state_->sctp);
+}
 
 const EngineCounters& Engine::counters() const {
   EngineCounters& counters = state_->counters;

@@ -25,8 +25,9 @@ struct SendRun {
   std::span<const ByteView> datagrams;
 };
 
-enum class DropReason : uint8_t;  // engine_counters.h lists them; each one is a counter with the same name
-struct EngineCounters;            // plain numbers, a snapshot is copied for /metrics
+enum class
+    DropReason : uint8_t;  // engine_counters.h lists them; each one is a counter with the same name
+struct EngineCounters;     // plain numbers, a snapshot is copied for /metrics
 
 struct CertificateKey;  // dtls.h: the process's one P-256 certificate
 

@@ -38,7 +38,8 @@ class Lives : public testing::Test {
     world_.sctp_event(SctpMessage{people_[from]->server_id, label, std::move(message)});
   }
   void send_audio(uint16_t seq, size_t from = 0) {
-    world_.inject(*people_[from], make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc}));
+    world_.inject(*people_[from],
+                  make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc}));
   }
   // User messages handed to SCTP, by recipient.
   std::vector<uint64_t> recipients() const {
@@ -275,14 +276,17 @@ TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
   Peer& subscriber = world.connect(2);
   constexpr int kTracks = 50, kPackets = 50;  // 2 500 outputs
   for (uint64_t n = 0; n < kTracks; ++n) {
-    AddUplink uplink = opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
+    AddUplink uplink =
+        opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
     uplink.mid = std::to_string(n);
     world.command(uplink);
-    world.command(forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
+    world.command(
+        forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
   }
   world.drains_server = false;
   for (uint16_t seq = 0; seq < kPackets; ++seq)
-    for (uint32_t n = 0; n < kTracks; ++n) world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+    for (uint32_t n = 0; n < kTracks; ++n)
+      world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
   world.run(50ms);
   world.drains_server = true;
   world.settle();
@@ -312,11 +316,13 @@ TEST(RealSctp, carries_messages_between_two_people_and_the_notice_at_the_end) {
   world.real_sctp = &sctp;
   Peer& alice = world.connect(1, kLife);
   Peer& bob = world.connect(2, kLife);
-  for (const Peer* peer : {&alice, &bob}) sctp.on_command(SctpOpenChannel{peer->id, DataLabel::Reliable}, world.now());
+  for (const Peer* peer : {&alice, &bob})
+    sctp.on_command(SctpOpenChannel{peer->id, DataLabel::Reliable}, world.now());
   world.settle();
   world.run(2s);
   ASSERT_EQ(world.reports<ReliableChannel>().size(), 2u);
-  sctp.on_command(SctpSend{alice.id, DataLabel::Reliable, user_packet("chat", "hello bob")}, world.now());
+  sctp.on_command(SctpSend{alice.id, DataLabel::Reliable, user_packet("chat", "hello bob")},
+                  world.now());
   world.settle();
   world.run(1s);
   ASSERT_EQ(bob.messages.size(), 1u);

@@ -20,7 +20,9 @@
 namespace atrium::media {
 namespace {
 
-Mono at(int64_t ms) { return Mono(std::chrono::milliseconds(1'000'000 + ms)); }
+Mono at(int64_t ms) {
+  return Mono(std::chrono::milliseconds(1'000'000 + ms));
+}
 
 // --- sequence rewriting --------------------------------------------------------------------------------------------
 
@@ -252,7 +254,8 @@ TEST(Red, every_truncation_is_refused_or_sound) {
 }
 
 TEST(VideoPayload, finds_key_frames_of_every_codec_and_survives_every_truncation) {
-  const Bytes h264_idr{0x65, 1}, h264_p{0x41, 1}, h264_fu{0x7c, 0x85, 1}, h264_fu_rest{0x7c, 0x05, 1};
+  const Bytes h264_idr{0x65, 1}, h264_p{0x41, 1}, h264_fu{0x7c, 0x85, 1},
+      h264_fu_rest{0x7c, 0x05, 1};
   const Bytes h264_stap{0x78, 0, 2, 0x67, 1, 0, 1, 0x68};
   const Bytes vp9_key{0x88, 5, 1}, vp9_inter{0xc8, 5, 1}, av1_key{0x18, 1}, av1_rest{0x10, 1};
   EXPECT_TRUE(read_video_payload(Codec::H264, h264_idr)->starts_key_frame);
@@ -287,7 +290,8 @@ TEST(UplinkStream, tells_duplicates_and_old_packets_from_fresh_ones) {
 
 TEST(DropReasons, have_names_and_descriptions) {
   EXPECT_STREQ(name(DropReason::WaitingForKeyFrame), "WaitingForKeyFrame");
-  for (size_t i = 0; i < kDropReasons; ++i) EXPECT_STRNE(description(static_cast<DropReason>(i)), "");
+  for (size_t i = 0; i < kDropReasons; ++i)
+    EXPECT_STRNE(description(static_cast<DropReason>(i)), "");
 }
 
 // --- ICE -----------------------------------------------------------------------------------------------------------
@@ -303,7 +307,8 @@ class IceLite : public testing::Test {
   static FiveTuple path(uint16_t port) {
     return {{*IpAddress::parse("192.0.2.1"), 7'882}, {*IpAddress::parse("198.51.100.1"), port}};
   }
-  Asked ask(const wire::StunBindingRequest& request, uint16_t port, std::string_view password = "server-password") {
+  Asked ask(const wire::StunBindingRequest& request, uint16_t port,
+            std::string_view password = "server-password") {
     Asked asked;
     std::array<uint8_t, wire::kStunWriteBytesMax> bytes, reply;
     const auto written = wire::write_binding_request(bytes, request, password).value();

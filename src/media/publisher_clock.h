@@ -28,7 +28,8 @@ class PublisherClock {
 
  private:
   static constexpr int64_t kStep = int64_t{1} << 32;  // one second
-  static constexpr int64_t kSmoothing = 32;           // network jitter is followed slowly: two reports a second, 16 s
+  static constexpr int64_t kSmoothing =
+      32;  // network jitter is followed slowly: two reports a second, 16 s
   std::optional<int64_t> offset_;
 };
 

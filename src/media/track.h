@@ -33,10 +33,10 @@ struct Track {
   Transport* publisher = nullptr;
   bool is_muted = false;
   bool has_started = false;
-  std::vector<Layer> layers;           // one, or one per rid, lowest first
-  std::vector<Forwarder> forwarders;   // dense; DownlinkRef knows places
-  uint32_t live_layers = 0;            // bit i: layer i has packets
-  uint8_t loudest = 127;               // since the last AudioLevel report
+  std::vector<Layer> layers;          // one, or one per rid, lowest first
+  std::vector<Forwarder> forwarders;  // dense; DownlinkRef knows places
+  uint32_t live_layers = 0;           // bit i: layer i has packets
+  uint8_t loudest = 127;              // since the last AudioLevel report
   bool has_level = false;
   Mono level_reported_at{};
 

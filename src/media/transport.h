@@ -80,10 +80,10 @@ struct Transport {
   // state
   bool is_cut = false;
   bool is_closing = false;
-  bool closes_alone = false;   // by CloseTransport, which is answered
+  bool closes_alone = false;  // by CloseTransport, which is answered
   bool is_reported_up = false, is_reported_down = false;
   bool has_lost_consent = false;
-  bool has_sctp = false;       // SctpOpen was said: SctpClose is owed
+  bool has_sctp = false;               // SctpOpen was said: SctpClose is owed
   std::array<bool, 3> channel_open{};  // by DataLabel
   enum class Notice : uint8_t { None, Waiting, Done };
   Notice notice = Notice::None;
