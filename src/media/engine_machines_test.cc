@@ -245,6 +245,23 @@ TEST(PublisherClock, follows_a_step_at_once_and_jitter_slowly) {
   EXPECT_EQ(clock.theirs(600 * kSecond), 9'000 * kSecond);
 }
 
+// A publisher chooses its NTP times; offsets at both ends of the range are neighbours on the circle of 2^64.
+TEST(PublisherClock, takes_reports_of_opposite_extremes) {
+  constexpr uint64_t kHalf = uint64_t{1} << 63;
+  PublisherClock clock;
+  clock.on_sender_report(kHalf, 0);      // the offset is the lowest number
+  clock.on_sender_report(kHalf + 1, 0);  // the highest: one step away, and no jump
+  EXPECT_EQ(clock.theirs(0), kHalf);
+  clock.on_sender_report(0, 0);  // as far away as can be: followed at once
+  EXPECT_EQ(clock.theirs(7), 7u);
+  clock.on_sender_report(kHalf, 0);
+  EXPECT_EQ(clock.theirs(0), kHalf);
+  PublisherClock near_the_end;
+  near_the_end.on_sender_report(kHalf + 1, 0);
+  near_the_end.on_sender_report(kHalf - 1'000, 0);  // smoothed across the end of the range
+  EXPECT_LE(*near_the_end.theirs(0) - (kHalf - 1'000), 1'001u);
+}
+
 TEST(Red, every_truncation_is_refused_or_sound) {
   const Bytes red{0x80 | 111, 0x0f, 0x00, 0x02, 111, 0xde, 0xad, 0x42, 0x43};
   for (size_t size = 0; size < red.size(); ++size) {
