@@ -141,6 +141,14 @@ inline Bytes make_nack(uint32_t media_ssrc, std::initializer_list<uint16_t> seqs
   return room;
 }
 
+inline Bytes make_nack(uint32_t media_ssrc, std::span<const uint16_t> seqs) {
+  Bytes room(1'400);
+  ByteWriter writer(room);
+  wire::write_nack(writer, 1, media_ssrc, seqs);
+  room.resize(writer.position());
+  return room;
+}
+
 inline Bytes make_pli(uint32_t media_ssrc) {
   Bytes room(12);
   ByteWriter writer(room);

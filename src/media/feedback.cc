@@ -63,9 +63,12 @@ void on_report_blocks(EngineState& engine, Transport& transport, const wire::Rep
   }
 }
 
-void on_nack(EngineState& engine, Transport& transport, wire::NackView nack) {
+// What is asked for in vain is refused here, so that it takes no place in the queue that all rooms of the shard share;
+// and what may be asked for takes a bounded part of it.
+void on_nack(EngineState& engine, Transport& transport, wire::NackView nack, Now now) {
   const auto it = transport.downlink_ssrcs.find(nack.media_ssrc);
   if (it == transport.downlink_ssrcs.end()) return engine.drop(DropReason::RtcpUnknownSsrc);
+  Forwarder& forwarder = it->second.track->forwarders[it->second.forwarder];
   QueuedPacket queued;
   queued.kind = QueuedPacket::Kind::Repeat;
   queued.life = transport.life->id;
@@ -76,8 +79,17 @@ void on_nack(EngineState& engine, Transport& transport, wire::NackView nack) {
     const auto seq = nack.next_seq();
     if (!seq) return;
     ++engine.counters.nacks_received;
+    if (transport.repeats_queued >= limits::kRepeatsQueuedMax) {
+      engine.drop(DropReason::RepeatsFull);
+      continue;
+    }
+    if (const auto reason = forwarder.on_nack(*seq, now.mono)) {
+      engine.drop(*reason);
+      continue;
+    }
     queued.seq = *seq;
     if (!engine.pacer.push(queued)) return engine.drop(DropReason::PacerFull);
+    ++transport.repeats_queued;
   }
 }
 
@@ -94,12 +106,12 @@ void on_key_frame_request(EngineState& engine, Transport& transport, uint32_t ss
 }
 
 void on_transport_feedback(EngineState& engine, Transport& transport,
-                           const wire::RtcpPacketView& packet) {
+                           const wire::RtcpPacketView& packet, Now now) {
   if (!packet.is_transport_feedback(wire::kFormatNack))
     return;  // transport-wide feedback: see bwe.h
   const auto nack = wire::NackView::create(packet);
   if (!nack) return engine.drop(DropReason::RtcpMalformed);
-  on_nack(engine, transport, *nack);
+  on_nack(engine, transport, *nack, now);
 }
 
 void on_payload_feedback(EngineState& engine, Transport& transport,
@@ -228,7 +240,7 @@ void receive_rtcp(EngineState& engine, Transport& transport, ByteView compound, 
         on_report(engine, transport, *packet, now);
         break;
       case wire::RtcpType::TransportFeedback:
-        on_transport_feedback(engine, transport, *packet);
+        on_transport_feedback(engine, transport, *packet, now);
         break;
       case wire::RtcpType::PayloadFeedback:
         on_payload_feedback(engine, transport, *packet, now);

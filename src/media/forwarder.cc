@@ -130,23 +130,35 @@ void Forwarder::on_skip(uint8_t layer, uint64_t ext_seq) {
   if (!needs_start_ && layer == current_layer_) numbers_.skip(ext_seq);
 }
 
-Forwarder::RepeatDecision Forwarder::on_nack(uint16_t seq, Mono now) {
-  if (sent_.empty()) return {std::nullopt, DropReason::NackNoRtx};
+Forwarder::Sent* Forwarder::find_sent(uint16_t seq) {
+  if (sent_.empty()) return nullptr;
   const uint64_t ext_seq = wire::ext_seq_near(numbers_.highest_out(), seq);
   Sent& row = sent_[ext_seq % sent_.size()];
-  if (row.ext_seq != static_cast<uint32_t>(ext_seq))
-    return {std::nullopt, DropReason::NackUnknownSeq};
+  return row.ext_seq == static_cast<uint32_t>(ext_seq) ? &row : nullptr;
+}
+
+std::optional<DropReason> Forwarder::on_nack(uint16_t seq, Mono now) {
+  if (sent_.empty()) return DropReason::NackNoRtx;
+  Sent* row = find_sent(seq);
+  if (row == nullptr) return DropReason::NackUnknownSeq;
   const uint32_t now_ms = ms_of(now);
-  if (row.repeated_at_ms != 0 && now_ms - row.repeated_at_ms < limits::kRetransmitSpacingMs)
-    return {std::nullopt, DropReason::NackTooSoon};
-  row.repeated_at_ms = now_ms;
+  if (row->repeated_at_ms != 0 && now_ms - row->repeated_at_ms < limits::kRetransmitSpacingMs)
+    return DropReason::NackTooSoon;
+  row->repeated_at_ms = now_ms;
+  return std::nullopt;
+}
+
+std::optional<Repeat> Forwarder::take_repeat(uint16_t seq) {
+  const Sent* row = find_sent(seq);
+  if (row == nullptr) return std::nullopt;
   Repeat repeat;
-  repeat.layer = row.layer;
-  repeat.source_ext_seq = row.source_ext_seq;
+  repeat.layer = row->layer;
+  repeat.source_ext_seq = row->source_ext_seq;
   repeat.original_seq = seq;
   repeat.rtx_ext_seq = ++rtx_ext_seq_;
-  repeat.numbers = {ext_seq, row.timestamp, row.picture_id, row.tl0_pic_idx};
-  return {repeat, DropReason::Count};
+  repeat.numbers = {wire::ext_seq_near(numbers_.highest_out(), seq), row->timestamp,
+                    row->picture_id, row->tl0_pic_idx};
+  return repeat;
 }
 
 void Forwarder::on_sent(size_t payload_bytes, Mono now) {

@@ -59,12 +59,11 @@ class Forwarder {
                      Mono now);
   // A number of that layer that carries nothing.
   void on_skip(uint8_t layer, uint64_t ext_seq);
-  // A subscriber asks for sequence number `seq` again.
-  struct RepeatDecision {
-    std::optional<Repeat> repeat;
-    DropReason reason = DropReason::Count;
-  };
-  RepeatDecision on_nack(uint16_t seq, Mono now);
+  // A subscriber asks for sequence number `seq` again.  A reason: it does not get it; none: it was booked as repeated
+  // now, and the caller queues it.
+  std::optional<DropReason> on_nack(uint16_t seq, Mono now);
+  // Its turn has come; nullopt when it was forgotten meanwhile.
+  std::optional<Repeat> take_repeat(uint16_t seq);
   void on_sent(size_t payload_bytes, Mono now);
 
   // The source has a gap that is not loss: numbers close up, video waits for a key frame.
@@ -116,6 +115,7 @@ class Forwarder {
   uint32_t timestamp_after_switch(const StoredPacket& packet, const UplinkStream& stream,
                                   Mono now) const;
   void remember(const Outgoing& out, uint64_t source_ext_seq, uint8_t layer);
+  Sent* find_sent(uint16_t seq);  // nullptr: never sent, or forgotten
 
   // given
   Transport* subscriber_;

@@ -172,20 +172,19 @@ void skip(EngineState& engine, const QueuedPacket& queued) {
 
 void repeat(EngineState& engine, const QueuedPacket& queued, size_t& budget, Now now) {
   Transport* subscriber = engine.find_transport(queued.subscriber);
+  if (subscriber != nullptr && subscriber->repeats_queued > 0) --subscriber->repeats_queued;
   if (subscriber == nullptr || subscriber->is_cut || !subscriber->can_send())
     return engine.drop(DropReason::SubscriberNotReady);
   const auto downlink = subscriber->downlink_ssrcs.find(queued.ssrc);
   if (downlink == subscriber->downlink_ssrcs.end()) return engine.drop(DropReason::NackUnknownSeq);
   Track& track = *downlink->second.track;
   Forwarder& forwarder = track.forwarders[downlink->second.forwarder];
-  const auto decision = forwarder.on_nack(queued.seq, now.mono);
-  if (!decision.repeat) return engine.drop(decision.reason);
-  const UplinkStream* stream = track.layers[decision.repeat->layer].stream.get();
-  const StoredPacket* packet =
-      stream ? stream->history().find(decision.repeat->source_ext_seq) : nullptr;
+  const auto found = forwarder.take_repeat(queued.seq);
+  if (!found) return engine.drop(DropReason::NackUnknownSeq);
+  const UplinkStream* stream = track.layers[found->layer].stream.get();
+  const StoredPacket* packet = stream ? stream->history().find(found->source_ext_seq) : nullptr;
   if (packet == nullptr || packet->size == 0) return engine.drop(DropReason::HistoryOverrun);
-  if (send_repeat(engine, forwarder, *packet, stream->history().payload(*packet), *decision.repeat,
-                  now))
+  if (send_repeat(engine, forwarder, *packet, stream->history().payload(*packet), *found, now))
     --budget;
 }
 

@@ -88,8 +88,10 @@ struct Transport {
   enum class Notice : uint8_t { None, Waiting, Done };
   Notice notice = Notice::None;
   NoticeOutcome notice_outcome = NoticeOutcome::NoChannel;
-  uint32_t dtls_waiting = 0;   // handshake datagrams in the queue
-  Mono report_at = kNever;     // next sender and receiver reports
+  uint32_t dtls_waiting = 0;  // handshake datagrams in the queue
+  uint32_t repeats_queued =
+      0;                    // repeats in the pacer's queue; no longer counted down once it is cut
+  Mono report_at = kNever;  // next sender and receiver reports
   uint32_t last_out = kNoOut;  // Outbox's scratch
 
   // DeadlineHeap's

@@ -1,0 +1,47 @@
+// What one peer may not do to the shard that all rooms share, and what is dropped is counted.
+#include <gtest/gtest.h>
+
+#include "media/engine.h"
+#include "media/engine_scenario_testing.h"
+
+namespace atrium::media {
+namespace {
+
+using namespace testing_world;
+
+class EngineBounds : public EngineScenario {};
+
+// The queue is shared by all rooms of the shard.
+TEST_F(EngineBounds, one_subscriber_asking_for_everything_takes_a_bounded_part_of_the_queue) {
+  with_video();
+  constexpr uint16_t kPackets = 600;
+  for (uint16_t seq = 1; seq <= kPackets; ++seq) send_video(seq, seq == 1, seq);
+  world_.run(50ms);
+  std::vector<uint16_t> asked;
+  for (const SeenRtp* seen : subscriber_->of_ssrc(kDownVideo)) asked.push_back(seen->header.seq);
+  ASSERT_EQ(asked.size(), kPackets);
+  Peer& other_publisher = world_.connect(3, LifeId{2});
+  Peer& other_subscriber = world_.connect(4, LifeId{2});
+  world_.command(opus_uplink(other_publisher.server_id, kAudio, kAudioSsrc));
+  world_.command(forward_to(other_subscriber.server_id, kAudio, kDownAudio, kOpus));
+
+  world_.drains_server = false;
+  for (int n = 0; n < 20; ++n) world_.inject(*subscriber_, make_nack(kDownVideo, asked));
+  world_.inject(other_publisher, make_rtp({.seq = 1, .timestamp = 960, .ssrc = kAudioSsrc}));
+  world_.run(15ms);
+  world_.drains_server = true;
+  world_.run(50ms);
+  EXPECT_EQ(world_.drops(DropReason::PacerFull), 0u);
+  EXPECT_EQ(other_subscriber.rtp.size(), 1u);
+  EXPECT_EQ(subscriber_->of_ssrc(kDownVideo + 1).size(),
+            static_cast<size_t>(limits::kRepeatsQueuedMax));
+  EXPECT_GE(world_.drops(DropReason::RepeatsFull), 20u);
+
+  world_.inject(*subscriber_, make_nack(kDownVideo, {asked.back()}));  // there is room again
+  world_.run(50ms);
+  EXPECT_EQ(subscriber_->of_ssrc(kDownVideo + 1).size(),
+            static_cast<size_t>(limits::kRepeatsQueuedMax) + 1);
+}
+
+}  // namespace
+}  // namespace atrium::media
