@@ -24,9 +24,14 @@ void begin_call(EngineState& engine, Now now) {
   if (engine.outbox.is_handed_out()) engine.outbox.clear();
 }
 
-// What every turn ends with, after media: one handshake step, a bounded number of teardowns.
+// What a turn ends with, once, however often it is called before the turn's drain: one handshake step, which costs as
+// much as a thousand packets and so comes after the turn's media is encrypted, and a bounded number of teardowns.
 void end_turn(EngineState& engine, Now now) {
-  take_handshake_step(engine, now);
+  if (std::exchange(engine.has_ended_turn, true)) return;
+  if (!engine.dtls_queue.is_empty()) {
+    forward_queued(engine, engine.turn_budget, now);
+    take_handshake_step(engine, now);
+  }
   take_closings(engine);
 }
 
@@ -126,7 +131,6 @@ Engine::~Engine() = default;
 void Engine::on_datagrams(std::span<Datagram> batch, Now now) {
   begin_call(*state_, now);
   for (const Datagram& datagram : batch) receive_datagram(*state_, datagram, now);
-  end_turn(*state_, now);
 }
 
 void Engine::on_command(Command command, Now now) {
@@ -148,15 +152,17 @@ void Engine::on_deadline(Now now) {
 }
 
 Mono Engine::next_deadline() const {
-  // Handshakes and teardowns wait for nothing but their turn.
+  // Handshakes and teardowns wait for nothing but the end of a turn, which is on_deadline.
   if (!state_->dtls_queue.is_empty() || !state_->closings.empty()) return state_->latest;
   return state_->deadlines.earliest();
 }
 
 std::span<const SendRun> Engine::drain(Now now) {
   begin_call(*state_, now);
-  forward_queued(*state_, static_cast<size_t>(limits::kEncryptedPerTurnMax), now);
   EngineState& engine = *state_;
+  forward_queued(engine, engine.turn_budget, now);
+  engine.turn_budget = static_cast<size_t>(limits::kEncryptedPerTurnMax);
+  engine.has_ended_turn = false;
   return engine.outbox.hand_out([&](const Transport* owner, OutKind kind, size_t bytes) {
     ++engine.counters.datagrams_out;
     engine.counters.bytes_out += bytes;

@@ -41,6 +41,8 @@ class Engine {
   Engine(SecretSource& secrets, EngineOptions options);
   ~Engine();
 
+  // A turn: any of the first three, on_deadline when it is due, drain.  Handshake steps and teardowns are taken by
+  // on_deadline alone, which is due at once while any wait: a bounded number between two drains.
   void on_datagrams(std::span<Datagram> batch, Now now);
   void on_command(Command command, Now now);
   void on_sctp(SctpEvent event, Now now);

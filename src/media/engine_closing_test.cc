@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "media/engine.h"
 #include "media/engine_media_testing.h"
 #include "media/engine_world_testing.h"
@@ -296,7 +299,98 @@ TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
   EXPECT_EQ(subscriber.rtp.size(), static_cast<size_t>(kTracks * kPackets));
 }
 
-TEST(Turns, take_one_handshake_step_each) {
+// One turn of the loop, fed by hand: datagrams, what is due, what leaves.
+class OneTurn : public testing::Test {
+ protected:
+  struct Left {
+    int media_at = -1;                // index of the first run with media
+    int handshake_at = -1;            // of the first run with DTLS
+    std::set<uint16_t> handshakes{};  // ports of the peers that got DTLS
+  };
+  // Everything of these kinds is kept instead of being delivered.
+  void hold() {
+    world_.loss = [this](const EngineWorld::Passing& passing) {
+      const bool is_dtls = passing.bytes[0] >= 20 && passing.bytes[0] < 64;
+      if (!passing.to_server || (!is_dtls && !passing.is_media())) return false;
+      auto& bytes = held_[passing.is_media()][passing.peer.port];
+      if (bytes.empty()) bytes.assign(passing.bytes.begin(), passing.bytes.end());
+      return true;
+    };
+  }
+  Left turn(bool with_datagrams) {
+    std::vector<Datagram> batch;
+    for (auto& [is_media, by_port] : held_)  // handshakes first
+      for (auto& [port, bytes] : by_port)
+        batch.push_back({{kServer, {address("198.51.100.7", port)}}, bytes});
+    if (with_datagrams) world_.server.on_datagrams(batch, world_.now());
+    if (world_.server.next_deadline() <= world_.now().mono) world_.server.on_deadline(world_.now());
+    Left left;
+    int index = 0;
+    for (const SendRun& run : world_.server.drain(world_.now())) {
+      for (const ByteView bytes : run.datagrams) {
+        if (bytes[0] >= 128 && !wire::is_rtcp(bytes) && left.media_at < 0) left.media_at = index;
+        if (bytes[0] < 20 || bytes[0] >= 64) continue;
+        left.handshakes.insert(run.path.remote.port);
+        if (left.handshake_at < 0) left.handshake_at = index;
+      }
+      ++index;
+    }
+    return left;
+  }
+
+  EngineWorld world_;
+  std::map<bool, std::map<uint16_t, Bytes>> held_;  // by is_media, then by port
+};
+
+TEST_F(OneTurn, takes_one_handshake_step_and_that_after_media) {
+  Peer& publisher = world_.connect(1);
+  Peer& subscriber = world_.connect(2);
+  world_.command(opus_uplink(publisher.server_id, kAudio, kAudioSsrc));
+  world_.command(forward_to(subscriber.server_id, kAudio, kDownAudio, kOpus));
+  hold();
+  constexpr uint64_t kNewcomers = 8;
+  for (uint64_t n = 3; n < 3 + kNewcomers; ++n) {
+    Peer& peer = world_.add_peer(n);
+    world_.server.on_command(world_.server_side(peer, kLife), world_.now());
+    peer.engine.on_command(world_.client_side(peer), world_.now());
+  }
+  world_.run(500ms);
+  world_.inject(publisher, make_rtp({.seq = 1, .timestamp = 960, .ssrc = kAudioSsrc}));
+  ASSERT_EQ(held_[false].size(), kNewcomers);
+  ASSERT_EQ(held_[true].size(), 1u);
+
+  const Left first = turn(true);
+  EXPECT_EQ(first.handshakes.size(), 1u);
+  ASSERT_GE(first.media_at, 0);
+  EXPECT_GT(first.handshake_at, first.media_at);
+  std::set<uint16_t> answered = first.handshakes;
+  for (uint64_t n = 1; n < kNewcomers; ++n) {
+    const Left next = turn(false);
+    EXPECT_EQ(next.handshakes.size(), 1u);
+    answered.insert(next.handshakes.begin(), next.handshakes.end());
+  }
+  EXPECT_EQ(answered.size(), kNewcomers);
+  EXPECT_TRUE(turn(false).handshakes.empty());
+}
+
+TEST_F(OneTurn, closes_a_bounded_number_of_transports) {
+  constexpr uint64_t kPeople = 150;
+  for (uint64_t n = 1; n <= kPeople; ++n) {
+    OpenTransport open;
+    open.transport = TransportId{n};
+    open.life = kLife;
+    open.participant_sid = open.local.ufrag = "PA_" + std::to_string(n);
+    world_.server.on_command(open, world_.now());
+  }
+  world_.server.on_command(CloseLife{kLife}, world_.now());
+  held_[false][40'001] = {0x40};  // some datagram, so that the turn has all its parts
+  turn(true);
+  EXPECT_EQ(world_.server.counters().transports, kPeople - limits::kClosesPerTurnMax);
+  turn(false);
+  EXPECT_EQ(world_.server.counters().transports, kPeople - 2 * limits::kClosesPerTurnMax);
+}
+
+TEST(Turns, many_who_come_at_once_all_come_up) {
   EngineWorld world;
   for (uint64_t n = 1; n <= 8; ++n) {
     Peer& peer = world.add_peer(n);

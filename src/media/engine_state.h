@@ -66,6 +66,10 @@ struct EngineState {
   std::vector<Report> reports;
   std::vector<SctpCommand> sctp;
 
+  // the turn: from one drain to the next
+  size_t turn_budget = static_cast<size_t>(limits::kEncryptedPerTurnMax);
+  bool has_ended_turn = false;
+
   EngineCounters counters;
   bool is_late_send_planted = false;
   bool has_ntp_base = false;

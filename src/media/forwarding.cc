@@ -190,7 +190,7 @@ void repeat(EngineState& engine, const QueuedPacket& queued, size_t& budget, Now
 
 }  // namespace
 
-void forward_queued(EngineState& engine, size_t budget, Now now) {
+void forward_queued(EngineState& engine, size_t& budget, Now now) {
   while (budget > 0 && !engine.pacer.is_empty()) {
     QueuedPacket& queued = engine.pacer.front();
     if (queued.kind == QueuedPacket::Kind::Forward && !forward(engine, queued, budget, now)) return;
