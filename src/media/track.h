@@ -57,7 +57,8 @@ struct Life {
   std::unordered_multimap<std::string, Participant*> identities;
   bool is_cut = false;
   bool is_closing = false;
-  bool has_sent_late = false;  // PlantLateSend's one packet
+  bool has_sent_late = false;       // PlantLateSend's one packet
+  bool has_sent_late_data = false;  // and its one user message
   uint64_t packets_forwarded = 0, packets_after_cut = 0;
   uint64_t messages = 0;
   uint32_t transports_closed = 0;

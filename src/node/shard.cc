@@ -1,5 +1,7 @@
 #include "node/shard.h"
 
+#include <utility>
+
 #include "base/limits.h"
 
 namespace atrium::node {
@@ -16,10 +18,11 @@ bool may_be_dropped(const media::SctpCommand& command) {
 
 Shard::Shard(SecretSource& secrets, media::EngineOptions options, ShardLinks links)
     : index_(options.shard),
-      links_(links),
+      links_(std::move(links)),
       engine_(secrets, std::move(options)),
-      reports_(links.reports, limits::kRingOverflowMax),
-      to_sctp_(links.to_sctp, limits::kRingOverflowMax) {
+      reports_(links_.reports, limits::kRingOverflowMax),
+      sctp_lane_(links_.to_sctp, engine_),
+      to_sctp_(sctp_lane_, limits::kRingOverflowMax) {
   batch_.reserve(limits::kDatagramsPerTurnMax);
   runs_.reserve(limits::kEncryptedPerTurnMax);
 }
@@ -60,32 +63,50 @@ bool Shard::has_more_to_send() const {
   return engine_.has_more_to_send();
 }
 
+bool Shard::SctpLane::try_send(media::SctpCommand& command) {
+  const bool is_late = engine_.is_cut_off(command);
+  const TransportId transport = std::visit([](const auto& c) { return c.transport; }, command);
+  if (!ring_.try_send(command)) return false;
+  if (is_late) engine_.count_after_cut(transport);
+  return true;
+}
+
 void Shard::take_commands(Now now) {
   ShardCommand command;
-  while (links_.urgent.try_receive(command)) {
-    // The cut overtakes what is queued for other lives, but not the commands that opened its own transports:
-    // those are taken first, so that nothing of this life starts after its cut.
-    ShardCommand earlier;
-    for (int i = 0; i < limits::kRingCommands && links_.commands.try_receive(earlier); ++i) {
-      if (auto* media_command = std::get_if<media::Command>(&earlier))
-        engine_.on_command(std::move(*media_command), now);
-      else
-        reports_.send(ShardSnapshot{index_, engine_.counters()});
-    }
-    if (auto* media_command = std::get_if<media::Command>(&command))
-      engine_.on_command(std::move(*media_command), now);
-  }
+  while (links_.urgent.try_receive(command)) take_cut(std::move(command), now);
   commands_waiting_ = false;
   for (int i = 0; links_.commands.try_receive(command); ++i) {
-    if (auto* media_command = std::get_if<media::Command>(&command))
-      engine_.on_command(std::move(*media_command), now);
-    else
-      reports_.send(ShardSnapshot{index_, engine_.counters()});
+    apply(std::move(command), now);
     if (i + 1 >= kCommandsPerTurn) {
       commands_waiting_ = true;
       return;
     }
   }
+}
+
+// The cut overtakes what is queued for other lives, but not the commands that opened its own transports: those are
+// taken first, so that nothing of this life starts after its cut.
+void Shard::take_cut(ShardCommand cut, Now now) {
+  ShardCommand earlier;
+  for (int i = 0; i < limits::kRingCommands && links_.commands.try_receive(earlier); ++i)
+    apply(std::move(earlier), now);
+  apply(std::move(cut), now);
+}
+
+void Shard::apply(ShardCommand command, Now now) {
+  auto* media_command = std::get_if<media::Command>(&command);
+  if (media_command == nullptr) {
+    reports_.send(ShardSnapshot{index_, engine_.counters()});
+    return;
+  }
+  const bool is_cut = std::holds_alternative<media::CutLife>(*media_command) ||
+                      std::holds_alternative<media::CutTransport>(*media_command);
+  engine_.on_command(std::move(*media_command), now);
+  if (!is_cut) return;
+  // What waits for room in the ring to SCTP has not left yet either.
+  const size_t dropped = to_sctp_.drop_if(
+      [&](const media::SctpCommand& waiting) { return engine_.is_cut_off(waiting); });
+  engine_.count_drops(media::DropReason::TransportCut, dropped);
 }
 
 void Shard::take_sctp_events(Now now) {

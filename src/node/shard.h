@@ -32,7 +32,21 @@ class Shard final : public ShardHandler {
   bool has_more_to_send() const override;
 
  private:
+  // The ring to SCTP, and the last look at what goes into it.
+  class SctpLane final : public Sender<media::SctpCommand> {
+   public:
+    SctpLane(Sender<media::SctpCommand>& ring, media::Engine& engine)
+        : ring_(ring), engine_(engine) {}
+    bool try_send(media::SctpCommand& command) override;
+
+   private:
+    Sender<media::SctpCommand>& ring_;
+    media::Engine& engine_;
+  };
+
   void take_commands(Now now);
+  void take_cut(ShardCommand cut, Now now);
+  void apply(ShardCommand command, Now now);
   void take_sctp_events(Now now);
   void forward_outputs();  // reports and SCTP packets to their rings
 
@@ -42,6 +56,7 @@ class Shard final : public ShardHandler {
   // owned
   media::Engine engine_;
   OverflowSender<ShardReport> reports_;
+  SctpLane sctp_lane_;
   OverflowSender<media::SctpCommand> to_sctp_;
   // derived: scratch kept between turns so that the packet path does not allocate
   std::vector<media::Datagram> batch_;
