@@ -98,9 +98,21 @@ DownReason reason_of(const Dtls& dtls) {
                                                             : DownReason::DtlsFailed;
 }
 
+// Its drops become the shard's.
+void count_dtls_drops(EngineState& engine, Transport& transport) {
+  const DtlsCounters& now = transport.dtls->counters();
+  const DtlsCounters before = std::exchange(transport.dtls_counted, now);
+  engine.counters.drop(DropReason::DtlsOutgoingFull,
+                       now.dropped_outgoing_full - before.dropped_outgoing_full);
+  engine.counters.drop(DropReason::DtlsApplicationFull,
+                       now.dropped_application_full - before.dropped_application_full);
+  engine.counters.drop(DropReason::DtlsAfterEnd, now.dropped_after_end - before.dropped_after_end);
+}
+
 // Sends what the association made, hands on what it decrypted, and reacts to its state.
 void after_dtls(EngineState& engine, Transport& transport, Now now) {
   Dtls& dtls = *transport.dtls;
+  count_dtls_drops(engine, transport);
   const FiveTuple* path = transport.ice.send_path();
   for (const Bytes& datagram : dtls.take_datagrams())
     if (path != nullptr) engine.send_control(transport, *path, datagram);

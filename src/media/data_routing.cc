@@ -141,6 +141,8 @@ void on_sctp_event(EngineState& engine, SctpEvent event, Now now) {
   if (auto* message = std::get_if<SctpMessage>(&event))
     return on_message(engine, std::move(*message));
   if (auto* notice = std::get_if<SctpNoticeDone>(&event)) return on_notice_done(engine, *notice);
+  if (auto* dropped = std::get_if<SctpDropped>(&event))
+    return engine.counters.drop(dropped->reason, dropped->count);
   on_sctp_closed(engine, std::get<SctpClosed>(event).transport);
 }
 

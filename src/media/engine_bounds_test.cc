@@ -11,6 +11,23 @@ using namespace testing_world;
 
 class EngineBounds : public EngineScenario {};
 
+TEST_F(EngineBounds, a_record_after_the_association_ended_is_counted) {
+  Peer& peer = world_.add_peer(1);
+  OpenTransport open = world_.server_side(peer, LifeId{1});
+  open.remote_fingerprint.sha256[0] ^= 1;
+  world_.server.on_command(open, world_.now());
+  peer.engine.on_command(world_.client_side(peer), world_.now());
+  // Each record comes three times: the copies of the one that ends it wait behind it.
+  world_.loss = [&](const EngineWorld::Passing& passing) {
+    if (!passing.to_server || passing.bytes[0] < 20 || passing.bytes[0] >= 64) return false;
+    for (int n = 0; n < 2; ++n)
+      world_.raw_to_server(Bytes(passing.bytes.begin(), passing.bytes.end()), passing.peer);
+    return false;
+  };
+  world_.run(2s);
+  EXPECT_GE(world_.drops(DropReason::DtlsAfterEnd), 2u);
+}
+
 // The queue is shared by all rooms of the shard.
 TEST_F(EngineBounds, one_subscriber_asking_for_everything_takes_a_bounded_part_of_the_queue) {
   with_video();

@@ -13,6 +13,10 @@ namespace atrium::media {
 #define ATRIUM_DROP_REASONS(X)                                                                       \
   X(DatagramEmpty, "no byte to tell the protocol by")                                               \
   X(DatagramTooLong, "longer than kDatagramBytesMax")                                               \
+  X(SocketQueueFull, "came faster than the shard reads")                                            \
+  X(SocketNoAddress, "came without the address that it was sent to")                                \
+  X(SocketSendFull, "the socket stayed full for kUdpSendWaitMs")                                    \
+  X(SocketSendRefused, "no route, no permission, address gone")                                     \
   X(UnknownProtocol, "first byte outside the ranges of RFC 7983")                                   \
   X(UnknownTuple, "DTLS or SRTP from a five-tuple without an authenticated binding request")        \
   X(TransportCut, "media or data of a transport or life that is cut")                               \
@@ -30,6 +34,11 @@ namespace atrium::media {
   X(DtlsAfterEnd, "a record for an association that has failed or was closed")                      \
   X(SctpUnknownTransport, "an SCTP packet or message for a transport that is gone or not up")       \
   X(SctpRingFull, "SCTP packet or lossy message; the ring to or from SCTP is full")                 \
+  X(SctpMalformed, "neither DCEP nor a whole message, or a stream opened twice")                    \
+  X(SctpReassemblyFull, "kSctpReassemblyBytesMax of one association")                               \
+  X(SctpQueueFull, "kSctpSendQueueBytesMax of one association")                                     \
+  X(SctpFailed, "an association that could not be made, or a message refused for good")             \
+  X(ReportRingFull, "a report that control will never hear: a bug if not 0")                        \
   X(SrtpNoKeys, "SRTP before the DTLS handshake ended")                                             \
   X(SrtpRefused, "authentication tag wrong, or index replayed or too old")                          \
   X(RtpMalformed, "header, extension or padding does not parse")                                    \

@@ -10,6 +10,8 @@
 
 namespace atrium::media {
 
+enum class DropReason : uint8_t;  // engine_counters.h
+
 // --- shard → sctp --------------------------------------------------------------------------------------------------
 // DTLS is up; stream parity follows the role (RFC 8832).
 struct SctpOpen {
@@ -60,7 +62,13 @@ struct SctpNoticeDone {
 struct SctpClosed {
   TransportId transport;
 };
-using SctpEvent =
-    std::variant<SctpPacketOut, SctpChannelOpen, SctpMessage, SctpNoticeDone, SctpClosed>;
+// What the sctp thread dropped since it said so last, of whatever transports.
+struct SctpDropped {
+  TransportId transport;  // none
+  DropReason reason{};
+  uint64_t count = 0;
+};
+using SctpEvent = std::variant<SctpPacketOut, SctpChannelOpen, SctpMessage, SctpNoticeDone,
+                               SctpClosed, SctpDropped>;
 
 }  // namespace atrium::media

@@ -84,6 +84,7 @@ struct Transport {
   bool is_reported_up = false, is_reported_down = false;
   bool has_lost_consent = false;
   bool has_sctp = false;               // SctpOpen was said: SctpClose is owed
+  DtlsCounters dtls_counted;           // of which the drops are in EngineCounters already
   std::array<bool, 3> channel_open{};  // by DataLabel
   enum class Notice : uint8_t { None, Waiting, Done };
   Notice notice = Notice::None;

@@ -96,7 +96,7 @@ void Shard::take_cut(ShardCommand cut, Now now) {
 void Shard::apply(ShardCommand command, Now now) {
   auto* media_command = std::get_if<media::Command>(&command);
   if (media_command == nullptr) {
-    reports_.send(ShardSnapshot{index_, engine_.counters()});
+    reports_.send(ShardSnapshot{index_, counters()});
     return;
   }
   const bool is_cut = std::holds_alternative<media::CutLife>(*media_command) ||
@@ -109,6 +109,18 @@ void Shard::apply(ShardCommand command, Now now) {
   engine_.count_drops(media::DropReason::TransportCut, dropped);
 }
 
+media::EngineCounters Shard::counters() const {
+  media::EngineCounters all = engine_.counters();
+  if (!links_.socket_drops) return all;
+  const SocketDrops socket = links_.socket_drops();
+  all.drop(media::DropReason::SocketQueueFull, socket.kernel_queue);
+  all.drop(media::DropReason::DatagramTooLong, socket.oversize);
+  all.drop(media::DropReason::SocketNoAddress, socket.no_address);
+  all.drop(media::DropReason::SocketSendFull, socket.send_full);
+  all.drop(media::DropReason::SocketSendRefused, socket.send_refused);
+  return all;
+}
+
 void Shard::take_sctp_events(Now now) {
   media::SctpEvent event;
   for (int i = 0; i < limits::kRingSctp && links_.from_sctp.try_receive(event); ++i)
@@ -116,10 +128,13 @@ void Shard::take_sctp_events(Now now) {
 }
 
 void Shard::forward_outputs() {
-  for (media::Report& report : engine_.take_reports()) reports_.send(std::move(report));
+  for (media::Report& report : engine_.take_reports())
+    if (!reports_.send(std::move(report)))
+      engine_.count_drops(media::DropReason::ReportRingFull, 1);
   for (media::SctpCommand& command : engine_.take_sctp()) {
-    if (!to_sctp_.is_empty() && may_be_dropped(command)) continue;
-    to_sctp_.send(std::move(command));
+    const bool is_refused = !to_sctp_.is_empty() && may_be_dropped(command);
+    if (is_refused || !to_sctp_.send(std::move(command)))
+      engine_.count_drops(media::DropReason::SctpRingFull, 1);
   }
   reports_.flush();
   to_sctp_.flush();

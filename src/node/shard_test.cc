@@ -104,9 +104,10 @@ class ShardTest : public ::testing::Test {
   TightRing<ShardReport> reports_;
   TightRing<media::SctpCommand> to_sctp_;
   TightRing<media::SctpEvent> from_sctp_;
+  SocketDrops socket_;
   Shard shard_{secrets_,
                {.shard = 0, .certificate = media::make_certificate()},
-               {commands_, urgent_, reports_, to_sctp_, from_sctp_}};
+               {commands_, urgent_, reports_, to_sctp_, from_sctp_, [this] { return socket_; }}};
 };
 
 // --- user data and the cut ---------------------------------------------------------------------
@@ -156,6 +157,27 @@ TEST_F(ShardTest, a_user_message_that_goes_to_sctp_after_the_cut_is_counted_when
   const auto closed = report<media::LifeClosed>();
   ASSERT_TRUE(closed.has_value());
   EXPECT_EQ(closed->second.packets_after_cut, 1u);
+}
+
+// --- drops that the operator sees --------------------------------------------------------------
+
+TEST_F(ShardTest, a_lossy_message_that_finds_the_ring_full_is_counted) {
+  to_sctp_.room = 0;
+  say(1, "waits");
+  say(1, "is dropped", DataLabel::Lossy);
+  to_sctp_.room = 1'000;
+  shard_.on_deadline(now_);
+  EXPECT_EQ(given_to_sctp(), (std::vector<std::string>{"2:waits"}));
+  EXPECT_EQ(counters().dropped(DropReason::SctpRingFull), 1u);
+}
+
+TEST_F(ShardTest, what_the_socket_dropped_is_in_the_snapshot) {
+  socket_ = {.kernel_queue = 1, .oversize = 2, .no_address = 3, .send_full = 4, .send_refused = 5};
+  EXPECT_EQ(counters().dropped(DropReason::SocketQueueFull), 1u);
+  EXPECT_EQ(counters().dropped(DropReason::DatagramTooLong), 2u);
+  EXPECT_EQ(counters().dropped(DropReason::SocketNoAddress), 3u);
+  EXPECT_EQ(counters().dropped(DropReason::SocketSendFull), 4u);
+  EXPECT_EQ(counters().dropped(DropReason::SocketSendRefused), 5u);
 }
 
 }  // namespace
