@@ -28,6 +28,42 @@ TEST_F(EngineBounds, a_record_after_the_association_ended_is_counted) {
   EXPECT_GE(world_.drops(DropReason::DtlsAfterEnd), 2u);
 }
 
+// Each change of SSRC clears a history of megabytes.
+TEST_F(EngineBounds, a_publisher_that_alternates_two_ssrcs_is_followed_once_a_second) {
+  connect_both();
+  AddUplink uplink = opus_uplink(publisher_->server_id, kAudio, kAudioSsrc);
+  uplink.ssrc.reset();
+  world_.command(uplink);
+  world_.command(forward_to(subscriber_->server_id, kAudio, kDownAudio, kOpus));
+  const auto send = [&](uint16_t seq, uint32_t ssrc) {
+    world_.inject(*publisher_,
+                  make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = ssrc, .mid = "0"}));
+    world_.run(20ms);
+  };
+  for (uint16_t seq = 1; seq <= 10; ++seq) send(seq, seq % 2 == 0 ? 0xa2 : 0xa1);
+  // The first packet, the change to the second, and what follows under that SSRC.
+  EXPECT_EQ(subscriber_->of_ssrc(kDownAudio).size(), 6u);
+  EXPECT_EQ(world_.drops(DropReason::RelatchTooSoon), 4u);
+  EXPECT_EQ(world_.drops(DropReason::RtpUnknownStream), 0u);
+  world_.run(1s);
+  send(11, 0xa1);
+  EXPECT_EQ(subscriber_->of_ssrc(kDownAudio).size(), 7u);
+}
+
+TEST_F(EngineBounds, an_ssrc_that_signalling_replaced_names_the_stream_no_longer) {
+  with_audio();
+  send_audio(1);
+  world_.run(50ms);
+  world_.command(opus_uplink(publisher_->server_id, kAudio, 0xa2));
+  for (uint16_t seq = 2; seq < 6; ++seq) {
+    send_audio(seq);  // was still under way, or goes on to confuse us
+    world_.inject(*publisher_, make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = 0xa2}));
+  }
+  world_.run(50ms);
+  EXPECT_EQ(subscriber_->of_ssrc(kDownAudio).size(), 5u);
+  EXPECT_EQ(world_.drops(DropReason::RelatchTooSoon), 4u);
+}
+
 // The queue is shared by all rooms of the shard.
 TEST_F(EngineBounds, one_subscriber_asking_for_everything_takes_a_bounded_part_of_the_queue) {
   with_video();

@@ -1,6 +1,7 @@
 #include "media/inbound.h"
 
 #include <algorithm>
+#include <expected>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,7 @@
 namespace atrium::media {
 namespace {
 
+constexpr auto kRelatchInterval = std::chrono::milliseconds(limits::kRelatchIntervalMs);
 constexpr auto kLevelInterval = std::chrono::milliseconds(limits::kAudioLevelReportMs);
 
 // The elements that we understand, read once per packet.
@@ -65,11 +67,27 @@ Track* find_section(const Transport& transport, const Extensions& extensions,
   return found;
 }
 
+// The layer's former SSRC, if any, is over: one SSRC per layer, so that a publisher cannot fill the table.  Each change
+// clears the layer's history, so that they are taken at intervals.
+bool release_former(Transport& transport, const UplinkRef& ref, Now now) {
+  const auto is_former = [&](const auto& entry) {
+    return entry.second.track == ref.track && entry.second.layer == ref.layer &&
+           entry.second.is_rtx == ref.is_rtx;
+  };
+  if (std::ranges::none_of(transport.uplink_ssrcs, is_former)) return true;
+  std::optional<Mono>& relatched_at = ref.track->layers[ref.layer].relatched_at[ref.is_rtx];
+  if (relatched_at && now.mono - *relatched_at < kRelatchInterval) return false;
+  relatched_at = now.mono;
+  std::erase_if(transport.uplink_ssrcs, is_former);
+  return true;
+}
+
 // A stream without SSRC line: its first packets name it by MID and RID (RFC 8852), repairs by repaired RID.
-std::optional<UplinkRef> latch(EngineState& engine, Transport& transport,
-                               const wire::RtpHeaderView& header, const Extensions& extensions) {
+std::expected<UplinkRef, DropReason> latch(Transport& transport, const wire::RtpHeaderView& header,
+                                           const Extensions& extensions, Now now) {
+  const std::unexpected unknown(DropReason::RtpUnknownStream);
   Track* track = find_section(transport, extensions, header.payload_type);
-  if (track == nullptr) return std::nullopt;
+  if (track == nullptr) return unknown;
   UplinkRef ref{
       track, 0,
       track->given.rtx_payload_type != 0 && header.payload_type == track->given.rtx_payload_type};
@@ -77,18 +95,12 @@ std::optional<UplinkRef> latch(EngineState& engine, Transport& transport,
     const bool is_repair_named = ref.is_rtx && !extensions.repaired_rid.empty();
     const std::string_view rid = is_repair_named ? extensions.repaired_rid : extensions.rid;
     const auto layer = std::ranges::find(track->layers, rid, &Layer::rid);
-    if (rid.empty() || layer == track->layers.end()) return std::nullopt;
+    if (rid.empty() || layer == track->layers.end()) return unknown;
     ref.layer = static_cast<uint8_t>(layer - track->layers.begin());
   }
-  // The layer's former SSRC, if any, is over: one SSRC per layer, so that a publisher cannot fill the table.
-  std::erase_if(transport.uplink_ssrcs, [&](const auto& entry) {
-    return entry.second.track == track && entry.second.layer == ref.layer &&
-           entry.second.is_rtx == ref.is_rtx;
-  });
-  if (static_cast<int64_t>(transport.uplink_ssrcs.size()) >= limits::kUplinkSsrcsMax) {
-    engine.drop(DropReason::SsrcTableFull);
-    return std::nullopt;
-  }
+  if (!release_former(transport, ref, now)) return std::unexpected(DropReason::RelatchTooSoon);
+  if (static_cast<int64_t>(transport.uplink_ssrcs.size()) >= limits::kUplinkSsrcsMax)
+    return std::unexpected(DropReason::SsrcTableFull);
   transport.uplink_ssrcs[header.ssrc] = ref;
   return ref;
 }
@@ -240,13 +252,11 @@ void receive_plain_rtp(EngineState& engine, Transport& transport, ByteView plain
     engine.deadlines.bring_forward(transport, transport.twcc->next_deadline());
   }
   const auto known = transport.uplink_ssrcs.find(header->ssrc);
-  std::optional<UplinkRef> ref;
   if (known != transport.uplink_ssrcs.end())
-    ref = known->second;
-  else
-    ref = latch(engine, transport, *header, extensions);
-  if (!ref) return engine.drop(DropReason::RtpUnknownStream);
-  receive_stream_packet(engine, *header, extensions, *ref, now);
+    return receive_stream_packet(engine, *header, extensions, known->second, now);
+  const auto latched = latch(transport, *header, extensions, now);
+  if (!latched) return engine.drop(latched.error());
+  receive_stream_packet(engine, *header, extensions, *latched, now);
 }
 
 // A life that is cut takes no media, but for the one packet that a test planted.

@@ -2,8 +2,10 @@
 // each other.  Owner: EngineState.  Thread: its shard.  Plain data; the verbs stand beside transport.h's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +27,8 @@ struct Layer {
   bool wants_key_frame = false;          // asked for, and none has come
   bool has_requested = false;
   Mono requested_at{};
+  std::array<std::optional<Mono>, 2>
+      relatched_at;  // its other SSRC came: of the stream, of its repairs
 };
 
 struct Track {
