@@ -68,8 +68,9 @@ void fail_transport(EngineState& engine, Transport& transport, DownReason reason
   engine.report(TransportDown{transport.id(), reason});
 }
 
-// The association is up: keys, SCTP, the report.
+// The association is up: keys, SCTP, the report.  Once: contexts made anew under the same keys would reuse indices.
 void on_connected(EngineState& engine, Transport& transport, Now now) {
+  transport.has_keys = true;
   const auto keys = transport.dtls->export_srtp();
   const bool is_client = transport.given.dtls_client;
   if (keys) {
@@ -116,7 +117,7 @@ void after_dtls(EngineState& engine, Transport& transport, Now now) {
   const FiveTuple* path = transport.ice.send_path();
   for (const Bytes& datagram : dtls.take_datagrams())
     if (path != nullptr) engine.send_control(transport, *path, datagram);
-  if (dtls.state() == DtlsState::Connected && !transport.has_sctp)
+  if (dtls.state() == DtlsState::Connected && !transport.has_keys)
     on_connected(engine, transport, now);
   for (Bytes& packet : dtls.take_application())
     if (transport.has_sctp) engine.to_sctp(SctpPacketIn{transport.id(), std::move(packet)});

@@ -271,6 +271,19 @@ TEST_F(Lives, commands_for_what_is_gone_are_answered_or_counted) {
   EXPECT_EQ(world_.drops(DropReason::CommandUnknownTarget), 3u);
 }
 
+// --- SCTP that ends on its own -------------------------------------------------------------------------------------
+
+TEST_F(Lives, an_association_that_ended_is_not_opened_again_and_the_keys_stay) {
+  world_.sctp_event(SctpClosed{people_[1]->server_id});
+  people_[1]->engine.on_sctp(SctpPacketOut{people_[1]->id, Bytes(20, 7)}, world_.now());
+  world_.run(50ms);
+  EXPECT_EQ(world_.sctp_commands<SctpOpen>().size(), 3u);
+  EXPECT_EQ(world_.server.counters().dtls_handshakes, 3u);
+  send_audio(1);
+  world_.run(50ms);
+  EXPECT_EQ(people_[1]->rtp.size(), 1u);
+}
+
 // --- bounds --------------------------------------------------------------------------------------------------------
 
 TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {

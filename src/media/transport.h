@@ -83,6 +83,7 @@ struct Transport {
   bool closes_alone = false;  // by CloseTransport, which is answered
   bool is_reported_up = false, is_reported_down = false;
   bool has_lost_consent = false;
+  bool has_keys = false;               // the one export of this association was made, or failed
   bool has_sctp = false;               // SctpOpen was said: SctpClose is owed
   DtlsCounters dtls_counted;           // of which the drops are in EngineCounters already
   std::array<bool, 3> channel_open{};  // by DataLabel
