@@ -34,7 +34,7 @@ void empty_queues(EngineState& engine, IsCut is_cut) {
   const size_t before = engine.sctp.size();
   std::erase_if(engine.sctp, [&](const SctpCommand& command) {
     const auto* send = std::get_if<SctpSend>(&command);
-    if (send == nullptr || send->is_notice) return false;
+    if (send == nullptr || !send->is_user_data) return false;
     const Transport* transport = engine.find_transport(send->transport);
     return transport != nullptr && is_cut(*transport);
   });
@@ -55,7 +55,8 @@ void leave_life(EngineState& engine, Transport& transport) {
   if (!life.transports.empty()) return;
   if (life.is_closing)
     engine.report(LifeClosed{life.id, life.transports_closed, life.packets_after_cut});
-  if (life.is_closing || !life.is_cut) engine.lives.erase(life.id);
+  if (life.is_closing) return engine.forget_life(life.id);
+  if (!life.is_cut) engine.lives.erase(life.id);  // it may come back
 }
 
 // Transport and keys are gone; what remains of it was the wait for SCTP.
@@ -92,7 +93,8 @@ void begin_close(EngineState& engine, Transport& transport) {
   transport.inbound.reset();
   transport.outbound.reset();
   transport.dtls.reset();
-  if (transport.notice == Transport::Notice::Waiting) finish_notice(engine, transport, NoticeOutcome::NoChannel);
+  if (transport.notice == Transport::Notice::Waiting)
+    finish_notice(engine, transport, NoticeOutcome::NoChannel);
   if (!transport.has_sctp) return finish_close(engine, transport);
   engine.to_sctp(SctpClose{transport.id()});
 }
@@ -117,10 +119,15 @@ void cut_transport(EngineState& engine, CutTransport command) {
 }
 
 void cut_life(EngineState& engine, CutLife command, Now now) {
+  // A shard that was stalled may find the close of a life before its cut.
+  if (engine.was_closed(command.life))
+    return engine.report(LifeCut{command.life, now.mono, now.wall, 0, 0});
+  // A life that is not known yet is made: an OpenTransport that comes after its cut is to find it.  Its close ends it.
   Life& life = engine.life_of(command.life);
   life.is_cut = true;
   for (Transport* transport : life.transports) transport->is_cut = true;
-  const size_t queued = engine.pacer.drop_if([&](const QueuedPacket& packet) { return packet.life == life.id; });
+  const size_t queued =
+      engine.pacer.drop_if([&](const QueuedPacket& packet) { return packet.life == life.id; });
   engine.counters.drop(DropReason::TransportCut, queued);
   empty_queues(engine, [&](const Transport& owner) { return owner.life == &life; });
   const auto transports = static_cast<uint32_t>(life.transports.size());
@@ -131,7 +138,8 @@ void cut_life(EngineState& engine, CutLife command, Now now) {
 void on_notice_done(EngineState& engine, const SctpNoticeDone& event) {
   Transport* transport = engine.find_transport(event.transport);
   if (transport == nullptr || transport->notice != Transport::Notice::Waiting) return;
-  finish_notice(engine, *transport, event.acknowledged ? NoticeOutcome::Acknowledged : NoticeOutcome::NoChannel);
+  finish_notice(engine, *transport,
+                event.acknowledged ? NoticeOutcome::Acknowledged : NoticeOutcome::NoChannel);
 }
 
 void close_transport(EngineState& engine, TransportId id) {
@@ -147,13 +155,15 @@ void close_transport(EngineState& engine, TransportId id) {
 
 void close_life(EngineState& engine, LifeId id) {
   Life* life = engine.find_life(id);
-  if (life == nullptr) return engine.report(LifeClosed{id, 0, 0});
+  if (life == nullptr) {
+    if (!engine.was_closed(id)) engine.forget_life(id);
+    return engine.report(LifeClosed{id, 0, 0});
+  }
   if (life->is_closing) return;
   life->is_cut = life->is_closing = true;
   if (life->transports.empty()) {
     engine.report(LifeClosed{id, 0, life->packets_after_cut});
-    engine.lives.erase(id);
-    return;
+    return engine.forget_life(id);
   }
   for (Transport* transport : life->transports) {
     transport->is_cut = true;

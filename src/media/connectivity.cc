@@ -28,7 +28,8 @@ void retire_ufrag(EngineState& engine, const Transport& transport, const std::st
 
 // Does the five-tuple belong to somebody else who was heard from lately?  Then an authenticated request of ours,
 // with a forged source address, must not take it away.
-bool is_taken(const EngineState& engine, const Transport& transport, const FiveTuple& path, Mono now) {
+bool is_taken(const EngineState& engine, const Transport& transport, const FiveTuple& path,
+              Mono now) {
   const auto it = engine.paths.find(path);
   if (it == engine.paths.end() || it->second == &transport) return false;
   const Transport& owner = *it->second;
@@ -45,13 +46,14 @@ void on_consent(EngineState& engine, Transport& transport, Now now) {
   if (transport.has_lost_consent) {
     transport.has_lost_consent = transport.is_reported_up = transport.is_reported_down = false;
     restart_forwarders_to(transport);
-    for (Track* track : transport.subscribed) request_for_subscriber(engine, *track, transport, now);
+    for (Track* track : transport.subscribed)
+      request_for_subscriber(engine, *track, transport, now);
   }
   engine.deadlines.bring_forward(transport, now.mono + kConsent);
 }
 
-void apply_answer(EngineState& engine, Transport& transport, const IceAgent::Answer& answer, const FiveTuple& path,
-                  Now now) {
+void apply_answer(EngineState& engine, Transport& transport, const IceAgent::Answer& answer,
+                  const FiveTuple& path, Now now) {
   if (answer.forgotten) forget_path(engine, transport, *answer.forgotten);
   if (answer.retired_ufrag) retire_ufrag(engine, transport, *answer.retired_ufrag);
   const auto [it, is_new] = engine.paths.try_emplace(path, &transport);
@@ -66,8 +68,9 @@ void fail_transport(EngineState& engine, Transport& transport, DownReason reason
   engine.report(TransportDown{transport.id(), reason});
 }
 
-// The association is up: keys, SCTP, the report.
+// The association is up: keys, SCTP, the report.  Once: contexts made anew under the same keys would reuse indices.
 void on_connected(EngineState& engine, Transport& transport, Now now) {
+  transport.has_keys = true;
   const auto keys = transport.dtls->export_srtp();
   const bool is_client = transport.given.dtls_client;
   if (keys) {
@@ -96,13 +99,26 @@ DownReason reason_of(const Dtls& dtls) {
                                                             : DownReason::DtlsFailed;
 }
 
+// Its drops become the shard's.
+void count_dtls_drops(EngineState& engine, Transport& transport) {
+  const DtlsCounters& now = transport.dtls->counters();
+  const DtlsCounters before = std::exchange(transport.dtls_counted, now);
+  engine.counters.drop(DropReason::DtlsOutgoingFull,
+                       now.dropped_outgoing_full - before.dropped_outgoing_full);
+  engine.counters.drop(DropReason::DtlsApplicationFull,
+                       now.dropped_application_full - before.dropped_application_full);
+  engine.counters.drop(DropReason::DtlsAfterEnd, now.dropped_after_end - before.dropped_after_end);
+}
+
 // Sends what the association made, hands on what it decrypted, and reacts to its state.
 void after_dtls(EngineState& engine, Transport& transport, Now now) {
   Dtls& dtls = *transport.dtls;
+  count_dtls_drops(engine, transport);
   const FiveTuple* path = transport.ice.send_path();
   for (const Bytes& datagram : dtls.take_datagrams())
     if (path != nullptr) engine.send_control(transport, *path, datagram);
-  if (dtls.state() == DtlsState::Connected && !transport.has_sctp) on_connected(engine, transport, now);
+  if (dtls.state() == DtlsState::Connected && !transport.has_keys)
+    on_connected(engine, transport, now);
   for (Bytes& packet : dtls.take_application())
     if (transport.has_sctp) engine.to_sctp(SctpPacketIn{transport.id(), std::move(packet)});
   if (dtls.state() == DtlsState::Failed || dtls.state() == DtlsState::Closed) {
@@ -115,13 +131,15 @@ void after_dtls(EngineState& engine, Transport& transport, Now now) {
 // The dialling role shakes hands as soon as a path is known; the server waits to be spoken to.
 void start_dialling_handshake(EngineState& engine, Transport& transport, Now now) {
   if (transport.dtls) return;
-  auto dtls = Dtls::create({engine.options.certificate, DtlsRole::Client, transport.given.remote_fingerprint}, now);
+  auto dtls = Dtls::create(
+      {engine.options.certificate, DtlsRole::Client, transport.given.remote_fingerprint}, now);
   if (!dtls) return fail_transport(engine, transport, DownReason::DtlsFailed);
   transport.dtls.emplace(std::move(*dtls));
   after_dtls(engine, transport, now);
 }
 
-void receive_request(EngineState& engine, const wire::StunMessage& request, const FiveTuple& path, Now now) {
+void receive_request(EngineState& engine, const wire::StunMessage& request, const FiveTuple& path,
+                     Now now) {
   const auto parts = request.username ? wire::split_username(*request.username) : std::nullopt;
   const auto it = parts ? engine.ufrags.find(parts->receiver_ufrag) : engine.ufrags.end();
   if (it == engine.ufrags.end()) return engine.drop(DropReason::StunUnknownUfrag);
@@ -135,12 +153,14 @@ void receive_request(EngineState& engine, const wire::StunMessage& request, cons
     ++engine.counters.stun_out;
   }
   if (answer.is_role_conflict) return engine.drop(DropReason::StunRoleConflict);
-  if (!transport.ice.knows(path)) return engine.drop(DropReason::StunUnexpected);  // answered with 420
+  if (!transport.ice.knows(path))
+    return engine.drop(DropReason::StunUnexpected);  // answered with 420
   apply_answer(engine, transport, answer, path, now);
 }
 
 // Only the dialling role asks, so only its transports are looked through: there are few.
-void receive_response(EngineState& engine, const wire::StunMessage& response, const FiveTuple& path, Now now) {
+void receive_response(EngineState& engine, const wire::StunMessage& response, const FiveTuple& path,
+                      Now now) {
   for (Transport* transport : engine.dialling) {
     IceAgent::Answer answer;
     if (!transport->ice.on_response(response, path, now.mono, answer)) continue;
@@ -191,8 +211,10 @@ void open_transport(EngineState& engine, OpenTransport command, Now now) {
   const TransportId id = command.transport;
   if (engine.transports.contains(id)) return engine.drop(DropReason::CommandUnknownTarget);
   const Life* known = engine.find_life(command.life);
-  const bool is_cut = known != nullptr && (known->is_cut || known->is_closing);
-  const bool is_full = static_cast<int64_t>(engine.transports.size()) >= limits::kTransportsPerShardMax;
+  const bool is_cut =
+      known != nullptr ? known->is_cut || known->is_closing : engine.was_closed(command.life);
+  const bool is_full =
+      static_cast<int64_t>(engine.transports.size()) >= limits::kTransportsPerShardMax;
   if (is_cut || is_full || engine.ufrags.contains(command.local.ufrag)) {
     engine.drop(is_cut ? DropReason::LifeIsCut : DropReason::CommandUnknownTarget);
     return engine.report(TransportClosed{id});
@@ -212,13 +234,15 @@ void open_transport(EngineState& engine, OpenTransport command, Now now) {
 
 void restart_ice(EngineState& engine, RestartIce command, Now now) {
   Transport* transport = engine.find_transport(command.transport);
-  if (transport == nullptr || transport->is_closing) return engine.drop(DropReason::CommandUnknownTarget);
+  if (transport == nullptr || transport->is_closing)
+    return engine.drop(DropReason::CommandUnknownTarget);
   if (transport->is_cut) return engine.drop(DropReason::LifeIsCut);
   const auto existing = engine.ufrags.find(command.local.ufrag);
   if (existing != engine.ufrags.end() && existing->second != transport)
     return engine.drop(DropReason::CommandUnknownTarget);
   engine.ufrags.insert_or_assign(command.local.ufrag, transport);
-  if (const auto retired = transport->ice.restart(std::move(command.local), std::move(command.remote), now))
+  if (const auto retired =
+          transport->ice.restart(std::move(command.local), std::move(command.remote), now))
     retire_ufrag(engine, *transport, *retired);
   engine.deadlines.set(*transport, transport_deadline(*transport));
 }
@@ -239,7 +263,8 @@ void receive_dtls(EngineState& engine, Transport& transport, ByteView datagram, 
     transport.dtls->on_datagram(datagram, now);
     return after_dtls(engine, transport, now);
   }
-  if (transport.is_reported_down && !transport.has_lost_consent) return engine.drop(DropReason::DtlsFailed);
+  if (transport.is_reported_down && !transport.has_lost_consent)
+    return engine.drop(DropReason::DtlsFailed);
   if (transport.dtls_waiting >= limits::kDtlsWaitingPerTransport ||
       !engine.dtls_queue.push(transport.id(), datagram))
     return engine.drop(DropReason::DtlsQueueFull);
@@ -256,7 +281,8 @@ void take_handshake_step(EngineState& engine, Now now) {
   }
   --transport->dtls_waiting;
   if (!transport->dtls) {
-    auto dtls = Dtls::create({engine.options.certificate, DtlsRole::Server, transport->given.remote_fingerprint}, now);
+    auto dtls = Dtls::create(
+        {engine.options.certificate, DtlsRole::Server, transport->given.remote_fingerprint}, now);
     if (dtls) transport->dtls.emplace(std::move(*dtls));
   }
   if (transport->dtls) {
@@ -269,7 +295,8 @@ void take_handshake_step(EngineState& engine, Now now) {
 }
 
 void send_application(EngineState& engine, Transport& transport, ByteView packet, Now now) {
-  if (!transport.dtls || !transport.dtls->send_application(packet)) return engine.drop(DropReason::DtlsFailed);
+  if (!transport.dtls || !transport.dtls->send_application(packet))
+    return engine.drop(DropReason::DtlsFailed);
   after_dtls(engine, transport, now);
 }
 
@@ -287,9 +314,11 @@ void on_transport_deadline(EngineState& engine, Transport& transport, Now now) {
 Mono transport_deadline(const Transport& transport) {
   Mono earliest = transport.ice.next_check_at();
   const auto consented_at = transport.ice.consented_at();
-  if (consented_at && !transport.has_lost_consent) earliest = std::min(earliest, *consented_at + kConsent);
+  if (consented_at && !transport.has_lost_consent)
+    earliest = std::min(earliest, *consented_at + kConsent);
   if (transport.dtls) earliest = std::min(earliest, transport.dtls->next_deadline());
-  if (transport.outbound && !transport.is_cut) earliest = std::min(earliest, feedback_deadline(transport));
+  if (transport.outbound && !transport.is_cut)
+    earliest = std::min(earliest, feedback_deadline(transport));
   return earliest;
 }
 

@@ -24,9 +24,14 @@ void begin_call(EngineState& engine, Now now) {
   if (engine.outbox.is_handed_out()) engine.outbox.clear();
 }
 
-// What every turn ends with, after media: one handshake step, a bounded number of teardowns.
+// What a turn ends with, once, however often it is called before the turn's drain: one handshake step, which costs as
+// much as a thousand packets and so comes after the turn's media is encrypted, and a bounded number of teardowns.
 void end_turn(EngineState& engine, Now now) {
-  take_handshake_step(engine, now);
+  if (std::exchange(engine.has_ended_turn, true)) return;
+  if (!engine.dtls_queue.is_empty()) {
+    forward_queued(engine, engine.turn_budget, now);
+    take_handshake_step(engine, now);
+  }
   take_closings(engine);
 }
 
@@ -44,8 +49,8 @@ void inject(EngineState& engine, const InjectRtp& command) {
   const ByteView packet(command.packet);
   const ByteSpan out = engine.outbox.reserve(packet.size() + kSrtpOverheadMax);
   if (out.empty()) return engine.drop(DropReason::OutputFull);
-  const auto written = transport->outbound->protect_rtp(packet.first(header->header_bytes),
-                                                        packet.subspan(header->header_bytes), ext_seq, out);
+  const auto written = transport->outbound->protect_rtp(
+      packet.first(header->header_bytes), packet.subspan(header->header_bytes), ext_seq, out);
   if (!written) return engine.drop(DropReason::EncryptFailed);
   engine.outbox.commit(*written, *transport->ice.send_path(), OutKind::Media, transport);
 }
@@ -68,7 +73,9 @@ struct CommandTable {
   void operator()(CloseTransport& command) const { close_transport(engine, command.transport); }
   void operator()(CutLife& command) const { cut_life(engine, std::move(command), now); }
   void operator()(CloseLife& command) const { close_life(engine, command.life); }
-  void operator()(PlantLateSend&) const { engine.is_late_send_planted = true; }
+  void operator()(const PlantLateSend& command) const {
+    (command.data ? engine.is_late_data_planted : engine.is_late_send_planted) = true;
+  }
   void operator()(InjectRtp& command) const { inject(engine, command); }
 };
 
@@ -104,6 +111,16 @@ Life& EngineState::life_of(LifeId id) {
   return *life;
 }
 
+void EngineState::forget_life(LifeId id) {
+  lives.erase(id);
+  if (static_cast<int64_t>(closed_lives.size()) >= limits::kRingCommands) closed_lives.pop_front();
+  closed_lives.push_back(id);
+}
+
+bool EngineState::was_closed(LifeId id) const {
+  return std::ranges::find(closed_lives, id) != closed_lives.end();
+}
+
 void EngineState::send_control(Transport& transport, const FiveTuple& path, ByteView datagram) {
   const ByteSpan out = outbox.reserve(datagram.size());
   if (out.empty()) return drop(DropReason::OutputFull);
@@ -126,7 +143,6 @@ Engine::~Engine() = default;
 void Engine::on_datagrams(std::span<Datagram> batch, Now now) {
   begin_call(*state_, now);
   for (const Datagram& datagram : batch) receive_datagram(*state_, datagram, now);
-  end_turn(*state_, now);
 }
 
 void Engine::on_command(Command command, Now now) {
@@ -141,21 +157,24 @@ void Engine::on_sctp(SctpEvent event, Now now) {
 
 void Engine::on_deadline(Now now) {
   begin_call(*state_, now);
-  for (int64_t due = 0; due < limits::kDeadlinesPerTurnMax && state_->deadlines.earliest() <= now.mono; ++due)
+  for (int64_t due = 0;
+       due < limits::kDeadlinesPerTurnMax && state_->deadlines.earliest() <= now.mono; ++due)
     on_transport_deadline(*state_, *state_->deadlines.front(), now);
   end_turn(*state_, now);
 }
 
 Mono Engine::next_deadline() const {
-  // Handshakes and teardowns wait for nothing but their turn.
+  // Handshakes and teardowns wait for nothing but the end of a turn, which is on_deadline.
   if (!state_->dtls_queue.is_empty() || !state_->closings.empty()) return state_->latest;
   return state_->deadlines.earliest();
 }
 
 std::span<const SendRun> Engine::drain(Now now) {
   begin_call(*state_, now);
-  forward_queued(*state_, static_cast<size_t>(limits::kEncryptedPerTurnMax), now);
   EngineState& engine = *state_;
+  forward_queued(engine, engine.turn_budget, now);
+  engine.turn_budget = static_cast<size_t>(limits::kEncryptedPerTurnMax);
+  engine.has_ended_turn = false;
   return engine.outbox.hand_out([&](const Transport* owner, OutKind kind, size_t bytes) {
     ++engine.counters.datagrams_out;
     engine.counters.bytes_out += bytes;
@@ -165,10 +184,34 @@ std::span<const SendRun> Engine::drain(Now now) {
   });
 }
 
-bool Engine::has_more_to_send() const { return !state_->pacer.is_empty(); }
+bool Engine::has_more_to_send() const {
+  return !state_->pacer.is_empty();
+}
 
-std::vector<Report> Engine::take_reports() { return take(state_->reports); }
-std::vector<SctpCommand> Engine::take_sctp() { return take(state_->sctp); }
+std::vector<Report> Engine::take_reports() {
+  return take(state_->reports);
+}
+std::vector<SctpCommand> Engine::take_sctp() {
+  return take(state_->sctp);
+}
+
+bool Engine::is_cut_off(const SctpCommand& command) const {
+  const auto* send = std::get_if<SctpSend>(&command);
+  if (send == nullptr || !send->is_user_data) return false;
+  const Transport* transport = state_->find_transport(send->transport);
+  return transport != nullptr && transport->is_cut;
+}
+
+void Engine::count_after_cut(TransportId id) {
+  const Transport* transport = state_->find_transport(id);
+  if (transport == nullptr || !transport->life->is_cut) return;
+  ++transport->life->packets_after_cut;
+  ++state_->counters.packets_after_cut;
+}
+
+void Engine::count_drops(DropReason reason, uint64_t count) {
+  state_->counters.drop(reason, count);
+}
 
 const EngineCounters& Engine::counters() const {
   EngineCounters& counters = state_->counters;

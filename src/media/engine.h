@@ -25,8 +25,9 @@ struct SendRun {
   std::span<const ByteView> datagrams;
 };
 
-enum class DropReason : uint8_t;  // engine_counters.h lists them; each one is a counter with the same name
-struct EngineCounters;            // plain numbers, a snapshot is copied for /metrics
+enum class
+    DropReason : uint8_t;  // engine_counters.h lists them; each one is a counter with the same name
+struct EngineCounters;     // plain numbers, a snapshot is copied for /metrics
 
 struct CertificateKey;  // dtls.h: the process's one P-256 certificate
 
@@ -40,6 +41,8 @@ class Engine {
   Engine(SecretSource& secrets, EngineOptions options);
   ~Engine();
 
+  // A turn: any of the first three, on_deadline when it is due, drain.  Handshake steps and teardowns are taken by
+  // on_deadline alone, which is due at once while any wait: a bounded number between two drains.
   void on_datagrams(std::span<Datagram> batch, Now now);
   void on_command(Command command, Now now);
   void on_sctp(SctpEvent event, Now now);
@@ -54,6 +57,14 @@ class Engine {
   std::vector<Report> take_reports();
   std::vector<SctpCommand> take_sctp();
   const EngineCounters& counters() const;
+
+  // The owner's part of the cut: what it holds back for SCTP is asked about again.  User data for a transport that is
+  // cut must not go there.
+  bool is_cut_off(const SctpCommand& command) const;
+  // It went there all the same: a bug, counted.
+  void count_after_cut(TransportId transport);
+  // What the owner dropped on our way in or out.
+  void count_drops(DropReason reason, uint64_t count);
 
  private:
   struct State;

@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <set>
+
 #include "media/engine.h"
 #include "media/engine_media_testing.h"
 #include "media/engine_world_testing.h"
@@ -38,7 +41,8 @@ class Lives : public testing::Test {
     world_.sctp_event(SctpMessage{people_[from]->server_id, label, std::move(message)});
   }
   void send_audio(uint16_t seq, size_t from = 0) {
-    world_.inject(*people_[from], make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc}));
+    world_.inject(*people_[from],
+                  make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc}));
   }
   // User messages handed to SCTP, by recipient.
   std::vector<uint64_t> recipients() const {
@@ -102,6 +106,17 @@ TEST_F(Lives, a_forged_notice_is_dropped_and_counted_and_a_token_goes_to_the_ser
   ASSERT_EQ(messages.size(), 1u);
   EXPECT_EQ(messages[0].topic, "atrium.token");
   EXPECT_EQ(as_text(messages[0].payload), "a new token");
+}
+
+// Each token costs the control thread a signature check.
+TEST_F(Lives, tokens_of_one_client_are_heard_once_a_second) {
+  for (int n = 0; n < 5; ++n) say(0, user_packet("atrium.token", "a new token"));
+  say(1, user_packet("atrium.token", "another's"));
+  EXPECT_EQ(world_.reports<ServerMessage>().size(), 2u);
+  EXPECT_EQ(world_.drops(DropReason::TokenTooSoon), 4u);
+  world_.run(1s);
+  say(0, user_packet("atrium.token", "a new token"));
+  EXPECT_EQ(world_.reports<ServerMessage>().size(), 3u);
 }
 
 TEST_F(Lives, who_may_not_publish_data_is_not_heard) {
@@ -221,6 +236,33 @@ TEST_F(Lives, a_cut_life_takes_nobody_in_while_another_goes_on) {
   EXPECT_EQ(people_[4]->rtp.size(), 1u);
 }
 
+// A shard that was stalled may find the cut behind the close.
+TEST_F(Lives, a_cut_of_a_life_that_is_closed_is_answered_and_leaves_nothing_behind) {
+  world_.command(CloseLife{kLife});
+  world_.run(100ms);
+  ASSERT_EQ(world_.server.counters().lives, 0u);
+  world_.command(CutLife{kLife, user_packet("atrium.error", "-1011")});
+  ASSERT_EQ(world_.reports<LifeCut>().size(), 1u);
+  EXPECT_EQ(world_.reports<LifeCut>()[0].transports, 0u);
+  EXPECT_EQ(world_.server.counters().lives, 0u);
+  Peer& late = world_.add_peer(7);
+  world_.command(world_.server_side(late, kLife));
+  EXPECT_EQ(world_.server.counters().transports, 0u);
+  EXPECT_EQ(world_.drops(DropReason::LifeIsCut), 1u);
+}
+
+TEST_F(Lives, a_life_that_is_cut_before_its_first_transport_takes_nobody_in_until_it_is_closed) {
+  constexpr LifeId kEmpty{9};
+  world_.command(CutLife{kEmpty, {}});
+  EXPECT_EQ(world_.reports<LifeCut>().size(), 1u);
+  Peer& late = world_.add_peer(7);
+  world_.command(world_.server_side(late, kEmpty));
+  EXPECT_EQ(world_.drops(DropReason::LifeIsCut), 1u);
+  world_.command(CloseLife{kEmpty});
+  EXPECT_EQ(world_.reports<LifeClosed>().size(), 1u);
+  EXPECT_EQ(world_.server.counters().lives, 1u);  // the fixture's
+}
+
 TEST_F(Lives, a_planted_late_packet_is_counted_once) {
   world_.command(PlantLateSend{});
   world_.command(CutLife{kLife, {}});
@@ -267,6 +309,19 @@ TEST_F(Lives, commands_for_what_is_gone_are_answered_or_counted) {
   EXPECT_EQ(world_.drops(DropReason::CommandUnknownTarget), 3u);
 }
 
+// --- SCTP that ends on its own -------------------------------------------------------------------------------------
+
+TEST_F(Lives, an_association_that_ended_is_not_opened_again_and_the_keys_stay) {
+  world_.sctp_event(SctpClosed{people_[1]->server_id});
+  people_[1]->engine.on_sctp(SctpPacketOut{people_[1]->id, Bytes(20, 7)}, world_.now());
+  world_.run(50ms);
+  EXPECT_EQ(world_.sctp_commands<SctpOpen>().size(), 3u);
+  EXPECT_EQ(world_.server.counters().dtls_handshakes, 3u);
+  send_audio(1);
+  world_.run(50ms);
+  EXPECT_EQ(people_[1]->rtp.size(), 1u);
+}
+
 // --- bounds --------------------------------------------------------------------------------------------------------
 
 TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
@@ -275,14 +330,17 @@ TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
   Peer& subscriber = world.connect(2);
   constexpr int kTracks = 50, kPackets = 50;  // 2 500 outputs
   for (uint64_t n = 0; n < kTracks; ++n) {
-    AddUplink uplink = opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
+    AddUplink uplink =
+        opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
     uplink.mid = std::to_string(n);
     world.command(uplink);
-    world.command(forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
+    world.command(
+        forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
   }
   world.drains_server = false;
   for (uint16_t seq = 0; seq < kPackets; ++seq)
-    for (uint32_t n = 0; n < kTracks; ++n) world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+    for (uint32_t n = 0; n < kTracks; ++n)
+      world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
   world.run(50ms);
   world.drains_server = true;
   world.settle();
@@ -292,7 +350,98 @@ TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
   EXPECT_EQ(subscriber.rtp.size(), static_cast<size_t>(kTracks * kPackets));
 }
 
-TEST(Turns, take_one_handshake_step_each) {
+// One turn of the loop, fed by hand: datagrams, what is due, what leaves.
+class OneTurn : public testing::Test {
+ protected:
+  struct Left {
+    int media_at = -1;                // index of the first run with media
+    int handshake_at = -1;            // of the first run with DTLS
+    std::set<uint16_t> handshakes{};  // ports of the peers that got DTLS
+  };
+  // Everything of these kinds is kept instead of being delivered.
+  void hold() {
+    world_.loss = [this](const EngineWorld::Passing& passing) {
+      const bool is_dtls = passing.bytes[0] >= 20 && passing.bytes[0] < 64;
+      if (!passing.to_server || (!is_dtls && !passing.is_media())) return false;
+      auto& bytes = held_[passing.is_media()][passing.peer.port];
+      if (bytes.empty()) bytes.assign(passing.bytes.begin(), passing.bytes.end());
+      return true;
+    };
+  }
+  Left turn(bool with_datagrams) {
+    std::vector<Datagram> batch;
+    for (auto& [is_media, by_port] : held_)  // handshakes first
+      for (auto& [port, bytes] : by_port)
+        batch.push_back({{kServer, {address("198.51.100.7", port)}}, bytes});
+    if (with_datagrams) world_.server.on_datagrams(batch, world_.now());
+    if (world_.server.next_deadline() <= world_.now().mono) world_.server.on_deadline(world_.now());
+    Left left;
+    int index = 0;
+    for (const SendRun& run : world_.server.drain(world_.now())) {
+      for (const ByteView bytes : run.datagrams) {
+        if (bytes[0] >= 128 && !wire::is_rtcp(bytes) && left.media_at < 0) left.media_at = index;
+        if (bytes[0] < 20 || bytes[0] >= 64) continue;
+        left.handshakes.insert(run.path.remote.port);
+        if (left.handshake_at < 0) left.handshake_at = index;
+      }
+      ++index;
+    }
+    return left;
+  }
+
+  EngineWorld world_;
+  std::map<bool, std::map<uint16_t, Bytes>> held_;  // by is_media, then by port
+};
+
+TEST_F(OneTurn, takes_one_handshake_step_and_that_after_media) {
+  Peer& publisher = world_.connect(1);
+  Peer& subscriber = world_.connect(2);
+  world_.command(opus_uplink(publisher.server_id, kAudio, kAudioSsrc));
+  world_.command(forward_to(subscriber.server_id, kAudio, kDownAudio, kOpus));
+  hold();
+  constexpr uint64_t kNewcomers = 8;
+  for (uint64_t n = 3; n < 3 + kNewcomers; ++n) {
+    Peer& peer = world_.add_peer(n);
+    world_.server.on_command(world_.server_side(peer, kLife), world_.now());
+    peer.engine.on_command(world_.client_side(peer), world_.now());
+  }
+  world_.run(500ms);
+  world_.inject(publisher, make_rtp({.seq = 1, .timestamp = 960, .ssrc = kAudioSsrc}));
+  ASSERT_EQ(held_[false].size(), kNewcomers);
+  ASSERT_EQ(held_[true].size(), 1u);
+
+  const Left first = turn(true);
+  EXPECT_EQ(first.handshakes.size(), 1u);
+  ASSERT_GE(first.media_at, 0);
+  EXPECT_GT(first.handshake_at, first.media_at);
+  std::set<uint16_t> answered = first.handshakes;
+  for (uint64_t n = 1; n < kNewcomers; ++n) {
+    const Left next = turn(false);
+    EXPECT_EQ(next.handshakes.size(), 1u);
+    answered.insert(next.handshakes.begin(), next.handshakes.end());
+  }
+  EXPECT_EQ(answered.size(), kNewcomers);
+  EXPECT_TRUE(turn(false).handshakes.empty());
+}
+
+TEST_F(OneTurn, closes_a_bounded_number_of_transports) {
+  constexpr uint64_t kPeople = 150;
+  for (uint64_t n = 1; n <= kPeople; ++n) {
+    OpenTransport open;
+    open.transport = TransportId{n};
+    open.life = kLife;
+    open.participant_sid = open.local.ufrag = "PA_" + std::to_string(n);
+    world_.server.on_command(open, world_.now());
+  }
+  world_.server.on_command(CloseLife{kLife}, world_.now());
+  held_[false][40'001] = {0x40};  // some datagram, so that the turn has all its parts
+  turn(true);
+  EXPECT_EQ(world_.server.counters().transports, kPeople - limits::kClosesPerTurnMax);
+  turn(false);
+  EXPECT_EQ(world_.server.counters().transports, kPeople - 2 * limits::kClosesPerTurnMax);
+}
+
+TEST(Turns, many_who_come_at_once_all_come_up) {
   EngineWorld world;
   for (uint64_t n = 1; n <= 8; ++n) {
     Peer& peer = world.add_peer(n);
@@ -312,11 +461,13 @@ TEST(RealSctp, carries_messages_between_two_people_and_the_notice_at_the_end) {
   world.real_sctp = &sctp;
   Peer& alice = world.connect(1, kLife);
   Peer& bob = world.connect(2, kLife);
-  for (const Peer* peer : {&alice, &bob}) sctp.on_command(SctpOpenChannel{peer->id, DataLabel::Reliable}, world.now());
+  for (const Peer* peer : {&alice, &bob})
+    sctp.on_command(SctpOpenChannel{peer->id, DataLabel::Reliable}, world.now());
   world.settle();
   world.run(2s);
   ASSERT_EQ(world.reports<ReliableChannel>().size(), 2u);
-  sctp.on_command(SctpSend{alice.id, DataLabel::Reliable, user_packet("chat", "hello bob")}, world.now());
+  sctp.on_command(SctpSend{alice.id, DataLabel::Reliable, user_packet("chat", "hello bob")},
+                  world.now());
   world.settle();
   world.run(1s);
   ASSERT_EQ(bob.messages.size(), 1u);

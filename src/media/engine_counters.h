@@ -13,6 +13,10 @@ namespace atrium::media {
 #define ATRIUM_DROP_REASONS(X)                                                                       \
   X(DatagramEmpty, "no byte to tell the protocol by")                                               \
   X(DatagramTooLong, "longer than kDatagramBytesMax")                                               \
+  X(SocketQueueFull, "came faster than the shard reads")                                            \
+  X(SocketNoAddress, "came without the address that it was sent to")                                \
+  X(SocketSendFull, "the socket stayed full for kUdpSendWaitMs")                                    \
+  X(SocketSendRefused, "no route, no permission, address gone")                                     \
   X(UnknownProtocol, "first byte outside the ranges of RFC 7983")                                   \
   X(UnknownTuple, "DTLS or SRTP from a five-tuple without an authenticated binding request")        \
   X(TransportCut, "media or data of a transport or life that is cut")                               \
@@ -25,13 +29,23 @@ namespace atrium::media {
   X(TupleTaken, "authenticated, but the five-tuple belongs to another live transport")              \
   X(DtlsQueueFull, "kDtlsQueueMax handshake datagrams are waiting already")                         \
   X(DtlsFailed, "the association refused the record or has failed before")                          \
+  X(DtlsOutgoingFull, "kDtlsOutgoingMax datagrams of one association are waiting already")          \
+  X(DtlsApplicationFull, "kDtlsApplicationMax decrypted records are waiting already")               \
+  X(DtlsAfterEnd, "a record for an association that has failed or was closed")                      \
   X(SctpUnknownTransport, "an SCTP packet or message for a transport that is gone or not up")       \
+  X(SctpRingFull, "SCTP packet or lossy message; the ring to or from SCTP is full")                 \
+  X(SctpMalformed, "neither DCEP nor a whole message, or a stream opened twice")                    \
+  X(SctpReassemblyFull, "kSctpReassemblyBytesMax of one association")                               \
+  X(SctpQueueFull, "kSctpSendQueueBytesMax of one association")                                     \
+  X(SctpFailed, "an association that could not be made, or a message refused for good")             \
+  X(ReportRingFull, "a report that control will never hear: a bug if not 0")                        \
   X(SrtpNoKeys, "SRTP before the DTLS handshake ended")                                             \
   X(SrtpRefused, "authentication tag wrong, or index replayed or too old")                          \
   X(RtpMalformed, "header, extension or padding does not parse")                                    \
   X(RtpUnknownStream, "SSRC, MID and RID name no uplink")                                           \
   X(RtpUnknownPayloadType, "a payload type that the section did not negotiate")                     \
   X(SsrcTableFull, "kUplinkSsrcsMax streams are latched already")                                   \
+  X(RelatchTooSoon, "a stream took another SSRC less than kRelatchIntervalMs ago")                  \
   X(RtpDuplicate, "the same sequence number again")                                                 \
   X(RtpTooOld, "older than the history reaches")                                                    \
   X(PaddingOnly, "no payload: a probe for bandwidth")                                               \
@@ -53,10 +67,12 @@ namespace atrium::media {
   X(NackUnknownSeq, "asked for a sequence number that was never sent, or is forgotten")             \
   X(NackNoRtx, "asked for a repeat on a downlink without retransmission stream")                    \
   X(NackTooSoon, "repeated within kRetransmitSpacingMs already")                                    \
+  X(RepeatsFull, "kRepeatsQueuedMax repeats of this subscriber are waiting already")                \
   X(DataMalformed, "a data message that is no DataPacket")                                          \
   X(DataTooLarge, "a data message longer than kDataMessageBytesMax")                                \
   X(DataNotPermitted, "the sender may not publish data")                                            \
   X(DataReservedTopic, "a topic that begins with atrium. and is not the client's to use")           \
+  X(TokenTooSoon, "a token less than kTokenMessageIntervalMs after the last")                       \
   X(DataNoChannel, "the recipient's channel is not open")                                           \
   X(ForwardSsrcReused, "AddForward with an SSRC already used under this transport's keys")          \
   X(LifeIsCut, "OpenTransport, AddUplink or AddForward for a life or transport that is cut")        \

@@ -20,7 +20,9 @@
 namespace atrium::media {
 namespace {
 
-Mono at(int64_t ms) { return Mono(std::chrono::milliseconds(1'000'000 + ms)); }
+Mono at(int64_t ms) {
+  return Mono(std::chrono::milliseconds(1'000'000 + ms));
+}
 
 // --- sequence rewriting --------------------------------------------------------------------------------------------
 
@@ -243,6 +245,23 @@ TEST(PublisherClock, follows_a_step_at_once_and_jitter_slowly) {
   EXPECT_EQ(clock.theirs(600 * kSecond), 9'000 * kSecond);
 }
 
+// A publisher chooses its NTP times; offsets at both ends of the range are neighbours on the circle of 2^64.
+TEST(PublisherClock, takes_reports_of_opposite_extremes) {
+  constexpr uint64_t kHalf = uint64_t{1} << 63;
+  PublisherClock clock;
+  clock.on_sender_report(kHalf, 0);      // the offset is the lowest number
+  clock.on_sender_report(kHalf + 1, 0);  // the highest: one step away, and no jump
+  EXPECT_EQ(clock.theirs(0), kHalf);
+  clock.on_sender_report(0, 0);  // as far away as can be: followed at once
+  EXPECT_EQ(clock.theirs(7), 7u);
+  clock.on_sender_report(kHalf, 0);
+  EXPECT_EQ(clock.theirs(0), kHalf);
+  PublisherClock near_the_end;
+  near_the_end.on_sender_report(kHalf + 1, 0);
+  near_the_end.on_sender_report(kHalf - 1'000, 0);  // smoothed across the end of the range
+  EXPECT_LE(*near_the_end.theirs(0) - (kHalf - 1'000), 1'001u);
+}
+
 TEST(Red, every_truncation_is_refused_or_sound) {
   const Bytes red{0x80 | 111, 0x0f, 0x00, 0x02, 111, 0xde, 0xad, 0x42, 0x43};
   for (size_t size = 0; size < red.size(); ++size) {
@@ -252,7 +271,8 @@ TEST(Red, every_truncation_is_refused_or_sound) {
 }
 
 TEST(VideoPayload, finds_key_frames_of_every_codec_and_survives_every_truncation) {
-  const Bytes h264_idr{0x65, 1}, h264_p{0x41, 1}, h264_fu{0x7c, 0x85, 1}, h264_fu_rest{0x7c, 0x05, 1};
+  const Bytes h264_idr{0x65, 1}, h264_p{0x41, 1}, h264_fu{0x7c, 0x85, 1},
+      h264_fu_rest{0x7c, 0x05, 1};
   const Bytes h264_stap{0x78, 0, 2, 0x67, 1, 0, 1, 0x68};
   const Bytes vp9_key{0x88, 5, 1}, vp9_inter{0xc8, 5, 1}, av1_key{0x18, 1}, av1_rest{0x10, 1};
   EXPECT_TRUE(read_video_payload(Codec::H264, h264_idr)->starts_key_frame);
@@ -287,7 +307,8 @@ TEST(UplinkStream, tells_duplicates_and_old_packets_from_fresh_ones) {
 
 TEST(DropReasons, have_names_and_descriptions) {
   EXPECT_STREQ(name(DropReason::WaitingForKeyFrame), "WaitingForKeyFrame");
-  for (size_t i = 0; i < kDropReasons; ++i) EXPECT_STRNE(description(static_cast<DropReason>(i)), "");
+  for (size_t i = 0; i < kDropReasons; ++i)
+    EXPECT_STRNE(description(static_cast<DropReason>(i)), "");
 }
 
 // --- ICE -----------------------------------------------------------------------------------------------------------
@@ -303,7 +324,8 @@ class IceLite : public testing::Test {
   static FiveTuple path(uint16_t port) {
     return {{*IpAddress::parse("192.0.2.1"), 7'882}, {*IpAddress::parse("198.51.100.1"), port}};
   }
-  Asked ask(const wire::StunBindingRequest& request, uint16_t port, std::string_view password = "server-password") {
+  Asked ask(const wire::StunBindingRequest& request, uint16_t port,
+            std::string_view password = "server-password") {
     Asked asked;
     std::array<uint8_t, wire::kStunWriteBytesMax> bytes, reply;
     const auto written = wire::write_binding_request(bytes, request, password).value();

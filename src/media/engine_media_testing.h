@@ -11,8 +11,12 @@
 
 namespace atrium::media::testing_world {
 
-inline constexpr ExtensionIds kExtensionIds{.mid = 1, .rid = 2, .repaired_rid = 3, .transport_seq = 4,
-                                            .abs_send_time = 5, .audio_level = 6};
+inline constexpr ExtensionIds kExtensionIds{.mid = 1,
+                                            .rid = 2,
+                                            .repaired_rid = 3,
+                                            .transport_seq = 4,
+                                            .abs_send_time = 5,
+                                            .audio_level = 6};
 inline constexpr uint8_t kOpus = 111, kVp8 = 96, kRtx = 97;
 
 struct RtpSpec {
@@ -47,9 +51,11 @@ inline Bytes make_rtp(const RtpSpec& spec) {
   extensions.rid(kExtensionIds.rid, spec.rid);
   extensions.rid(kExtensionIds.repaired_rid, spec.repaired_rid);
   if (spec.transport_seq >= 0)
-    extensions.transport_seq(kExtensionIds.transport_seq, static_cast<uint16_t>(spec.transport_seq));
+    extensions.transport_seq(kExtensionIds.transport_seq,
+                             static_cast<uint16_t>(spec.transport_seq));
   if (spec.audio_level >= 0)
-    extensions.audio_level(kExtensionIds.audio_level, {true, static_cast<uint8_t>(spec.audio_level)});
+    extensions.audio_level(kExtensionIds.audio_level,
+                           {true, static_cast<uint8_t>(spec.audio_level)});
   extensions.finish();
   writer.bytes(spec.payload);
   if (spec.padding > 0) {
@@ -103,7 +109,8 @@ inline AddUplink vp8_uplink(TransportId transport, TrackId track) {
   return uplink;
 }
 
-inline AddForward forward_to(TransportId transport, TrackId track, uint32_t ssrc, uint8_t payload_type) {
+inline AddForward forward_to(TransportId transport, TrackId track, uint32_t ssrc,
+                             uint8_t payload_type) {
   AddForward forward;
   forward.transport = transport;
   forward.track = track;
@@ -130,6 +137,14 @@ inline Bytes make_nack(uint32_t media_ssrc, std::initializer_list<uint16_t> seqs
   Bytes room(200);
   ByteWriter writer(room);
   wire::write_nack(writer, 1, media_ssrc, std::span(seqs.begin(), seqs.size()));
+  room.resize(writer.position());
+  return room;
+}
+
+inline Bytes make_nack(uint32_t media_ssrc, std::span<const uint16_t> seqs) {
+  Bytes room(1'400);
+  ByteWriter writer(room);
+  wire::write_nack(writer, 1, media_ssrc, seqs);
   room.resize(writer.position());
   return room;
 }

@@ -4,60 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "media/engine_media_testing.h"
-#include "media/engine_world_testing.h"
+#include "media/engine_scenario_testing.h"
 #include "wire/stun.h"
 
 namespace atrium::media {
 namespace {
 
 using namespace testing_world;
-
-constexpr TrackId kAudio{11}, kVideo{12};
-constexpr uint32_t kAudioSsrc = 0xaaaa, kVideoSsrc = 0xbbbb, kVideoRtxSsrc = 0xbbbc;
-constexpr uint32_t kDownAudio = 0x1000, kDownVideo = 0x2000;
-
-// A publisher (1) and a subscriber (2) of one life.
-class EngineScenario : public testing::Test {
- protected:
-  void connect_both() {
-    publisher_ = &world_.connect(1);
-    subscriber_ = &world_.connect(2);
-    ASSERT_TRUE(publisher_->is_up);
-    ASSERT_TRUE(subscriber_->is_up);
-  }
-  void with_audio() {
-    connect_both();
-    world_.command(opus_uplink(publisher_->server_id, kAudio, kAudioSsrc));
-    world_.command(forward_to(subscriber_->server_id, kAudio, kDownAudio, kOpus));
-  }
-  void with_video() {
-    connect_both();
-    world_.command(vp8_uplink(publisher_->server_id, kVideo));
-    world_.command(forward_to(subscriber_->server_id, kVideo, kDownVideo, kVp8));
-  }
-  void send_audio(uint16_t seq, int level = -1) {
-    world_.inject(*publisher_, make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc,
-                                         .audio_level = level, .payload = {0x42, static_cast<uint8_t>(seq)}}));
-  }
-  void send_video(uint16_t seq, bool is_key, uint16_t picture_id) {
-    world_.inject(*publisher_, make_rtp({.payload_type = kVp8, .seq = seq, .timestamp = picture_id * 3'000u,
-                                         .ssrc = kVideoSsrc, .marker = true, .mid = "1", .transport_seq = seq,
-                                         .payload = vp8_payload(is_key, picture_id, static_cast<uint8_t>(picture_id),
-                                                                static_cast<uint8_t>(seq))}));
-  }
-  uint64_t plis_at_publisher() const {
-    uint64_t count = 0;
-    publisher_->each_rtcp([&](const wire::RtcpPacketView& packet) {
-      count += packet.is_payload_feedback(wire::kFormatPli) ? 1 : 0;
-    });
-    return count;
-  }
-
-  EngineWorld world_;
-  Peer* publisher_ = nullptr;
-  Peer* subscriber_ = nullptr;
-};
 
 // --- coming up -----------------------------------------------------------------------------------------------------
 
@@ -185,7 +138,8 @@ TEST_F(EngineScenario, ice_restart_takes_old_checks_until_the_new_credentials_no
   EXPECT_EQ(world_.drops(DropReason::StunBadIntegrity), 0u);
   EXPECT_EQ(world_.drops(DropReason::StunUnknownUfrag), 0u);
 
-  subscriber_->engine.on_command(RestartIce{subscriber_->id, fresh_remote, fresh_local}, world_.now());
+  subscriber_->engine.on_command(RestartIce{subscriber_->id, fresh_remote, fresh_local},
+                                 world_.now());
   world_.run(1s);
   EXPECT_EQ(world_.drops(DropReason::StunUnknownUfrag), 0u);
   world_.command(opus_uplink(publisher_->server_id, kAudio, kAudioSsrc));
@@ -209,10 +163,12 @@ TEST_F(EngineScenario, opus_is_forwarded_with_numbers_and_extensions_of_the_subs
     EXPECT_EQ(seen[i]->header.timestamp, seen[i - 1]->header.timestamp + 960);
   }
   EXPECT_EQ(seen[0]->header.payload_type, kOpus);
-  EXPECT_EQ(Bytes(seen[0]->header.payload.begin(), seen[0]->header.payload.end()), (Bytes{0x42, 500 & 0xff}));
+  EXPECT_EQ(Bytes(seen[0]->header.payload.begin(), seen[0]->header.payload.end()),
+            (Bytes{0x42, 500 & 0xff}));
   std::map<int, Bytes> elements;
   wire::ExtensionReader reader(seen[0]->header);
-  while (const auto element = reader.next()) elements[element->id] = Bytes(element->data.begin(), element->data.end());
+  while (const auto element = reader.next())
+    elements[element->id] = Bytes(element->data.begin(), element->data.end());
   ASSERT_EQ(elements.size(), 3u);
   EXPECT_EQ(elements[9], (Bytes{'7'}));
   EXPECT_EQ(elements[10].size(), 3u);
@@ -269,7 +225,9 @@ TEST_F(EngineScenario, pausing_one_subscription_leaves_no_gap_and_counts_its_dro
 TEST_F(EngineScenario, padding_only_packets_close_up) {
   with_audio();
   send_audio(1);
-  world_.inject(*publisher_, make_rtp({.seq = 2, .timestamp = 960, .ssrc = kAudioSsrc, .payload = {}, .padding = 20}));
+  world_.inject(
+      *publisher_,
+      make_rtp({.seq = 2, .timestamp = 960, .ssrc = kAudioSsrc, .payload = {}, .padding = 20}));
   send_audio(3);
   world_.run(50ms);
   const auto seen = subscriber_->of_ssrc(kDownAudio);
@@ -286,7 +244,8 @@ TEST_F(EngineScenario, redundant_audio_is_unwrapped_to_its_primary) {
   world_.command(forward_to(subscriber_->server_id, kAudio, kDownAudio, kOpus));
   // One redundant block of two bytes, then the primary.
   const Bytes red{0x80 | kOpus, 0x0f, 0x00, 0x02, kOpus, 0xde, 0xad, 0x42, 0x43};
-  world_.inject(*publisher_, make_rtp({.payload_type = 63, .seq = 1, .ssrc = kAudioSsrc, .payload = red}));
+  world_.inject(*publisher_,
+                make_rtp({.payload_type = 63, .seq = 1, .ssrc = kAudioSsrc, .payload = red}));
   world_.run(50ms);
   ASSERT_EQ(subscriber_->rtp.size(), 1u);
   const auto& header = subscriber_->rtp[0].header;
@@ -302,7 +261,8 @@ TEST_F(EngineScenario, a_publisher_that_changes_its_ssrc_continues_without_a_gap
   world_.command(forward_to(subscriber_->server_id, kAudio, kDownAudio, kOpus));
   world_.inject(*publisher_, make_rtp({.seq = 10, .timestamp = 5, .ssrc = 0xa1, .mid = "0"}));
   world_.run(20ms);
-  world_.inject(*publisher_, make_rtp({.seq = 60'000, .timestamp = 3'000'000'000u, .ssrc = 0xa2, .mid = "0"}));
+  world_.inject(*publisher_,
+                make_rtp({.seq = 60'000, .timestamp = 3'000'000'000u, .ssrc = 0xa2, .mid = "0"}));
   world_.run(50ms);
   const auto seen = subscriber_->of_ssrc(kDownAudio);
   ASSERT_EQ(seen.size(), 2u);
@@ -324,7 +284,8 @@ TEST_F(EngineScenario, a_replayed_datagram_is_refused) {
   with_audio();
   Bytes copy;
   world_.loss = [&](const EngineWorld::Passing& passing) {
-    if (passing.to_server && passing.is_media()) copy.assign(passing.bytes.begin(), passing.bytes.end());
+    if (passing.to_server && passing.is_media())
+      copy.assign(passing.bytes.begin(), passing.bytes.end());
     return false;
   };
   send_audio(1);
@@ -344,7 +305,8 @@ TEST_F(EngineScenario, loudness_is_reported_at_most_every_200_ms) {
   const auto levels = world_.reports<AudioLevel>();
   EXPECT_GE(levels.size(), 4u);
   EXPECT_LE(levels.size(), 6u);
-  EXPECT_TRUE(std::ranges::any_of(levels, [](const AudioLevel& level) { return level.level_dbov == 5; }));
+  EXPECT_TRUE(
+      std::ranges::any_of(levels, [](const AudioLevel& level) { return level.level_dbov == 5; }));
 }
 
 TEST_F(EngineScenario, an_ssrc_is_never_used_again_under_the_same_keys) {
@@ -471,8 +433,9 @@ TEST_F(EngineScenario, a_packet_lost_on_the_way_up_is_asked_for_and_its_rtx_fill
   world_.run(60ms);
   std::vector<uint16_t> asked;
   publisher_->each_rtcp([&](const wire::RtcpPacketView& packet) {
-    auto nack = packet.is_transport_feedback(wire::kFormatNack) ? wire::NackView::create(packet)
-                                                                : Result<wire::NackView>(malformed("other"));
+    auto nack = packet.is_transport_feedback(wire::kFormatNack)
+                    ? wire::NackView::create(packet)
+                    : Result<wire::NackView>(malformed("other"));
     while (nack) {
       const auto seq = nack->next_seq();
       if (!seq) break;
@@ -484,8 +447,13 @@ TEST_F(EngineScenario, a_packet_lost_on_the_way_up_is_asked_for_and_its_rtx_fill
   Bytes wrapped{0, 2};
   const Bytes original = vp8_payload(false, 2, 2, 2);
   wrapped.insert(wrapped.end(), original.begin(), original.end());
-  world_.inject(*publisher_, make_rtp({.payload_type = kRtx, .seq = 900, .timestamp = 6'000, .ssrc = kVideoRtxSsrc,
-                                       .marker = true, .mid = "1", .payload = wrapped}));
+  world_.inject(*publisher_, make_rtp({.payload_type = kRtx,
+                                       .seq = 900,
+                                       .timestamp = 6'000,
+                                       .ssrc = kVideoRtxSsrc,
+                                       .marker = true,
+                                       .mid = "1",
+                                       .payload = wrapped}));
   world_.run(60ms);
   const auto seen = subscriber_->of_ssrc(kDownVideo);
   ASSERT_EQ(seen.size(), 3u);
@@ -500,8 +468,12 @@ TEST_F(EngineScenario, a_packet_lost_on_the_way_up_is_asked_for_and_its_rtx_fill
 TEST_F(EngineScenario, rtx_probes_without_payload_are_counted_and_not_forwarded) {
   with_video();
   send_video(1, true, 1);
-  world_.inject(*publisher_, make_rtp({.payload_type = kRtx, .seq = 1, .ssrc = kVideoRtxSsrc, .mid = "1",
-                                       .payload = {}, .padding = 200}));
+  world_.inject(*publisher_, make_rtp({.payload_type = kRtx,
+                                       .seq = 1,
+                                       .ssrc = kVideoRtxSsrc,
+                                       .mid = "1",
+                                       .payload = {},
+                                       .padding = 200}));
   world_.run(50ms);
   EXPECT_EQ(world_.drops(DropReason::RtxPadding), 1u);
   EXPECT_EQ(subscriber_->rtp.size(), 1u);
@@ -541,7 +513,8 @@ TEST_F(EngineScenario, receiver_reports_tell_the_publisher_of_loss) {
   publisher_->each_rtcp([&](const wire::RtcpPacketView& packet) {
     if (packet.type != wire::RtcpType::ReceiverReport) return;
     const auto report = wire::parse_receiver_report(packet);
-    if (report && report->blocks.size() == 1 && report->blocks[0].cumulative_lost > 0) block = report->blocks[0];
+    if (report && report->blocks.size() == 1 && report->blocks[0].cumulative_lost > 0)
+      block = report->blocks[0];
   });
   ASSERT_TRUE(block.has_value());
   EXPECT_EQ(block->ssrc, kVideoSsrc);
@@ -563,8 +536,12 @@ TEST_F(EngineScenario, sender_reports_keep_audio_and_video_within_40_ms) {
     // The publisher's clock is ten years off; that must not matter.
     const uint64_t ntp = wire::ntp_from_unix_us(315'000'000'000'000 + ms * 1'000);
     const auto n = static_cast<uint16_t>(i + 1);
-    world_.inject(*publisher_, make_rtp({.payload_type = kVp8, .seq = n, .timestamp = video_ts(ms), .ssrc = kVideoSsrc,
-                                         .mid = "1", .payload = vp8_payload(i == 0, n, 1, 1)}));
+    world_.inject(*publisher_, make_rtp({.payload_type = kVp8,
+                                         .seq = n,
+                                         .timestamp = video_ts(ms),
+                                         .ssrc = kVideoSsrc,
+                                         .mid = "1",
+                                         .payload = vp8_payload(i == 0, n, 1, 1)}));
     world_.inject(*publisher_, make_rtp({.seq = n, .timestamp = audio_ts(ms), .ssrc = kAudioSsrc}));
     if (i % 45 == 10) world_.inject(*publisher_, make_sender_report(kVideoSsrc, ntp, video_ts(ms)));
     if (i % 40 == 20) {
@@ -578,16 +555,20 @@ TEST_F(EngineScenario, sender_reports_keep_audio_and_video_within_40_ms) {
   const auto video = subscriber_->of_ssrc(kDownVideo), audio = subscriber_->of_ssrc(kDownAudio);
   ASSERT_FALSE(video.empty());
   ASSERT_FALSE(audio.empty());
-  std::vector<double> video_capture, audio_capture;  // ms of publisher time minus ms of NTP, per report
+  std::vector<double> video_capture,
+      audio_capture;  // ms of publisher time minus ms of NTP, per report
   subscriber_->each_rtcp([&](const wire::RtcpPacketView& packet) {
     if (packet.type != wire::RtcpType::SenderReport) return;
     const auto sender = wire::parse_sender_report(packet)->sender;
     const uint64_t ntp_start = wire::ntp_from_unix_us(start.wall.time_since_epoch().count());
-    const double ntp_ms = static_cast<double>(sender.ntp_time - ntp_start) * 1'000.0 / 4'294'967'296.0;
+    const double ntp_ms =
+        static_cast<double>(sender.ntp_time - ntp_start) * 1'000.0 / 4'294'967'296.0;
     if (sender.ssrc == kDownVideo)
-      video_capture.push_back(static_cast<int32_t>(sender.rtp_timestamp - video[0]->header.timestamp) / 90.0 - ntp_ms);
+      video_capture.push_back(
+          static_cast<int32_t>(sender.rtp_timestamp - video[0]->header.timestamp) / 90.0 - ntp_ms);
     if (sender.ssrc == kDownAudio)
-      audio_capture.push_back(static_cast<int32_t>(sender.rtp_timestamp - audio[0]->header.timestamp) / 48.0 - ntp_ms);
+      audio_capture.push_back(
+          static_cast<int32_t>(sender.rtp_timestamp - audio[0]->header.timestamp) / 48.0 - ntp_ms);
   });
   ASSERT_GE(video_capture.size(), 2u);
   ASSERT_GE(audio_capture.size(), 2u);
@@ -630,10 +611,16 @@ class SimulcastScenario : public EngineScenario {
   }
   void send_layer(const char* rid, uint16_t seq, bool is_key) {
     const auto layer = static_cast<uint32_t>(rid[0]);
-    world_.inject(*publisher_, make_rtp({.payload_type = kVp8, .seq = seq, .timestamp = layer * 100'000 + seq * 3'000u,
-                                         .ssrc = 0x5000 + layer, .marker = true, .mid = "1", .rid = rid,
-                                         .payload = vp8_payload(is_key, seq, static_cast<uint8_t>(seq),
-                                                                static_cast<uint8_t>(rid[0]))}));
+    world_.inject(*publisher_,
+                  make_rtp({.payload_type = kVp8,
+                            .seq = seq,
+                            .timestamp = layer * 100'000 + seq * 3'000u,
+                            .ssrc = 0x5000 + layer,
+                            .marker = true,
+                            .mid = "1",
+                            .rid = rid,
+                            .payload = vp8_payload(is_key, seq, static_cast<uint8_t>(seq),
+                                                   static_cast<uint8_t>(rid[0]))}));
   }
   std::string forwarded() const {
     std::string tags;
@@ -685,10 +672,18 @@ TEST_F(SimulcastScenario, a_repair_of_a_layer_is_found_by_its_repaired_rid) {
   Bytes wrapped{0, 2};
   const Bytes original = vp8_payload(false, 2, 2, 'q');
   wrapped.insert(wrapped.end(), original.begin(), original.end());
-  world_.inject(*publisher_, make_rtp({.payload_type = kRtx, .seq = 1, .ssrc = 0x6000, .mid = "1",
-                                       .repaired_rid = "q", .payload = wrapped}));
-  world_.inject(*publisher_, make_rtp({.payload_type = kRtx, .seq = 1, .ssrc = 0x6001, .mid = "1",
-                                       .repaired_rid = "x", .payload = wrapped}));
+  world_.inject(*publisher_, make_rtp({.payload_type = kRtx,
+                                       .seq = 1,
+                                       .ssrc = 0x6000,
+                                       .mid = "1",
+                                       .repaired_rid = "q",
+                                       .payload = wrapped}));
+  world_.inject(*publisher_, make_rtp({.payload_type = kRtx,
+                                       .seq = 1,
+                                       .ssrc = 0x6001,
+                                       .mid = "1",
+                                       .repaired_rid = "x",
+                                       .payload = wrapped}));
   world_.run(200ms);
   EXPECT_EQ(world_.server.counters().rtx_in, before + 1);
   EXPECT_EQ(world_.drops(DropReason::RtpUnknownStream), 1u);
@@ -696,17 +691,23 @@ TEST_F(SimulcastScenario, a_repair_of_a_layer_is_found_by_its_repaired_rid) {
 }
 
 TEST_F(SimulcastScenario, timestamps_go_on_over_a_switch_by_the_publishers_clock) {
-  const auto send_timed = [&](const char* rid, uint32_t base, uint16_t seq, int64_t ms, bool is_key) {
-    world_.inject(*publisher_, make_rtp({.payload_type = kVp8, .seq = seq,
-                                         .timestamp = base + static_cast<uint32_t>(ms * 90),
-                                         .ssrc = 0x5000u + static_cast<uint32_t>(rid[0]), .mid = "1", .rid = rid,
-                                         .payload = vp8_payload(is_key, seq, 1, static_cast<uint8_t>(rid[0]))}));
+  const auto send_timed = [&](const char* rid, uint32_t base, uint16_t seq, int64_t ms,
+                              bool is_key) {
+    world_.inject(*publisher_,
+                  make_rtp({.payload_type = kVp8,
+                            .seq = seq,
+                            .timestamp = base + static_cast<uint32_t>(ms * 90),
+                            .ssrc = 0x5000u + static_cast<uint32_t>(rid[0]),
+                            .mid = "1",
+                            .rid = rid,
+                            .payload = vp8_payload(is_key, seq, 1, static_cast<uint8_t>(rid[0]))}));
   };
   world_.command(PauseForward{subscriber_->server_id, kVideo, false, 0});
   send_timed("q", 1'000, 1, 0, true);
   send_timed("h", 4'000'000'000u, 1, 0, false);
   world_.inject(*publisher_, make_sender_report(0x5000 + 'q', wire::ntp_from_unix_us(0), 1'000));
-  world_.inject(*publisher_, make_sender_report(0x5000 + 'h', wire::ntp_from_unix_us(0), 4'000'000'000u));
+  world_.inject(*publisher_,
+                make_sender_report(0x5000 + 'h', wire::ntp_from_unix_us(0), 4'000'000'000u));
   send_timed("q", 1'000, 2, 100, false);
   world_.run(50ms);
   world_.command(PauseForward{subscriber_->server_id, kVideo, false, 1});

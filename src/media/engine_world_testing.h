@@ -23,7 +23,9 @@
 
 namespace atrium::media::testing_world {
 
-inline SocketAddress address(const char* ip, uint16_t port) { return {*IpAddress::parse(ip), port}; }
+inline SocketAddress address(const char* ip, uint16_t port) {
+  return {*IpAddress::parse(ip), port};
+}
 inline const SocketAddress kServer = address("192.0.2.1", 7882);
 
 struct SeenRtp {
@@ -84,7 +86,10 @@ class EngineWorld {
   };
   using Loss = std::function<bool(const Passing&)>;
 
-  EngineWorld() : secrets_(7), certificate_(make_certificate()), server(secrets_, {.certificate = certificate_}) {}
+  EngineWorld()
+      : secrets_(7),
+        certificate_(make_certificate()),
+        server(secrets_, {.certificate = certificate_}) {}
 
   Now now() const { return clock_.now(); }
   void advance_silently(Duration by) { clock_.advance(by); }
@@ -225,7 +230,8 @@ class EngineWorld {
   }
   void deliver() {
     std::vector<InFlight> due, later;
-    for (InFlight& datagram : in_flight_) (datagram.at <= now().mono ? due : later).push_back(std::move(datagram));
+    for (InFlight& datagram : in_flight_)
+      (datagram.at <= now().mono ? due : later).push_back(std::move(datagram));
     in_flight_ = std::move(later);
     for (InFlight& datagram : due) {
       Datagram one{datagram.path, datagram.bytes};
@@ -243,13 +249,16 @@ class EngineWorld {
   }
   void send(bool to_server, const FiveTuple& seen, ByteView bytes) {
     if (loss({to_server, to_server ? seen.remote : seen.local, bytes})) return;
-    in_flight_.push_back({now().mono + latency, to_server, seen, Bytes(bytes.begin(), bytes.end())});
+    in_flight_.push_back(
+        {now().mono + latency, to_server, seen, Bytes(bytes.begin(), bytes.end())});
   }
   void collect_server() {
     for (Report& report : server.take_reports()) server_reports.push_back(std::move(report));
     for (SctpCommand& command : server.take_sctp()) {
-      if (real_sctp) real_sctp->on_command(command, now());
-      else stand_in(command);
+      if (real_sctp)
+        real_sctp->on_command(command, now());
+      else
+        stand_in(command);
       server_sctp.push_back(std::move(command));
     }
     if (!drains_server) return;
@@ -257,7 +266,8 @@ class EngineWorld {
       size_t count = 0;
       for (const SendRun& run : server.drain(now())) {
         count += run.datagrams.size();
-        for (const ByteView datagram : run.datagrams) send(false, {run.path.remote, kServer}, datagram);
+        for (const ByteView datagram : run.datagrams)
+          send(false, {run.path.remote, kServer}, datagram);
       }
       largest_drain = std::max(largest_drain, count);
     } while (server.has_more_to_send());
@@ -282,7 +292,8 @@ class EngineWorld {
   void take_report(Peer& peer, Report& report) {
     if (std::holds_alternative<TransportUp>(report)) peer.is_up = true;
     if (std::holds_alternative<TransportDown>(report)) peer.is_down = true;
-    if (auto* data = std::get_if<DataReceived>(&report)) peer.messages.push_back(std::move(data->message));
+    if (auto* data = std::get_if<DataReceived>(&report))
+      peer.messages.push_back(std::move(data->message));
     auto* received = std::get_if<RtpReceived>(&report);
     if (!received) return;
     if (wire::is_rtcp(received->packet)) {

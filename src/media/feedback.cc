@@ -21,7 +21,8 @@ constexpr size_t kReportRoom = 28 + 8 + 2 + 255 + 4;
 // Collects packets into compounds and sends each when it is full.
 class Compound {
  public:
-  Compound(EngineState& engine, Transport& transport) : engine_(engine), transport_(transport), writer_(room_) {}
+  Compound(EngineState& engine, Transport& transport)
+      : engine_(engine), transport_(transport), writer_(room_) {}
   ~Compound() = default;
 
   // A writer with room for at least `bytes`.
@@ -43,7 +44,8 @@ class Compound {
 
 // --- received ------------------------------------------------------------------------------------------------------
 
-void on_sender_report(EngineState& engine, Transport& transport, const wire::SenderInfo& sender, Now now) {
+void on_sender_report(EngineState& engine, Transport& transport, const wire::SenderInfo& sender,
+                      Now now) {
   const auto it = transport.uplink_ssrcs.find(sender.ssrc);
   if (it == transport.uplink_ssrcs.end() || it->second.is_rtx) return;
   const Layer& layer = it->second.track->layers[it->second.layer];
@@ -52,7 +54,8 @@ void on_sender_report(EngineState& engine, Transport& transport, const wire::Sen
   transport.clock.on_sender_report(sender.ntp_time, engine.ntp(now));
 }
 
-void on_report_blocks(EngineState& engine, Transport& transport, const wire::ReportBlocks& blocks, Now now) {
+void on_report_blocks(EngineState& engine, Transport& transport, const wire::ReportBlocks& blocks,
+                      Now now) {
   for (size_t i = 0; i < blocks.size(); ++i) {
     const wire::ReportBlock block = blocks[i];
     if (transport.downlink_ssrcs.contains(block.ssrc))
@@ -60,9 +63,12 @@ void on_report_blocks(EngineState& engine, Transport& transport, const wire::Rep
   }
 }
 
-void on_nack(EngineState& engine, Transport& transport, wire::NackView nack) {
+// What is asked for in vain is refused here, so that it takes no place in the queue that all rooms of the shard share;
+// and what may be asked for takes a bounded part of it.
+void on_nack(EngineState& engine, Transport& transport, wire::NackView nack, Now now) {
   const auto it = transport.downlink_ssrcs.find(nack.media_ssrc);
   if (it == transport.downlink_ssrcs.end()) return engine.drop(DropReason::RtcpUnknownSsrc);
+  Forwarder& forwarder = it->second.track->forwarders[it->second.forwarder];
   QueuedPacket queued;
   queued.kind = QueuedPacket::Kind::Repeat;
   queued.life = transport.life->id;
@@ -73,8 +79,17 @@ void on_nack(EngineState& engine, Transport& transport, wire::NackView nack) {
     const auto seq = nack.next_seq();
     if (!seq) return;
     ++engine.counters.nacks_received;
+    if (transport.repeats_queued >= limits::kRepeatsQueuedMax) {
+      engine.drop(DropReason::RepeatsFull);
+      continue;
+    }
+    if (const auto reason = forwarder.on_nack(*seq, now.mono)) {
+      engine.drop(*reason);
+      continue;
+    }
     queued.seq = *seq;
     if (!engine.pacer.push(queued)) return engine.drop(DropReason::PacerFull);
+    ++transport.repeats_queued;
   }
 }
 
@@ -85,18 +100,22 @@ void on_key_frame_request(EngineState& engine, Transport& transport, uint32_t ss
   Track& track = *it->second.track;
   const Forwarder& forwarder = track.forwarders[it->second.forwarder];
   if (forwarder.kind() != Kind::Video || forwarder.is_paused()) return;
-  if (forwarder.current_layer() == kNoLayer) return request_for_subscriber(engine, track, transport, now);
+  if (forwarder.current_layer() == kNoLayer)
+    return request_for_subscriber(engine, track, transport, now);
   want_key_frame(engine, track, static_cast<uint8_t>(forwarder.current_layer()), now);
 }
 
-void on_transport_feedback(EngineState& engine, Transport& transport, const wire::RtcpPacketView& packet) {
-  if (!packet.is_transport_feedback(wire::kFormatNack)) return;  // transport-wide feedback: see bwe.h
+void on_transport_feedback(EngineState& engine, Transport& transport,
+                           const wire::RtcpPacketView& packet, Now now) {
+  if (!packet.is_transport_feedback(wire::kFormatNack))
+    return;  // transport-wide feedback: see bwe.h
   const auto nack = wire::NackView::create(packet);
   if (!nack) return engine.drop(DropReason::RtcpMalformed);
-  on_nack(engine, transport, *nack);
+  on_nack(engine, transport, *nack, now);
 }
 
-void on_payload_feedback(EngineState& engine, Transport& transport, const wire::RtcpPacketView& packet, Now now) {
+void on_payload_feedback(EngineState& engine, Transport& transport,
+                         const wire::RtcpPacketView& packet, Now now) {
   if (packet.is_payload_feedback(wire::kFormatPli)) {
     const auto pli = wire::parse_pli(packet);
     if (!pli) return engine.drop(DropReason::RtcpMalformed);
@@ -105,11 +124,13 @@ void on_payload_feedback(EngineState& engine, Transport& transport, const wire::
   if (packet.is_payload_feedback(wire::kFormatFir)) {
     const auto fir = wire::parse_fir(packet);
     if (!fir) return engine.drop(DropReason::RtcpMalformed);
-    for (size_t i = 0; i < fir->size(); ++i) on_key_frame_request(engine, transport, (*fir)[i].ssrc, now);
+    for (size_t i = 0; i < fir->size(); ++i)
+      on_key_frame_request(engine, transport, (*fir)[i].ssrc, now);
   }
 }
 
-void on_report(EngineState& engine, Transport& transport, const wire::RtcpPacketView& packet, Now now) {
+void on_report(EngineState& engine, Transport& transport, const wire::RtcpPacketView& packet,
+               Now now) {
   if (packet.type == wire::RtcpType::SenderReport) {
     const auto report = wire::parse_sender_report(packet);
     if (!report) return engine.drop(DropReason::RtcpMalformed);
@@ -136,8 +157,8 @@ void write_nacks(EngineState& engine, Transport& transport, Compound& compound, 
         want_key_frame(engine, *track, static_cast<uint8_t>(&layer - track->layers.data()), now);
       if (count == 0) continue;
       ByteWriter& writer = compound.with_room(kCompoundBytesMax / 2);
-      engine.counters.nacks_sent += wire::write_nack(writer, transport.rtcp_ssrc, layer.stream->ssrc(),
-                                                     std::span(seqs).first(count));
+      engine.counters.nacks_sent += wire::write_nack(
+          writer, transport.rtcp_ssrc, layer.stream->ssrc(), std::span(seqs).first(count));
     }
   }
 }
@@ -158,7 +179,8 @@ void write_key_frame_requests(EngineState& engine, Transport& transport, Now now
 void write_transport_wide(EngineState& engine, Transport& transport, Compound& compound, Now now) {
   if (!transport.twcc || transport.twcc->next_deadline() > now.mono) return;
   // Every call takes at least one arrival, and there are at most kTwccPacketsMax.
-  while (transport.twcc->write_feedback(compound.with_room(kCompoundBytesMax), transport.rtcp_ssrc, now.mono))
+  while (transport.twcc->write_feedback(compound.with_room(kCompoundBytesMax), transport.rtcp_ssrc,
+                                        now.mono))
     ++engine.counters.twcc_feedback_sent;
 }
 
@@ -169,8 +191,8 @@ void write_receiver_report(EngineState&, Transport& transport, Compound& compoun
     for (Layer& layer : track->layers) {
       if (!layer.stream || !layer.stream->is_live(now.mono) || count == blocks.size()) continue;
       const ReceptionReport report = layer.stream->take_report(now.mono);
-      blocks[count++] = {layer.stream->ssrc(), report.fraction_lost,       report.cumulative_lost,
-                         report.highest_seq,   report.jitter,              report.last_sr,
+      blocks[count++] = {layer.stream->ssrc(),      report.fraction_lost, report.cumulative_lost,
+                         report.highest_seq,        report.jitter,        report.last_sr,
                          report.delay_since_last_sr};
     }
   if (count == 0) return;
@@ -187,7 +209,8 @@ void write_sender_reports(EngineState& engine, Transport& transport, Compound& c
     const auto layer = static_cast<size_t>(forwarder.current_layer());
     const UplinkStream* stream = downlink.track->layers[layer].stream.get();
     if (stream == nullptr) continue;
-    const auto info = forwarder.sender_info(*stream, downlink.track->publisher->clock, ntp_now, now.mono);
+    const auto info =
+        forwarder.sender_info(*stream, downlink.track->publisher->clock, ntp_now, now.mono);
     if (!info) continue;
     ByteWriter& writer = compound.with_room(kReportRoom);
     wire::write_sender_report(writer, *info, {});
@@ -213,10 +236,17 @@ void receive_rtcp(EngineState& engine, Transport& transport, ByteView compound, 
   while (const auto packet = reader->next()) {
     switch (packet->type) {
       case wire::RtcpType::SenderReport:
-      case wire::RtcpType::ReceiverReport: on_report(engine, transport, *packet, now); break;
-      case wire::RtcpType::TransportFeedback: on_transport_feedback(engine, transport, *packet); break;
-      case wire::RtcpType::PayloadFeedback: on_payload_feedback(engine, transport, *packet, now); break;
-      default: break;  // names, goodbyes and extended reports change nothing here
+      case wire::RtcpType::ReceiverReport:
+        on_report(engine, transport, *packet, now);
+        break;
+      case wire::RtcpType::TransportFeedback:
+        on_transport_feedback(engine, transport, *packet, now);
+        break;
+      case wire::RtcpType::PayloadFeedback:
+        on_payload_feedback(engine, transport, *packet, now);
+        break;
+      default:
+        break;  // names, goodbyes and extended reports change nothing here
     }
   }
 }

@@ -9,7 +9,9 @@ namespace atrium::media {
 namespace {
 
 // Wraps after 49 days, never zero.
-uint32_t ms_of(Mono now) { return static_cast<uint32_t>(now.time_since_epoch().count() / 1'000) | 1; }
+uint32_t ms_of(Mono now) {
+  return static_cast<uint32_t>(now.time_since_epoch().count() / 1'000) | 1;
+}
 
 // A downlink that was silent for so long gets no sender reports: nothing is to be kept in step.
 constexpr auto kReportWindow = std::chrono::seconds(5);
@@ -32,7 +34,8 @@ Forwarder::Forwarder(Transport& subscriber, Given given)
   if (parameters_.rtx_payload_type != 0) sent_.resize(limits::kForwardHistory);
 }
 
-Decision Forwarder::on_packet(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream, Mono now) {
+Decision Forwarder::on_packet(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream,
+                              Mono now) {
   if (const auto reason = admit(packet, layer, stream, now)) return {std::nullopt, *reason};
   const std::optional<uint64_t> ext_seq = numbers_.map(packet.ext_seq);
   if (!ext_seq) return {std::nullopt, DropReason::BeforeStart};
@@ -42,7 +45,8 @@ Decision Forwarder::on_packet(const StoredPacket& packet, uint8_t layer, const U
   out.timestamp = packet.timestamp + timestamp_offset_;
   out.picture_id = static_cast<uint16_t>((packet.video.picture_id + picture_id_offset_) & 0x7fff);
   out.tl0_pic_idx = static_cast<uint8_t>(packet.video.tl0_pic_idx + tl0_offset_);
-  if (!has_sent_ || wire::is_timestamp_newer(out.timestamp, last_timestamp_) || out.timestamp == last_timestamp_) {
+  if (!has_sent_ || wire::is_timestamp_newer(out.timestamp, last_timestamp_) ||
+      out.timestamp == last_timestamp_) {
     last_timestamp_ = out.timestamp;
     last_picture_id_ = out.picture_id;
     last_tl0_ = out.tl0_pic_idx;
@@ -55,8 +59,8 @@ Decision Forwarder::on_packet(const StoredPacket& packet, uint8_t layer, const U
 }
 
 // Starts or switches where that is due; otherwise says why the packet stays.
-std::optional<DropReason> Forwarder::admit(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream,
-                                           Mono now) {
+std::optional<DropReason> Forwarder::admit(const StoredPacket& packet, uint8_t layer,
+                                           const UplinkStream& stream, Mono now) {
   if (is_paused()) return DropReason::ForwardPaused;
   if (kind_ == Kind::Audio) {
     if (needs_start_) start(packet, layer, stream, now);
@@ -79,7 +83,8 @@ bool Forwarder::can_start_at(const StoredPacket& packet) {
   return false;
 }
 
-void Forwarder::start(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream, Mono now) {
+void Forwarder::start(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream,
+                      Mono now) {
   if (has_sent_ && (layer != current_layer_ || has_new_source_))
     timestamp_offset_ = timestamp_after_switch(packet, stream, now) - packet.timestamp;
   picture_id_offset_ = static_cast<uint16_t>(last_picture_id_ + 1 - packet.video.picture_id);
@@ -92,14 +97,17 @@ void Forwarder::start(const StoredPacket& packet, uint8_t layer, const UplinkStr
 
 // Where the packet lies on the timeline that the subscriber knows.  By the publisher's clock when both layers have
 // it (they share it), else by time of arrival; always later than what was sent.
-uint32_t Forwarder::timestamp_after_switch(const StoredPacket& packet, const UplinkStream& stream, Mono now) const {
+uint32_t Forwarder::timestamp_after_switch(const StoredPacket& packet, const UplinkStream& stream,
+                                           Mono now) const {
   uint32_t timestamp = 0;
   if (last_clock_ && stream.clock()) {
     const SenderClock& old_clock = *last_clock_;
     const SenderClock& new_clock = *stream.clock();
     const auto ahead = static_cast<int32_t>(packet.timestamp - new_clock.rtp_timestamp);
-    const int64_t between = rtp_ticks(static_cast<int64_t>(new_clock.ntp - old_clock.ntp), clock_rate_);
-    timestamp = old_clock.rtp_timestamp + static_cast<uint32_t>(between + ahead) + timestamp_offset_;
+    const int64_t between =
+        rtp_ticks(static_cast<int64_t>(new_clock.ntp - old_clock.ntp), clock_rate_);
+    timestamp =
+        old_clock.rtp_timestamp + static_cast<uint32_t>(between + ahead) + timestamp_offset_;
   } else {
     const int64_t us = (now - last_sent_at_).count();
     timestamp = last_timestamp_ + static_cast<uint32_t>(us * clock_rate_ / 1'000'000);
@@ -122,22 +130,35 @@ void Forwarder::on_skip(uint8_t layer, uint64_t ext_seq) {
   if (!needs_start_ && layer == current_layer_) numbers_.skip(ext_seq);
 }
 
-Forwarder::RepeatDecision Forwarder::on_nack(uint16_t seq, Mono now) {
-  if (sent_.empty()) return {std::nullopt, DropReason::NackNoRtx};
+Forwarder::Sent* Forwarder::find_sent(uint16_t seq) {
+  if (sent_.empty()) return nullptr;
   const uint64_t ext_seq = wire::ext_seq_near(numbers_.highest_out(), seq);
   Sent& row = sent_[ext_seq % sent_.size()];
-  if (row.ext_seq != static_cast<uint32_t>(ext_seq)) return {std::nullopt, DropReason::NackUnknownSeq};
+  return row.ext_seq == static_cast<uint32_t>(ext_seq) ? &row : nullptr;
+}
+
+std::optional<DropReason> Forwarder::on_nack(uint16_t seq, Mono now) {
+  if (sent_.empty()) return DropReason::NackNoRtx;
+  Sent* row = find_sent(seq);
+  if (row == nullptr) return DropReason::NackUnknownSeq;
   const uint32_t now_ms = ms_of(now);
-  if (row.repeated_at_ms != 0 && now_ms - row.repeated_at_ms < limits::kRetransmitSpacingMs)
-    return {std::nullopt, DropReason::NackTooSoon};
-  row.repeated_at_ms = now_ms;
+  if (row->repeated_at_ms != 0 && now_ms - row->repeated_at_ms < limits::kRetransmitSpacingMs)
+    return DropReason::NackTooSoon;
+  row->repeated_at_ms = now_ms;
+  return std::nullopt;
+}
+
+std::optional<Repeat> Forwarder::take_repeat(uint16_t seq) {
+  const Sent* row = find_sent(seq);
+  if (row == nullptr) return std::nullopt;
   Repeat repeat;
-  repeat.layer = row.layer;
-  repeat.source_ext_seq = row.source_ext_seq;
+  repeat.layer = row->layer;
+  repeat.source_ext_seq = row->source_ext_seq;
   repeat.original_seq = seq;
   repeat.rtx_ext_seq = ++rtx_ext_seq_;
-  repeat.numbers = {ext_seq, row.timestamp, row.picture_id, row.tl0_pic_idx};
-  return {repeat, DropReason::Count};
+  repeat.numbers = {wire::ext_seq_near(numbers_.highest_out(), seq), row->timestamp,
+                    row->picture_id, row->tl0_pic_idx};
+  return repeat;
 }
 
 void Forwarder::on_sent(size_t payload_bytes, Mono now) {
@@ -176,16 +197,20 @@ void Forwarder::update(const AddForward& command) {
   parameters_.mid = command.mid;
 }
 
-std::optional<wire::SenderInfo> Forwarder::sender_info(const UplinkStream& source, const PublisherClock& clock,
+std::optional<wire::SenderInfo> Forwarder::sender_info(const UplinkStream& source,
+                                                       const PublisherClock& clock,
                                                        uint64_t ntp_now, Mono now) const {
-  if (packets_sent_ == 0 || needs_start_ || now - last_sent_at_ > kReportWindow) return std::nullopt;
+  if (packets_sent_ == 0 || needs_start_ || now - last_sent_at_ > kReportWindow)
+    return std::nullopt;
   const auto theirs = clock.theirs(ntp_now);
   if (!theirs || !source.clock()) return std::nullopt;
   wire::SenderInfo info;
   info.ssrc = parameters_.ssrc;
   info.ntp_time = ntp_now;
-  const int64_t since_report = rtp_ticks(static_cast<int64_t>(*theirs - source.clock()->ntp), clock_rate_);
-  info.rtp_timestamp = source.clock()->rtp_timestamp + static_cast<uint32_t>(since_report) + timestamp_offset_;
+  const int64_t since_report =
+      rtp_ticks(static_cast<int64_t>(*theirs - source.clock()->ntp), clock_rate_);
+  info.rtp_timestamp =
+      source.clock()->rtp_timestamp + static_cast<uint32_t>(since_report) + timestamp_offset_;
   info.packet_count = packets_sent_;
   info.octet_count = octets_sent_;
   return info;

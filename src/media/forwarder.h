@@ -55,15 +55,15 @@ class Forwarder {
   Forwarder(Transport& subscriber, Given given);
 
   // One packet of layer `layer`, in the order of the pacer's queue.
-  Decision on_packet(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream, Mono now);
+  Decision on_packet(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream,
+                     Mono now);
   // A number of that layer that carries nothing.
   void on_skip(uint8_t layer, uint64_t ext_seq);
-  // A subscriber asks for sequence number `seq` again.
-  struct RepeatDecision {
-    std::optional<Repeat> repeat;
-    DropReason reason = DropReason::Count;
-  };
-  RepeatDecision on_nack(uint16_t seq, Mono now);
+  // A subscriber asks for sequence number `seq` again.  A reason: it does not get it; none: it was booked as repeated
+  // now, and the caller queues it.
+  std::optional<DropReason> on_nack(uint16_t seq, Mono now);
+  // Its turn has come; nullopt when it was forgotten meanwhile.
+  std::optional<Repeat> take_repeat(uint16_t seq);
   void on_sent(size_t payload_bytes, Mono now);
 
   // The source has a gap that is not loss: numbers close up, video waits for a key frame.
@@ -81,8 +81,9 @@ class Forwarder {
 
   // RFC 3550 section 6.4: what a sender report of this downlink says at `ntp_now`.  nullopt while nothing was sent
   // lately, or while the publisher has not said how its timestamps lie in time.
-  std::optional<wire::SenderInfo> sender_info(const UplinkStream& source, const PublisherClock& clock,
-                                              uint64_t ntp_now, Mono now) const;
+  std::optional<wire::SenderInfo> sender_info(const UplinkStream& source,
+                                              const PublisherClock& clock, uint64_t ntp_now,
+                                              Mono now) const;
 
   Transport& subscriber() const { return *subscriber_; }
   const AddForward& parameters() const { return parameters_; }
@@ -91,7 +92,8 @@ class Forwarder {
   int target_layer() const { return target_layer_; }
   bool is_paused() const { return parameters_.paused; }
   bool waits_for_key_frame() const {
-    return kind_ == Kind::Video && !is_paused() && (needs_start_ || current_layer_ != target_layer_);
+    return kind_ == Kind::Video && !is_paused() &&
+           (needs_start_ || current_layer_ != target_layer_);
   }
 
  private:
@@ -106,11 +108,14 @@ class Forwarder {
     uint8_t tl0_pic_idx = 0, layer = 0;
     uint32_t repeated_at_ms = 0;  // 0 = never
   };
-  std::optional<DropReason> admit(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream, Mono now);
+  std::optional<DropReason> admit(const StoredPacket& packet, uint8_t layer,
+                                  const UplinkStream& stream, Mono now);
   bool can_start_at(const StoredPacket& packet);
   void start(const StoredPacket& packet, uint8_t layer, const UplinkStream& stream, Mono now);
-  uint32_t timestamp_after_switch(const StoredPacket& packet, const UplinkStream& stream, Mono now) const;
+  uint32_t timestamp_after_switch(const StoredPacket& packet, const UplinkStream& stream,
+                                  Mono now) const;
   void remember(const Outgoing& out, uint64_t source_ext_seq, uint8_t layer);
+  Sent* find_sent(uint16_t seq);  // nullptr: never sent, or forgotten
 
   // given
   Transport* subscriber_;

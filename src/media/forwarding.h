@@ -8,7 +8,7 @@
 
 namespace atrium::media {
 
-// Encrypts at most `budget` packets; what does not fit stays in the queue.
-void forward_queued(EngineState& engine, size_t budget, Now now);
+// Encrypts at most `budget` packets, which it counts down; what does not fit stays in the queue.
+void forward_queued(EngineState& engine, size_t& budget, Now now);
 
 }  // namespace atrium::media

@@ -1,6 +1,7 @@
 #include "media/inbound.h"
 
 #include <algorithm>
+#include <expected>
 #include <string_view>
 #include <utility>
 
@@ -14,6 +15,7 @@
 namespace atrium::media {
 namespace {
 
+constexpr auto kRelatchInterval = std::chrono::milliseconds(limits::kRelatchIntervalMs);
 constexpr auto kLevelInterval = std::chrono::milliseconds(limits::kAudioLevelReportMs);
 
 // The elements that we understand, read once per packet.
@@ -50,7 +52,8 @@ bool carries(const Track& track, uint8_t payload_type) {
 }
 
 // RFC 9143 section 9.2: by MID; without one by payload type, where only one section has it.
-Track* find_section(const Transport& transport, const Extensions& extensions, uint8_t payload_type) {
+Track* find_section(const Transport& transport, const Extensions& extensions,
+                    uint8_t payload_type) {
   Track* found = nullptr;
   for (Track* track : transport.published) {
     if (!extensions.mid.empty()) {
@@ -64,27 +67,40 @@ Track* find_section(const Transport& transport, const Extensions& extensions, ui
   return found;
 }
 
+// The layer's former SSRC, if any, is over: one SSRC per layer, so that a publisher cannot fill the table.  Each change
+// clears the layer's history, so that they are taken at intervals.
+bool release_former(Transport& transport, const UplinkRef& ref, Now now) {
+  const auto is_former = [&](const auto& entry) {
+    return entry.second.track == ref.track && entry.second.layer == ref.layer &&
+           entry.second.is_rtx == ref.is_rtx;
+  };
+  if (std::ranges::none_of(transport.uplink_ssrcs, is_former)) return true;
+  std::optional<Mono>& relatched_at = ref.track->layers[ref.layer].relatched_at[ref.is_rtx];
+  if (relatched_at && now.mono - *relatched_at < kRelatchInterval) return false;
+  relatched_at = now.mono;
+  std::erase_if(transport.uplink_ssrcs, is_former);
+  return true;
+}
+
 // A stream without SSRC line: its first packets name it by MID and RID (RFC 8852), repairs by repaired RID.
-std::optional<UplinkRef> latch(EngineState& engine, Transport& transport, const wire::RtpHeaderView& header,
-                               const Extensions& extensions) {
+std::expected<UplinkRef, DropReason> latch(Transport& transport, const wire::RtpHeaderView& header,
+                                           const Extensions& extensions, Now now) {
+  const std::unexpected unknown(DropReason::RtpUnknownStream);
   Track* track = find_section(transport, extensions, header.payload_type);
-  if (track == nullptr) return std::nullopt;
-  UplinkRef ref{track, 0, track->given.rtx_payload_type != 0 && header.payload_type == track->given.rtx_payload_type};
+  if (track == nullptr) return unknown;
+  UplinkRef ref{
+      track, 0,
+      track->given.rtx_payload_type != 0 && header.payload_type == track->given.rtx_payload_type};
   if (!track->given.rids.empty()) {
     const bool is_repair_named = ref.is_rtx && !extensions.repaired_rid.empty();
     const std::string_view rid = is_repair_named ? extensions.repaired_rid : extensions.rid;
     const auto layer = std::ranges::find(track->layers, rid, &Layer::rid);
-    if (rid.empty() || layer == track->layers.end()) return std::nullopt;
+    if (rid.empty() || layer == track->layers.end()) return unknown;
     ref.layer = static_cast<uint8_t>(layer - track->layers.begin());
   }
-  // The layer's former SSRC, if any, is over: one SSRC per layer, so that a publisher cannot fill the table.
-  std::erase_if(transport.uplink_ssrcs, [&](const auto& entry) {
-    return entry.second.track == track && entry.second.layer == ref.layer && entry.second.is_rtx == ref.is_rtx;
-  });
-  if (static_cast<int64_t>(transport.uplink_ssrcs.size()) >= limits::kUplinkSsrcsMax) {
-    engine.drop(DropReason::SsrcTableFull);
-    return std::nullopt;
-  }
+  if (!release_former(transport, ref, now)) return std::unexpected(DropReason::RelatchTooSoon);
+  if (static_cast<int64_t>(transport.uplink_ssrcs.size()) >= limits::kUplinkSsrcsMax)
+    return std::unexpected(DropReason::SsrcTableFull);
   transport.uplink_ssrcs[header.ssrc] = ref;
   return ref;
 }
@@ -94,7 +110,8 @@ UplinkStream& stream_of(Track& track, Layer& layer, uint32_t ssrc) {
   if (!layer.stream) {
     const bool is_audio = track.given.kind == Kind::Audio;
     const int64_t bytes = is_audio ? limits::kRtpHistoryAudioBytes : limits::kRtpHistoryVideoBytes;
-    layer.stream = std::make_unique<UplinkStream>(ssrc, track.given.clock_rate, static_cast<size_t>(bytes));
+    layer.stream =
+        std::make_unique<UplinkStream>(ssrc, track.given.clock_rate, static_cast<size_t>(bytes));
   } else if (layer.stream->ssrc() != ssrc) {
     layer.stream->restart(ssrc);
     for (Forwarder& forwarder : track.forwarders)
@@ -156,8 +173,10 @@ void receive_media(EngineState& engine, const MediaPacket& packet, Now now) {
     if (!video) return engine.drop(DropReason::RtpMalformed);
     stored.video = *video;
   }
-  const auto received = stream.on_packet(packet.seq, packet.timestamp, packet.is_retransmission, now.mono);
-  if (received.arrival == UplinkStream::Arrival::Duplicate) return engine.drop(DropReason::RtpDuplicate);
+  const auto received =
+      stream.on_packet(packet.seq, packet.timestamp, packet.is_retransmission, now.mono);
+  if (received.arrival == UplinkStream::Arrival::Duplicate)
+    return engine.drop(DropReason::RtpDuplicate);
   if (received.arrival == UplinkStream::Arrival::TooOld) return engine.drop(DropReason::RtpTooOld);
   stored.ext_seq = received.ext_seq;
   stored.timestamp = packet.timestamp;
@@ -173,11 +192,13 @@ void receive_media(EngineState& engine, const MediaPacket& packet, Now now) {
   note_started(engine, track, packet.ref.layer, now);
   if (packet.payload.empty()) engine.drop(DropReason::PaddingOnly);
   if (track.is_muted) return engine.drop(DropReason::UplinkMuted);
-  if (track.forwarders.empty()) return packet.payload.empty() ? void() : engine.drop(DropReason::NoForwarder);
+  if (track.forwarders.empty())
+    return packet.payload.empty() ? void() : engine.drop(DropReason::NoForwarder);
   enqueue(engine, track, packet, received.ext_seq);
 }
 
-void receive_repair(EngineState& engine, const wire::RtpHeaderView& header, MediaPacket packet, Now now) {
+void receive_repair(EngineState& engine, const wire::RtpHeaderView& header, MediaPacket packet,
+                    Now now) {
   const Layer& layer = packet.ref.track->layers[packet.ref.layer];
   const auto wrapped = unwrap_rtx(header.payload);
   if (!wrapped) return engine.drop(DropReason::RtxPadding);
@@ -191,8 +212,8 @@ void receive_repair(EngineState& engine, const wire::RtpHeaderView& header, Medi
 }
 
 // A decrypted packet of a stream that is known.
-void receive_stream_packet(EngineState& engine, const wire::RtpHeaderView& header, const Extensions& extensions,
-                           UplinkRef ref, Now now) {
+void receive_stream_packet(EngineState& engine, const wire::RtpHeaderView& header,
+                           const Extensions& extensions, UplinkRef ref, Now now) {
   const AddUplink& given = ref.track->given;
   MediaPacket packet;
   packet.ref = ref;
@@ -203,13 +224,16 @@ void receive_stream_packet(EngineState& engine, const wire::RtpHeaderView& heade
   packet.audio_level_octet = extensions.audio_level_octet;
   packet.payload = header.payload;
   if (ref.is_rtx) {
-    if (header.payload_type != given.rtx_payload_type) return engine.drop(DropReason::RtpUnknownPayloadType);
+    if (header.payload_type != given.rtx_payload_type)
+      return engine.drop(DropReason::RtpUnknownPayloadType);
     return receive_repair(engine, header, packet, now);
   }
-  if (given.red_payload_type != 0 && header.payload_type == given.red_payload_type && !header.payload.empty()) {
+  if (given.red_payload_type != 0 && header.payload_type == given.red_payload_type &&
+      !header.payload.empty()) {
     const auto red = primary_of_red(header.payload);
     if (!red) return engine.drop(DropReason::RtpMalformed);
-    if (red->payload_type != given.payload_type) return engine.drop(DropReason::RtpUnknownPayloadType);
+    if (red->payload_type != given.payload_type)
+      return engine.drop(DropReason::RtpUnknownPayloadType);
     packet.payload = red->primary;
   } else if (header.payload_type != given.payload_type) {
     return engine.drop(DropReason::RtpUnknownPayloadType);
@@ -228,13 +252,11 @@ void receive_plain_rtp(EngineState& engine, Transport& transport, ByteView plain
     engine.deadlines.bring_forward(transport, transport.twcc->next_deadline());
   }
   const auto known = transport.uplink_ssrcs.find(header->ssrc);
-  std::optional<UplinkRef> ref;
   if (known != transport.uplink_ssrcs.end())
-    ref = known->second;
-  else
-    ref = latch(engine, transport, *header, extensions);
-  if (!ref) return engine.drop(DropReason::RtpUnknownStream);
-  receive_stream_packet(engine, *header, extensions, *ref, now);
+    return receive_stream_packet(engine, *header, extensions, known->second, now);
+  const auto latched = latch(transport, *header, extensions, now);
+  if (!latched) return engine.drop(latched.error());
+  receive_stream_packet(engine, *header, extensions, *latched, now);
 }
 
 // A life that is cut takes no media, but for the one packet that a test planted.
@@ -282,7 +304,8 @@ void receive_datagram(EngineState& engine, const Datagram& datagram, Now now) {
     return engine.drop(DropReason::DatagramTooLong);
   const wire::DatagramKind kind = wire::classify_datagram(datagram.bytes);
   if (kind == wire::DatagramKind::Unknown) return engine.drop(DropReason::UnknownProtocol);
-  if (kind == wire::DatagramKind::Stun) return receive_stun(engine, datagram.bytes, datagram.path, now);
+  if (kind == wire::DatagramKind::Stun)
+    return receive_stun(engine, datagram.bytes, datagram.path, now);
   const auto it = engine.paths.find(datagram.path);
   if (it == engine.paths.end()) return engine.drop(DropReason::UnknownTuple);
   Transport& transport = *it->second;

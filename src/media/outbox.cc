@@ -6,8 +6,8 @@ namespace atrium::media {
 namespace {
 constexpr size_t kEntriesMax =
     static_cast<size_t>(limits::kEncryptedPerTurnMax + limits::kControlDatagramsMax);
-constexpr size_t kArenaBytes =
-    static_cast<size_t>(limits::kEncryptedPerTurnMax * limits::kDatagramBytesMax + limits::kControlBytesMax);
+constexpr size_t kArenaBytes = static_cast<size_t>(
+    limits::kEncryptedPerTurnMax * limits::kDatagramBytesMax + limits::kControlBytesMax);
 }  // namespace
 
 Outbox::Outbox() : arena_(kArenaBytes) {
@@ -24,7 +24,8 @@ ByteSpan Outbox::reserve(size_t bytes) {
 
 void Outbox::commit(size_t bytes, const FiveTuple& path, OutKind kind, Transport* owner) {
   CHECK(entries_.size() < kEntriesMax && used_ + bytes <= arena_.size());
-  entries_.push_back({path, static_cast<uint32_t>(used_), static_cast<uint32_t>(bytes), kNone, kind, owner});
+  entries_.push_back(
+      {path, static_cast<uint32_t>(used_), static_cast<uint32_t>(bytes), kNone, kind, owner});
   used_ += bytes;
 }
 

@@ -64,12 +64,14 @@ class Outbox {
   };
   std::span<const SendRun> group();
   void append_chain(uint32_t first);
-  ByteView bytes_of(const Entry& entry) const { return ByteView(arena_).subspan(entry.at, entry.size); }
+  ByteView bytes_of(const Entry& entry) const {
+    return ByteView(arena_).subspan(entry.at, entry.size);
+  }
 
   std::vector<uint8_t> arena_;
   size_t used_ = 0;
   std::vector<Entry> entries_;
-  std::vector<uint32_t> chains_;     // first entry of each owner, in order of first use
+  std::vector<uint32_t> chains_;  // first entry of each owner, in order of first use
   std::vector<ByteView> views_;
   std::vector<SendRun> runs_;
   bool is_handed_out_ = false;

@@ -20,11 +20,11 @@ struct QueuedPacket {
   };
   Kind kind = Kind::Forward;
   uint8_t layer = 0;
-  uint16_t seq = 0;      // Repeat
+  uint16_t seq = 0;  // Repeat
   // Forward, Skip: the uplink's, so that a stream restarted since is noticed; Repeat: the downlink's.
   uint32_t ssrc = 0;
   LifeId life;
-  TrackId track;         // Forward, Skip
+  TrackId track;           // Forward, Skip
   TransportId subscriber;  // Repeat
   uint64_t ext_seq = 0;
   uint32_t next_forwarder = 0;  // where a packet goes on that did not fit into the previous turn

@@ -4,32 +4,34 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 
 namespace atrium::media {
 
 class PublisherClock {
  public:
-  // `ours` is our NTP time at the arrival of a sender report that says `theirs`.
+  // `ours` is our NTP time at the arrival of a sender report that says `theirs`: whatever the publisher likes.  NTP
+  // times lie on a circle of 2^64, so offsets are subtracted there, unsigned, and the shorter way round counts.
   void on_sender_report(uint64_t theirs, uint64_t ours) {
-    const auto sample = static_cast<int64_t>(ours - theirs);
-    if (!offset_ || std::abs(sample - *offset_) > kStep) {
+    const uint64_t sample = ours - theirs;
+    const auto distance = static_cast<int64_t>(sample - offset_.value_or(0));
+    if (!offset_ || distance > kStep || distance < -kStep) {
       offset_ = sample;  // the first, or the publisher's clock was set
       return;
     }
-    *offset_ += (sample - *offset_) / kSmoothing;
+    *offset_ += static_cast<uint64_t>(distance / kSmoothing);
   }
   // What the publisher's clock shows when ours shows `ours`.
   std::optional<uint64_t> theirs(uint64_t ours) const {
     if (!offset_) return std::nullopt;
-    return ours - static_cast<uint64_t>(*offset_);
+    return ours - *offset_;
   }
 
  private:
   static constexpr int64_t kStep = int64_t{1} << 32;  // one second
-  static constexpr int64_t kSmoothing = 32;           // network jitter is followed slowly: two reports a second, 16 s
-  std::optional<int64_t> offset_;
+  static constexpr int64_t kSmoothing =
+      32;  // network jitter is followed slowly: two reports a second, 16 s
+  std::optional<uint64_t> offset_;
 };
 
 // RTP ticks of `clock_rate` in a span of NTP time.

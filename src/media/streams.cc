@@ -29,16 +29,26 @@ void set_layers(Track& track) {
   for (size_t i = 0; i < count && i < rids.size(); ++i) track.layers[i].rid = rids[i];
 }
 
-// SSRCs that signalling named already; those of simulcast layers are latched from packets.
-void name_ssrcs(Transport& transport, Track& track) {
+// SSRCs that signalling names now, in the place of what the stream had before; those of simulcast layers are latched
+// from packets.  It counts as a change, so that packets still under way do not take the stream back.
+void name_ssrcs(Transport& transport, Track& track, const AddUplink& former, Mono now) {
   if (!track.given.rids.empty()) return;
-  if (track.given.ssrc) transport.uplink_ssrcs[*track.given.ssrc] = {&track, 0, false};
-  if (track.given.rtx_ssrc) transport.uplink_ssrcs[*track.given.rtx_ssrc] = {&track, 0, true};
+  const auto name = [&](std::optional<uint32_t> ssrc, std::optional<uint32_t> before, bool is_rtx) {
+    if (!ssrc || ssrc == before) return;
+    const size_t replaced = std::erase_if(transport.uplink_ssrcs, [&](const auto& entry) {
+      return entry.second.track == &track && entry.second.is_rtx == is_rtx;
+    });
+    if (replaced > 0) track.layers[0].relatched_at[is_rtx] = now;
+    transport.uplink_ssrcs[*ssrc] = {&track, 0, is_rtx};
+  };
+  name(track.given.ssrc, former.ssrc, false);
+  name(track.given.rtx_ssrc, former.rtx_ssrc, true);
 }
 
 Forwarder* find_forwarder(Track& track, const Transport& subscriber) {
-  const auto it = std::ranges::find(track.forwarders, &subscriber,
-                                    [](const Forwarder& forwarder) { return &forwarder.subscriber(); });
+  const auto it = std::ranges::find(track.forwarders, &subscriber, [](const Forwarder& forwarder) {
+    return &forwarder.subscriber();
+  });
   return it == track.forwarders.end() ? nullptr : &*it;
 }
 
@@ -81,7 +91,8 @@ uint32_t known_layers(const Track& track) {
 
 void add_uplink(EngineState& engine, AddUplink command) {
   Transport* transport = engine.find_transport(command.transport);
-  if (transport == nullptr || transport->is_closing) return engine.drop(DropReason::CommandUnknownTarget);
+  if (transport == nullptr || transport->is_closing)
+    return engine.drop(DropReason::CommandUnknownTarget);
   if (transport->is_cut) return engine.drop(DropReason::LifeIsCut);
   auto& track = engine.tracks[command.track];
   if (track && track->publisher != transport) return engine.drop(DropReason::CommandUnknownTarget);
@@ -93,11 +104,12 @@ void add_uplink(EngineState& engine, AddUplink command) {
     ++engine.counters.tracks;
   }
   if (command.clock_rate == 0) command.clock_rate = command.kind == Kind::Audio ? 48'000 : 90'000;
-  track->given = std::move(command);
+  const AddUplink former = std::exchange(track->given, std::move(command));
   merge_extensions(transport->uplink_extensions, track->given.extensions);
-  if (track->given.transport_cc && !transport->twcc) transport->twcc = std::make_unique<TwccCollector>();
+  if (track->given.transport_cc && !transport->twcc)
+    transport->twcc = std::make_unique<TwccCollector>();
   set_layers(*track);
-  name_ssrcs(*transport, *track);
+  name_ssrcs(*transport, *track, former, engine.latest);
 }
 
 void remove_uplink(EngineState& engine, TrackId id) {
@@ -107,7 +119,8 @@ void remove_uplink(EngineState& engine, TrackId id) {
   while (!track.forwarders.empty()) erase_forwarder(engine, track, track.forwarders.size() - 1);
   Transport& publisher = *track.publisher;
   std::erase(publisher.published, &track);
-  std::erase_if(publisher.uplink_ssrcs, [&](const auto& entry) { return entry.second.track == &track; });
+  std::erase_if(publisher.uplink_ssrcs,
+                [&](const auto& entry) { return entry.second.track == &track; });
   engine.tracks.erase(it);
   --engine.counters.tracks;
 }
@@ -128,7 +141,8 @@ void set_uplink_muted(EngineState& engine, SetUplinkMuted command, Now now) {
 void add_forward(EngineState& engine, AddForward command, Now now) {
   Transport* subscriber = engine.find_transport(command.transport);
   Track* track = engine.find_track(command.track);
-  if (subscriber == nullptr || track == nullptr || subscriber->is_closing || track->life != subscriber->life)
+  if (subscriber == nullptr || track == nullptr || subscriber->is_closing ||
+      track->life != subscriber->life)
     return engine.drop(DropReason::CommandUnknownTarget);
   if (subscriber->is_cut || track->publisher->is_cut) return engine.drop(DropReason::LifeIsCut);
   if (Forwarder* known = find_forwarder(*track, *subscriber)) {
@@ -191,7 +205,8 @@ void want_key_frame(EngineState& engine, Track& track, uint8_t index, Now now) {
   engine.deadlines.bring_forward(*track.publisher, layer.requested_at + kPliInterval);
 }
 
-void request_for_subscriber(EngineState& engine, Track& track, const Transport& subscriber, Now now) {
+void request_for_subscriber(EngineState& engine, Track& track, const Transport& subscriber,
+                            Now now) {
   const Forwarder* forwarder = find_forwarder(track, subscriber);
   if (forwarder == nullptr || !forwarder->waits_for_key_frame()) return;
   int layer = forwarder->target_layer();

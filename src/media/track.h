@@ -2,8 +2,10 @@
 // each other.  Owner: EngineState.  Thread: its shard.  Plain data; the verbs stand beside transport.h's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +27,8 @@ struct Layer {
   bool wants_key_frame = false;          // asked for, and none has come
   bool has_requested = false;
   Mono requested_at{};
+  std::array<std::optional<Mono>, 2>
+      relatched_at;  // its other SSRC came: of the stream, of its repairs
 };
 
 struct Track {
@@ -33,10 +37,10 @@ struct Track {
   Transport* publisher = nullptr;
   bool is_muted = false;
   bool has_started = false;
-  std::vector<Layer> layers;           // one, or one per rid, lowest first
-  std::vector<Forwarder> forwarders;   // dense; DownlinkRef knows places
-  uint32_t live_layers = 0;            // bit i: layer i has packets
-  uint8_t loudest = 127;               // since the last AudioLevel report
+  std::vector<Layer> layers;          // one, or one per rid, lowest first
+  std::vector<Forwarder> forwarders;  // dense; DownlinkRef knows places
+  uint32_t live_layers = 0;           // bit i: layer i has packets
+  uint8_t loudest = 127;              // since the last AudioLevel report
   bool has_level = false;
   Mono level_reported_at{};
 
@@ -57,7 +61,8 @@ struct Life {
   std::unordered_multimap<std::string, Participant*> identities;
   bool is_cut = false;
   bool is_closing = false;
-  bool has_sent_late = false;  // PlantLateSend's one packet
+  bool has_sent_late = false;       // PlantLateSend's one packet
+  bool has_sent_late_data = false;  // and its one user message
   uint64_t packets_forwarded = 0, packets_after_cut = 0;
   uint64_t messages = 0;
   uint32_t transports_closed = 0;

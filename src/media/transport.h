@@ -80,16 +80,21 @@ struct Transport {
   // state
   bool is_cut = false;
   bool is_closing = false;
-  bool closes_alone = false;   // by CloseTransport, which is answered
+  bool closes_alone = false;  // by CloseTransport, which is answered
   bool is_reported_up = false, is_reported_down = false;
   bool has_lost_consent = false;
-  bool has_sctp = false;       // SctpOpen was said: SctpClose is owed
+  bool has_keys = false;               // the one export of this association was made, or failed
+  bool has_sctp = false;               // SctpOpen was said: SctpClose is owed
+  std::optional<Mono> token_at;        // of the last message on atrium.token
+  DtlsCounters dtls_counted;           // of which the drops are in EngineCounters already
   std::array<bool, 3> channel_open{};  // by DataLabel
   enum class Notice : uint8_t { None, Waiting, Done };
   Notice notice = Notice::None;
   NoticeOutcome notice_outcome = NoticeOutcome::NoChannel;
-  uint32_t dtls_waiting = 0;   // handshake datagrams in the queue
-  Mono report_at = kNever;     // next sender and receiver reports
+  uint32_t dtls_waiting = 0;  // handshake datagrams in the queue
+  uint32_t repeats_queued =
+      0;                    // repeats in the pacer's queue; no longer counted down once it is cut
+  Mono report_at = kNever;  // next sender and receiver reports
   uint32_t last_out = kNoOut;  // Outbox's scratch
 
   // DeadlineHeap's

@@ -104,8 +104,8 @@ struct CloseTransport { TransportId transport; };              // answered by Tr
 // `_reliable`.  Answered by LifeCut, then one NoticeAcked per transport.
 struct CutLife { LifeId life; Bytes notice; };
 struct CloseLife { LifeId life; };  // tears transports down, a bounded number per turn; answered by LifeClosed
-// End-to-end tests only (atriumd --fault late_send): lets one media packet of each life out after its cut.
-struct PlantLateSend {};
+// Tests only (atriumd --fault late_send): lets one media packet of each life out after its cut, or one user message.
+struct PlantLateSend { bool data = false; };
 // The dialling role alone: one plaintext RTP or compound RTCP packet (told apart as RFC 5761 says), protected and
 // sent.
 struct InjectRtp { TransportId transport; Bytes packet; };

@@ -9,10 +9,6 @@ namespace {
 
 using wire::SdpSection;
 
-bool is_wanted(const std::vector<WantedSend>& wanted, const TrackSid& track) {
-  return std::ranges::any_of(wanted, [&](const WantedSend& want) { return want.sid == track; });
-}
-
 bool can_keep_downlink(const Section& section) {
   return section.peer_receives && !section.uplink && !section.codecs.empty();
 }
@@ -46,10 +42,10 @@ Result<uint32_t> SsrcPool::fresh(SecretSource& secrets) {
   return fail(ErrorKind::Internal, "session: the secret source repeats itself");
 }
 
-void release_downlinks(SectionTable& table, const std::vector<WantedSend>& wanted) {
+void release_downlinks(SectionTable& table) {
   for (Section& section : table.sections()) {
     if (!section.downlink) continue;
-    bool keep = can_keep_downlink(section) && is_wanted(wanted, section.downlink->plan.track);
+    bool keep = can_keep_downlink(section) && !section.downlink->stopped;
     if (keep) continue;
     section.downlink.reset();
     section.resting = true;

@@ -24,10 +24,10 @@ class SsrcPool {
   const wire::SdpSession* peer_ = nullptr;
 };
 
-// Takes tracks off sections that are no longer wanted there: not wanted at all (the section rests
-// for this round), or the peer receives no longer, stopped the section, or publishes on it now (the
+// Takes tracks off sections that are no longer wanted there: stopped, perhaps to be wanted anew (the
+// section rests for this round), or the peer receives no longer, stopped the section, or publishes on it now (the
 // track is given another section).
-void release_downlinks(SectionTable& table, const std::vector<WantedSend>& wanted);
+void release_downlinks(SectionTable& table);
 
 // Gives the wanted tracks without a section to free ones, in order.  Those that find none wait.
 void assign_downlinks(SectionTable& table, const std::vector<WantedSend>& wanted);

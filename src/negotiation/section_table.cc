@@ -78,6 +78,12 @@ const Section* SectionTable::downlink_of(const TrackSid& track) const {
   return nullptr;
 }
 
+Section* SectionTable::downlink_of(const TrackSid& track) {
+  for (Section& section : sections_)
+    if (section.downlink && section.downlink->plan.track == track) return &section;
+  return nullptr;
+}
+
 Section* SectionTable::uplink_of(const TrackSid& track) {
   for (Section& section : sections_)
     if (section.uplink && section.uplink->track.sid == track) return &section;

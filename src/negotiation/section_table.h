@@ -23,6 +23,9 @@ struct BoundUplink {
 struct BoundDownlink {
   WantedSend want;
   DownlinkPlan plan;
+  // stop_send was said: whoever sends the packets has let go of this plan, so that it ends with the
+  // next round even when the track is wanted again by then.
+  bool stopped = false;
 };
 
 struct Section {
@@ -52,6 +55,7 @@ class SectionTable {
   std::vector<Section>& sections() { return sections_; }
   const std::vector<Section>& sections() const { return sections_; }
   const Section* downlink_of(const TrackSid& track) const;
+  Section* downlink_of(const TrackSid& track);
   Section* uplink_of(const TrackSid& track);
   // A section on which the peer would take this track, and that carries nothing.
   Section* free_for(const WantedSend& want);

@@ -121,10 +121,8 @@ std::vector<const WantedSend*> Session::State::waiting() const {
 }
 
 bool Session::State::has_stopped_send() const {
-  return std::ranges::any_of(agreed.table.sections(), [&](const Section& section) {
-    if (!section.downlink) return false;
-    const TrackSid& track = section.downlink->plan.track;
-    return std::ranges::find(agreed.wanted, track, &WantedSend::sid) == agreed.wanted.end();
+  return std::ranges::any_of(agreed.table.sections(), [](const Section& section) {
+    return section.downlink && section.downlink->stopped;
   });
 }
 
@@ -171,6 +169,7 @@ void Session::want_send(WantedSend track) {
 
 void Session::stop_send(const TrackSid& sid) {
   std::erase_if(state_->agreed.wanted, [&](const WantedSend& want) { return want.sid == sid; });
+  if (Section* section = state_->agreed.table.downlink_of(sid)) section->downlink->stopped = true;
 }
 
 Result<AnswerResult> Session::on_offer(std::string_view sdp, uint32_t id,
@@ -182,7 +181,7 @@ Result<AnswerResult> Session::on_offer(std::string_view sdp, uint32_t id,
   TRY(next.table.align(offer.sdp));
   release_uplinks(next.table);
   bind_uplinks(next.table, offer.sdp, next.pending);
-  release_downlinks(next.table, next.wanted);
+  release_downlinks(next.table);
   assign_downlinks(next.table, next.wanted);
   state_->ssrcs.avoid(offer.sdp);
   auto agreements = state_->plan(next, offer.sdp);

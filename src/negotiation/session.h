@@ -109,6 +109,8 @@ class Session {
   // reported as removed.
   void forget_pending_track(const TrackSid& sid);
   void want_send(WantedSend track);  // idempotent
+  // The caller stops sending at once: a track that is wanted again before the next answer is placed
+  // anew, under other SSRCs.
   void stop_send(const TrackSid& sid);
 
   // New local credentials are to be given when the peer restarts ICE; `local` is what to write in

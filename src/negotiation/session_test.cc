@@ -561,6 +561,53 @@ TEST_F(SessionTest, a_stopped_send_makes_its_section_inactive_then_free_with_new
   EXPECT_FALSE(session_.needs_offer());
 }
 
+// The media core forgot the stopped downlink at once: to keep its section would mean silence for good.
+TEST_F(SessionTest, a_send_stopped_and_wanted_again_before_the_next_offer_is_placed_anew) {
+  OfferBuilder offer;
+  offer.video(RecvOnly);
+  session_.want_send(want_video(kFar));
+  const DownlinkPlan first = answered(offer).downlinks_added.at(0);
+  session_.stop_send(kFar);
+  session_.want_send(want_video(kFar));
+  EXPECT_TRUE(session_.needs_offer());
+  AnswerResult between = answered(offer);
+  EXPECT_THAT(between.downlinks_removed, ElementsAre(kFar));
+  EXPECT_THAT(between.downlinks_added, IsEmpty());
+  EXPECT_EQ(answer_.sections[0].direction, Inactive);
+  EXPECT_TRUE(session_.needs_offer());
+  AnswerResult after = answered(offer);
+  ASSERT_THAT(after.downlinks_added, SizeIs(1));
+  EXPECT_EQ(after.downlinks_added[0].track, kFar);
+  EXPECT_NE(after.downlinks_added[0].ssrc, first.ssrc);
+  EXPECT_NE(after.downlinks_added[0].rtx_ssrc, first.rtx_ssrc);
+  EXPECT_FALSE(session_.needs_offer());
+}
+
+TEST_F(SessionTest, a_send_stopped_and_wanted_again_moves_to_a_free_section_at_once) {
+  OfferBuilder offer = placeholders();
+  session_.want_send(want_audio(kFar));
+  const DownlinkPlan first = answered(offer).downlinks_added.at(0);
+  session_.stop_send(kFar);
+  session_.want_send(want_audio(kFar));
+  AnswerResult result = answered(offer);
+  EXPECT_THAT(result.downlinks_removed, ElementsAre(kFar));
+  ASSERT_THAT(result.downlinks_added, SizeIs(1));
+  EXPECT_EQ(result.downlinks_added[0].mid, "1");
+  EXPECT_NE(result.downlinks_added[0].ssrc, first.ssrc);
+  EXPECT_THAT(result.mid_to_track, ElementsAre(Pair("1", "TR_far")));
+}
+
+TEST_F(SessionTest, a_stopped_send_stays_stopped_when_an_offer_between_is_refused) {
+  OfferBuilder offer;
+  offer.video(RecvOnly);
+  session_.want_send(want_video(kFar));
+  answered(offer);
+  session_.stop_send(kFar);
+  session_.want_send(want_video(kFar));
+  refused("nonsense");
+  EXPECT_THAT(answered(offer).downlinks_removed, ElementsAre(kFar));
+}
+
 TEST_F(SessionTest, a_track_wanted_again_gets_ssrcs_that_were_never_used) {
   OfferBuilder offer = placeholders();
   std::set<uint32_t> seen;

@@ -33,6 +33,11 @@ class OverflowSender {
     return true;
   }
   bool is_empty() const { return waiting_.empty(); }
+  // Drops what waits and `is_unwanted`; yields how many.
+  template <typename Predicate>
+  size_t drop_if(Predicate is_unwanted) {
+    return std::erase_if(waiting_, is_unwanted);
+  }
 
  private:
   Sender<T>& ring_;

@@ -14,6 +14,22 @@ TransportId transport_of(const media::SctpEvent& event) {
   return std::visit([](const auto& e) { return e.transport; }, event);
 }
 
+// SCTP's counters under the names that an operator reads.
+void add_drops(const media::SctpCounters& from, std::array<uint64_t, media::kDropReasons>& into) {
+  const auto add = [&](media::DropReason reason, uint64_t count) {
+    into[static_cast<size_t>(reason)] += count;
+  };
+  using media::DropReason;
+  add(DropReason::DataTooLarge, from.dropped_oversize_in + from.dropped_oversize_out);
+  add(DropReason::DataNoChannel, from.dropped_no_channel_in + from.dropped_no_channel_out);
+  add(DropReason::SctpReassemblyFull, from.dropped_reassembly_full);
+  add(DropReason::SctpMalformed, from.dropped_bad_ppid + from.dropped_bad_dcep);
+  add(DropReason::SctpQueueFull, from.dropped_queue_full_lossy + from.dropped_queue_full_reliable);
+  add(DropReason::TransportCut, from.dropped_before_notice);
+  add(DropReason::SctpFailed, from.dropped_send_failed + from.open_failed);
+  add(DropReason::SctpUnknownTransport, from.dropped_unknown_transport);
+}
+
 }  // namespace
 
 SctpWorker::SctpWorker(std::vector<SctpShardEnds> shards) : shards_(std::move(shards)) {
@@ -38,6 +54,7 @@ void SctpWorker::on_wake(Now now) {
     }
   }
   deliver_events();
+  tell_drops();
 }
 
 void SctpWorker::on_deadline(Now now) {
@@ -59,10 +76,25 @@ void SctpWorker::deliver_events() {
     const size_t index = shard->second;
     if (std::holds_alternative<media::SctpClosed>(event)) shard_of_.erase(shard);
     const bool is_packet = std::holds_alternative<media::SctpPacketOut>(event);
-    if (is_packet && !events_[index].is_empty()) continue;  // SCTP sends it again
-    events_[index].send(std::move(event));
+    const bool is_refused = is_packet && !events_[index].is_empty();  // SCTP sends it again
+    if (is_refused || !events_[index].send(std::move(event)))
+      ++drops_[static_cast<size_t>(media::DropReason::SctpRingFull)];
   }
   for (auto& sender : events_) sender.flush();
+}
+
+// To the first shard, whichever dropped: the page adds the shards up.  Not while its ring is full, which is when most
+// is dropped.
+void SctpWorker::tell_drops() {
+  if (!events_[0].is_empty()) return;
+  auto all = drops_;
+  add_drops(world_.counters(), all);
+  for (size_t reason = 0; reason < media::kDropReasons; ++reason) {
+    if (all[reason] == told_[reason]) continue;
+    events_[0].send(media::SctpDropped{TransportId{}, static_cast<media::DropReason>(reason),
+                                       all[reason] - told_[reason]});
+    told_[reason] = all[reason];
+  }
 }
 
 }  // namespace atrium::node

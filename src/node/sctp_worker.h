@@ -3,9 +3,11 @@
 // the transport.  Owner: apps (or sim).  Thread: sctp.
 #pragma once
 
+#include <array>
 #include <unordered_map>
 #include <vector>
 
+#include "media/engine_counters.h"
 #include "media/sctp.h"
 #include "node/overflow_sender.h"
 #include "node/ports.h"
@@ -27,6 +29,7 @@ class SctpWorker final : public WorkerHandler {
 
  private:
   void deliver_events();
+  void tell_drops();
 
   // given
   std::vector<SctpShardEnds> shards_;
@@ -34,6 +37,9 @@ class SctpWorker final : public WorkerHandler {
   media::SctpWorld world_;
   std::vector<OverflowSender<media::SctpEvent>> events_;
   std::unordered_map<TransportId, size_t> shard_of_;  // entered by SctpOpen, erased by SctpClosed
+  // derived
+  std::array<uint64_t, media::kDropReasons> drops_{};  // of our own
+  std::array<uint64_t, media::kDropReasons> told_{};   // what the shards know
 };
 
 }  // namespace atrium::node

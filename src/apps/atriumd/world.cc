@@ -95,6 +95,15 @@ std::expected<store::Store, std::string> open_store(const Settings& settings, St
   return std::move(*store);
 }
 
+node::SocketDrops socket_drops(const runtime::UdpShard& udp) {
+  const runtime::UdpShardCounters counted = udp.counters();
+  return {.kernel_queue = counted.dropped_kernel_queue,
+          .oversize = counted.dropped_oversize,
+          .no_address = counted.dropped_no_address,
+          .send_full = counted.dropped_send_full,
+          .send_refused = counted.dropped_send_refused};
+}
+
 std::unique_ptr<ShardParts> make_shard(std::unique_ptr<runtime::UdpShard> udp, node::Waker& control,
                                        node::Waker& sctp) {
   auto shard = std::make_unique<ShardParts>();
@@ -153,7 +162,8 @@ void make_handlers(World::Parts& parts, std::shared_ptr<const media::Certificate
     shard.handler = std::make_unique<node::Shard>(
         parts.secrets, media::EngineOptions{.shard = i, .certificate = certificate},
         node::ShardLinks{shard.commands->receiver, shard.urgent->receiver, shard.reports->sender,
-                         shard.to_sctp->sender, shard.from_sctp->receiver});
+                         shard.to_sctp->sender, shard.from_sctp->receiver,
+                         [&udp = *shard.udp] { return socket_drops(udp); }});
   }
   parts.sctp_worker = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
 }
