@@ -19,8 +19,8 @@ const { root: dataRoot } = protobuf.parse(`syntax = "proto3";
   message UserPacket { bytes payload = 2; string topic = 4; }`);
 const DataPacket = dataRoot.lookupType('DataPacket');
 
-// The path and query of a v1 join.
-export function joinPathOf(token, { resume = null, offer = null } = {}) {
+// The path and query of a v1 join.  prefix: '/r/<RoomId>', percent-encoded; inHeader: the token travels in `Authorization`.
+export function joinPathOf(token, { resume = null, offer = null, prefix = '', inHeader = false } = {}) {
   const request = JoinRequest.encode(JoinRequest.fromObject({
     clientInfo: { sdk: 'CPP', version: '1', protocol: 17, os: 'linux' },
     connectionSettings: { autoSubscribe: true },
@@ -28,8 +28,8 @@ export function joinPathOf(token, { resume = null, offer = null } = {}) {
     ...(offer ? { publisherOffer: { type: 'offer', sdp: offer, id: 1 } } : {}),
   })).finish();
   const wrapped = WrappedJoinRequest.encode(WrappedJoinRequest.fromObject({ joinRequest: request })).finish();
-  const query = new URLSearchParams({ access_token: token, join_request: Buffer.from(wrapped).toString('base64url') });
-  return `/rtc/v1?${query}`;
+  const query = new URLSearchParams({ ...(inHeader ? {} : { access_token: token }), join_request: Buffer.from(wrapped).toString('base64url') });
+  return `${prefix}/rtc/v1?${query}`;
 }
 
 export class RawClient {
@@ -38,7 +38,8 @@ export class RawClient {
     const client = new RawClient();
     client.log = []; // {kind: message's name | 'data' | 'close', …} in order of arrival
     client.refused = null;
-    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false });
+    const headers = options.inHeader ? { Authorization: `Bearer ${token}` } : {};
+    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false, headers });
     client.socket.binaryType = 'nodebuffer';
     client.socket.on('message', (data) => client.#hear(data));
     client.socket.on('close', (code) => client.#note('close', { code }));
@@ -60,14 +61,15 @@ export class RawClient {
   }
 
   // Opens with a data channel `_reliable` offered in the join, and waits until that is open.
-  static async openWithData(daemon, token) {
+  static async openWithData(daemon, token, options = {}) {
     const { default: wrtc } = await import('@roamhq/wrtc');
     const peer = new wrtc.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     const channel = peer.createDataChannel('_reliable', { ordered: true });
     const offer = await peer.createOffer();
     await peer.setLocalDescription(offer);
-    const client = await RawClient.open(daemon, token, { offer: offer.sdp });
+    const client = await RawClient.open(daemon, token, { ...options, offer: offer.sdp });
     client.peer = peer;
+    client.channel = channel;
     channel.binaryType = 'arraybuffer';
     channel.onmessage = (event) => client.#hearData(Buffer.from(event.data));
     const { answer } = await client.wait('answer');
@@ -93,6 +95,12 @@ export class RawClient {
   }
 
   send(request) { this.socket.send(SignalRequest.encode(SignalRequest.fromObject(request)).finish()); }
+
+  // A reliable message of this user to all others, over the data channel.
+  sendData(topic, text) { this.channel.send(DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish()); }
+
+  // The data messages under `topic`, payloads as text.
+  data(topic) { return this.log.filter((one) => one.kind === 'data' && one.topic === topic); }
 
   seen(kind) { return this.log.find((one) => one.kind === kind); }
 
