@@ -34,10 +34,11 @@ export class Peer {
     }, ms);
   }
 
-  // What it counted in all; waits for its own end.
+  // What it counted in all; waits for its own end, which a sanitizer's report would spoil.
   async counters(ms = 30000) {
     const counters = await this.wait('counters', () => true, ms);
-    await this.exited;
+    const code = await this.exited;
+    if (code !== 0) throw new Error(`atriumpeer ended with ${code}\n${this.stderr}`);
     return counters;
   }
 
