@@ -106,5 +106,20 @@ export function received(page) {
   });
 }
 
+// What arrives of each remote track: { identity, kind, frames (decoded), energy }; also of those of which nothing arrives.
+export function receivedByTrack(page) {
+  return page.evaluate(async () => {
+    const inbound = new Map();
+    for (const peer of window.peers)
+      for (const report of (await peer.getStats()).values())
+        if (report.type === 'inbound-rtp') inbound.set(report.trackIdentifier, report);
+    return [...window.room.remoteParticipants.values()].flatMap(({ identity, trackPublications }) =>
+      [...trackPublications.values()].map(({ kind, track }) => {
+        const report = inbound.get(track?.mediaStreamTrack.id);
+        return { identity, kind, frames: report?.framesDecoded ?? 0, energy: report?.totalAudioEnergy ?? 0 };
+      }));
+  });
+}
+
 export const events = (page, name) => page.evaluate((wanted) => window.events.filter((e) => e.name === wanted), name);
 export const sockets = (page) => page.evaluate(() => window.sockets);
