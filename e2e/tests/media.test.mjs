@@ -301,13 +301,16 @@ describe('lip sync', () => {
       const { audio, video } = await page.evaluate(() => ({ audio: window.onsets.audio.slice(-8), video: window.onsets.video.slice(-8) }));
       return Math.min(audio.length, video.length) >= 8 ? lag({ audio, video }) : null;
     };
+    // Three measurements in a row, a second apart: one alone may be met on the way from one wrong value to another.
     const series = [];
+    let inRow = 0;
     await until('it is so', async () => {
       const [direct, through] = await Promise.all([recent(ann), recent(ben)]);
       if (direct === null || through === null) return false;
       series.push(`${through.toFixed(0)} (${direct.toFixed(0)} directly)`);
-      return series.length > 2 && Math.abs(through - direct) <= 40;
-    }, 40000, 1000).catch((error) => { throw new Error(`milliseconds from picture to sound: ${series.join(', ')}`, { cause: error }); });
+      inRow = Math.abs(through - direct) <= 40 ? inRow + 1 : 0;
+      return inRow === 3;
+    }, 60000, 1000).catch((error) => { throw new Error(`milliseconds from picture to sound: ${series.join(', ')}`, { cause: error }); });
     if (process.env.ATRIUM_E2E_VERBOSE) console.log(series.join(', '));
   });
 });
