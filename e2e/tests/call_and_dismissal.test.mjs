@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { call, dismiss, vendorAction } from '../lib/api.mjs';
-import { events, join, launch, openPage, receivedByTrack, sockets } from '../lib/browser.mjs';
+import { events, join, launch, openPage, receivedByTrack, SOUND, sockets } from '../lib/browser.mjs';
 import { Daemon, dev, until } from '../lib/daemon.mjs';
 import { Native } from '../lib/native.mjs';
 import { seat } from '../lib/tcp.mjs';
@@ -32,9 +32,6 @@ async function descriptors() {
   const kept = (await daemon.metrics()).get('atrium_http_connections');
   return (await daemon.openDescriptors()) - kept;
 }
-
-// Comfort noise alone has an energy of 1e-9 a second, the tones of this call 0.05 and more.
-const SOUND = 1e-3;
 
 // Camera and microphone of each of `others`, every one of them decoded or sounding, and nothing else.
 async function seesAndHears(who, others, tracksNow) {

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { dismiss } from '../lib/api.mjs';
-import { join, launch, openPage, received } from '../lib/browser.mjs';
+import { join, launch, openPage, received, SOUND } from '../lib/browser.mjs';
 import { Daemon, dev, sleep, until } from '../lib/daemon.mjs';
 import { ask, send } from '../lib/gateway.mjs';
 import { Native } from '../lib/native.mjs';
@@ -30,7 +30,7 @@ async function call(on, room) {
   const pages = [await openPage(browser, on), await openPage(browser, on)];
   await Promise.all(pages.map(async (page, i) => join(page, on, await jwt(room, `user-${i}`))));
   for (const page of pages)
-    await until('media flows', async () => { const r = await received(page); return r.frames > 10 && r.energy > 0; }, 30000, 100);
+    await until('media flows', async () => { const r = await received(page); return r.frames > 10 && r.energy > SOUND; }, 30000, 100);
   return pages;
 }
 
