@@ -3,6 +3,7 @@
 // arrives in the order in which it arrived, which no SDK shows.
 import { connect } from 'node:net';
 import { join as joinPath } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import WebSocket from 'ws';
 import { root, until } from './daemon.mjs';
@@ -30,6 +31,14 @@ export function joinPathOf(token, { resume = null, offer = null, prefix = '', in
   const wrapped = WrappedJoinRequest.encode(WrappedJoinRequest.fromObject({ joinRequest: request })).finish();
   const query = new URLSearchParams({ ...(inHeader ? {} : { access_token: token }), join_request: Buffer.from(wrapped).toString('base64url') });
   return `${prefix}/rtc/v1?${query}`;
+}
+
+// Whether a request to the v1 door asks for a resume; null: it is none.
+export function asksToResume(target) {
+  const wrapped = /\/rtc\/v1\?/.test(target) && new URLSearchParams(target.slice(target.indexOf('?'))).get('join_request');
+  if (!wrapped) return null;
+  const { joinRequest, compression } = WrappedJoinRequest.decode(Buffer.from(wrapped, 'base64url'));
+  return JoinRequest.decode(compression ? gunzipSync(joinRequest) : joinRequest).reconnect;
 }
 
 export class RawClient {
