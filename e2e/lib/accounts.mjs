@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { dev } from './daemon.mjs';
 
 export const reader = { ...dev, accessKey: 'AKLTreadonly0000000000000001', secretKey: 'cmVhZC1vbmx5' };
-export const neighbour = { appId: 'b0b000000000000000000002', appKey: 'neighbourkey00000000000000000002', accessKey: 'AKLTneighbour000000000000001',
-  secretKey: 'neighbour-secret' };
+export const neighbour = { appId: 'b0b000000000000000000002', appKey: 'neighbourkey00000000000000000002',
+  secondaryAppKey: 'neighbourkey0000000000secondary2', accessKey: 'AKLTneighbour000000000000001', secretKey: 'neighbour-secret' };
 
 const text = `
 [[account]]
@@ -26,6 +26,7 @@ scope = "manage"
 id = "${neighbour.appId}"
 account = "neighbour"
 key = "${neighbour.appKey}"
+secondary_key = "${neighbour.secondaryAppKey}"
 `;
 
 // Flags for Daemon.start, and what removes the file again.

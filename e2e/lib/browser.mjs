@@ -81,7 +81,10 @@ export async function join(page, daemon, token, { publish = true, url = daemon.w
   }, { url, token, publish, connect });
 }
 
-// What arrives: decoded frames and audio energy by remote track.
+// An energy that only sound has: comfort noise comes to 1e-9 a second, Chromium's beeps and rtc-node's tone to 0.05 and more.
+export const SOUND = 1e-3;
+
+// What arrives, of all remote tracks together.
 export function received(page) {
   return page.evaluate(async () => {
     const result = { frames: 0, energy: 0, samples: 0, audioTracks: 0, videoTracks: 0, packets: 0, nacks: 0, keyFrames: 0 };
@@ -103,6 +106,21 @@ export function received(page) {
       }
     }
     return result;
+  });
+}
+
+// What arrives of each remote track: { identity, kind, frames (decoded), energy }; also of those of which nothing arrives.
+export function receivedByTrack(page) {
+  return page.evaluate(async () => {
+    const inbound = new Map();
+    for (const peer of window.peers)
+      for (const report of (await peer.getStats()).values())
+        if (report.type === 'inbound-rtp') inbound.set(report.trackIdentifier, report);
+    return [...window.room.remoteParticipants.values()].flatMap(({ identity, trackPublications }) =>
+      [...trackPublications.values()].map(({ kind, track }) => {
+        const report = inbound.get(track?.mediaStreamTrack.id);
+        return { identity, kind, frames: report?.framesDecoded ?? 0, energy: report?.totalAudioEnergy ?? 0 };
+      }));
   });
 }
 

@@ -8,25 +8,28 @@ import {
 } from '@livekit/rtc-node';
 
 const say = (event, detail = {}) => process.stdout.write(`${JSON.stringify({ event, at: Date.now(), ...detail })}\n`);
-const counts = { frames: 0, energy: 0, samples: 0 };
+const counts = []; // of each track subscribed to: { identity, kind, frames, energy, samples }
 let room = null;
 let stopped = false;
 
-async function countAudio(track) {
+async function countAudio(track, count) {
   for await (const frame of new AudioStream(track)) {
-    for (const sample of frame.data) counts.energy += (sample / 32768) ** 2;
-    counts.samples += frame.data.length;
+    for (const sample of frame.data) count.energy += (sample / 32768) ** 2 / frame.sampleRate; // as totalAudioEnergy of getStats
+    count.samples += frame.data.length;
   }
 }
-async function countVideo(track) {
-  for await (const _ of new VideoStream(track)) counts.frames += 1;
+async function countVideo(track, count) {
+  for await (const _ of new VideoStream(track)) count.frames += 1;
 }
+const sum = (field) => counts.reduce((total, count) => total + count[field], 0);
 
 function watch() {
   room
     .on(RoomEvent.TrackSubscribed, (track, _publication, participant) => {
-      say('trackSubscribed', { kind: track.kind === TrackKind.KIND_AUDIO ? 'audio' : 'video', identity: participant.identity });
-      (track.kind === TrackKind.KIND_AUDIO ? countAudio(track) : countVideo(track)).catch(() => {});
+      const count = { identity: participant.identity, kind: track.kind === TrackKind.KIND_AUDIO ? 'audio' : 'video', frames: 0, energy: 0, samples: 0 };
+      counts.push(count);
+      say('trackSubscribed', { kind: count.kind, identity: count.identity });
+      (count.kind === 'audio' ? countAudio(track, count) : countVideo(track, count)).catch(() => {});
     })
     .on(RoomEvent.DataReceived, (payload, participant, _kind, topic) =>
       say('data', { text: new TextDecoder().decode(payload), from: participant?.identity ?? null, topic: topic ?? null }))
@@ -74,7 +77,7 @@ const commands = {
     await room.localParticipant.publishData(new TextEncoder().encode(text), { reliable, topic, destination_identities: to });
     say('sent');
   },
-  counts() { say('counts', { ...counts, remote: room ? [...room.remoteParticipants.keys()] : [] }); },
+  counts() { say('counts', { tracks: counts, frames: sum('frames'), energy: sum('energy'), remote: room ? [...room.remoteParticipants.keys()] : [] }); },
   async leave() {
     stopped = true;
     await room?.disconnect();

@@ -10,7 +10,10 @@ export class Proxy {
     proxy.pairs = new Set();
     proxy.isRefusing = false;
     proxy.isHolding = false;
+    proxy.isKeepingWaiting = false;
+    proxy.waiting = [];
     proxy.connections = 0;
+    proxy.requests = []; // {target, status} of the first request on each connection; status null: not answered
     proxy.server = createServer((client) => proxy.#accept(client));
     await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
     proxy.ws = `ws://127.0.0.1:${proxy.server.address().port}`;
@@ -20,9 +23,16 @@ export class Proxy {
   #accept(client) {
     client.on('error', () => {});
     if (this.isRefusing) return client.destroy();
+    if (this.isKeepingWaiting) return this.waiting.push(client);
     this.connections += 1;
     const server = connect(this.target);
     const pair = { client, server, held: [] };
+    const request = { target: null, status: null };
+    client.once('data', (data) => {
+      request.target = String(data).split(' ')[1];
+      this.requests.push(request);
+    });
+    server.once('data', (data) => { request.status = Number(String(data).split(' ')[1]); });
     this.pairs.add(pair);
     const end = () => {
       if (pair.held.length > 0 || this.isHolding) return; // what was held is delivered first
@@ -49,6 +59,14 @@ export class Proxy {
     }
   }
 
+  // Newcomers are accepted and not passed on, until letIn().
+  keepWaiting() { this.isKeepingWaiting = true; }
+
+  letIn() {
+    this.isKeepingWaiting = false;
+    for (const client of this.waiting.splice(0)) if (!client.destroyed) this.#accept(client);
+  }
+
   bytesHeld() {
     let sum = 0;
     for (const pair of this.pairs) for (const data of pair.held) sum += data.length;
@@ -60,6 +78,7 @@ export class Proxy {
     this.isRefusing = true;
     for (const pair of this.pairs) { pair.client.destroy(); pair.server.destroy(); }
     this.pairs.clear();
+    for (const client of this.waiting.splice(0)) client.destroy();
   }
 
   allow() { this.isRefusing = false; }

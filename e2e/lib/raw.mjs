@@ -3,6 +3,7 @@
 // arrives in the order in which it arrived, which no SDK shows.
 import { connect } from 'node:net';
 import { join as joinPath } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import WebSocket from 'ws';
 import { root, until } from './daemon.mjs';
@@ -19,8 +20,8 @@ const { root: dataRoot } = protobuf.parse(`syntax = "proto3";
   message UserPacket { bytes payload = 2; string topic = 4; }`);
 const DataPacket = dataRoot.lookupType('DataPacket');
 
-// The path and query of a v1 join.
-export function joinPathOf(token, { resume = null, offer = null } = {}) {
+// The path and query of a v1 join.  prefix: '/r/<RoomId>', percent-encoded; inHeader: the token travels in `Authorization`.
+export function joinPathOf(token, { resume = null, offer = null, prefix = '', inHeader = false } = {}) {
   const request = JoinRequest.encode(JoinRequest.fromObject({
     clientInfo: { sdk: 'CPP', version: '1', protocol: 17, os: 'linux' },
     connectionSettings: { autoSubscribe: true },
@@ -28,8 +29,16 @@ export function joinPathOf(token, { resume = null, offer = null } = {}) {
     ...(offer ? { publisherOffer: { type: 'offer', sdp: offer, id: 1 } } : {}),
   })).finish();
   const wrapped = WrappedJoinRequest.encode(WrappedJoinRequest.fromObject({ joinRequest: request })).finish();
-  const query = new URLSearchParams({ access_token: token, join_request: Buffer.from(wrapped).toString('base64url') });
-  return `/rtc/v1?${query}`;
+  const query = new URLSearchParams({ ...(inHeader ? {} : { access_token: token }), join_request: Buffer.from(wrapped).toString('base64url') });
+  return `${prefix}/rtc/v1?${query}`;
+}
+
+// Whether a request to the v1 door asks for a resume; null: it is none.
+export function asksToResume(target) {
+  const wrapped = /\/rtc\/v1\?/.test(target) && new URLSearchParams(target.slice(target.indexOf('?'))).get('join_request');
+  if (!wrapped) return null;
+  const { joinRequest, compression } = WrappedJoinRequest.decode(Buffer.from(wrapped, 'base64url'));
+  return JoinRequest.decode(compression ? gunzipSync(joinRequest) : joinRequest).reconnect;
 }
 
 export class RawClient {
@@ -38,7 +47,8 @@ export class RawClient {
     const client = new RawClient();
     client.log = []; // {kind: message's name | 'data' | 'close', …} in order of arrival
     client.refused = null;
-    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false });
+    const headers = options.inHeader ? { Authorization: `Bearer ${token}` } : {};
+    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false, headers });
     client.socket.binaryType = 'nodebuffer';
     client.socket.on('message', (data) => client.#hear(data));
     client.socket.on('close', (code) => client.#note('close', { code }));
@@ -60,14 +70,15 @@ export class RawClient {
   }
 
   // Opens with a data channel `_reliable` offered in the join, and waits until that is open.
-  static async openWithData(daemon, token) {
+  static async openWithData(daemon, token, options = {}) {
     const { default: wrtc } = await import('@roamhq/wrtc');
     const peer = new wrtc.RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     const channel = peer.createDataChannel('_reliable', { ordered: true });
     const offer = await peer.createOffer();
     await peer.setLocalDescription(offer);
-    const client = await RawClient.open(daemon, token, { offer: offer.sdp });
+    const client = await RawClient.open(daemon, token, { ...options, offer: offer.sdp });
     client.peer = peer;
+    client.channel = channel;
     channel.binaryType = 'arraybuffer';
     channel.onmessage = (event) => client.#hearData(Buffer.from(event.data));
     const { answer } = await client.wait('answer');
@@ -93,6 +104,12 @@ export class RawClient {
   }
 
   send(request) { this.socket.send(SignalRequest.encode(SignalRequest.fromObject(request)).finish()); }
+
+  // A reliable message of this user to all others, over the data channel.
+  sendData(topic, text) { this.channel.send(DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish()); }
+
+  // The data messages under `topic`, payloads as text.
+  data(topic) { return this.log.filter((one) => one.kind === 'data' && one.topic === topic); }
 
   seen(kind) { return this.log.find((one) => one.kind === kind); }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { call, dismiss, vendorAction } from '../lib/api.mjs';
-import { events, join, launch, openPage, received, sockets } from '../lib/browser.mjs';
+import { events, join, launch, openPage, receivedByTrack, SOUND, sockets } from '../lib/browser.mjs';
 import { Daemon, dev, until } from '../lib/daemon.mjs';
 import { Native } from '../lib/native.mjs';
 import { seat } from '../lib/tcp.mjs';
@@ -33,10 +33,16 @@ async function descriptors() {
   return (await daemon.openDescriptors()) - kept;
 }
 
-const hears = (what, count) => until(what, async () => {
-  const now = await count();
-  return now.ok ? now : null;
-}, 30000, 200);
+// Camera and microphone of each of `others`, every one of them decoded or sounding, and nothing else.
+async function seesAndHears(who, others, tracksNow) {
+  const expected = others.flatMap((other) => [`${other} audio`, `${other} video`]).sort();
+  let tracks;
+  await until(`${who} sees and hears ${others}`, async () => {
+    tracks = await tracksNow();
+    return tracks.length >= expected.length && tracks.every(({ kind, frames, energy }) => (kind === 'video' ? frames > 30 : energy > SOUND));
+  }, 30000, 200).catch((error) => { throw new Error(`${who}: ${JSON.stringify(tracks)}`, { cause: error }); });
+  assert.deepEqual(tracks.map(({ identity, kind }) => `${identity} ${kind}`).sort(), expected, who);
+}
 
 describe('a live call', () => {
   test('two browsers and a native client see and hear each other', async () => {
@@ -46,17 +52,10 @@ describe('a live call', () => {
     await join(bob, daemon, token001(ROOM, 'bob'));
     carol = await Native.start();
     await carol.join(daemon.ws, await jwt(ROOM, 'carol'));
-    for (const [name, page] of [['alice', alice], ['bob', bob]]) {
-      await hears(`${name} decodes two cameras and hears two microphones`, async () => {
-        const r = await received(page);
-        return { ok: r.videoTracks === 2 && r.audioTracks === 2 && r.frames > 60 && r.energy > 0, ...r };
-      });
-    }
-    const native = await hears('carol decodes frames and hears sound', async () => {
-      const c = await carol.counts();
-      return { ok: c.frames > 30 && c.energy > 0, ...c };
-    });
-    assert.deepEqual(native.remote.sort(), ['alice', 'bob']);
+    await seesAndHears('alice', ['bob', 'carol'], () => receivedByTrack(alice));
+    await seesAndHears('bob', ['alice', 'carol'], () => receivedByTrack(bob));
+    await seesAndHears('carol', ['alice', 'bob'], async () => (await carol.counts()).tracks);
+    assert.deepEqual((await carol.counts()).remote.sort(), ['alice', 'bob']);
   });
 
   test('publishers are told of their first subscriber', async () => {

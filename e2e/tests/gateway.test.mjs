@@ -218,6 +218,21 @@ describe('two faults at once: the earlier check answers (DESIGN section 4)', () 
     ['a broken body before an unknown app', { body: `{"AppId":"${'f'.repeat(24)}"`, }, 'InvalidParameter.Unmarshal', {}],
     ['another account\'s app before an illegal room id', { fields: { AppId: neighbour.appId, RoomId: '' } }, 'InvalidParameter.AccountIdMismatch', {}],
   ];
+  // On plain TCP: the server closes before such a request is sent to its end.
+  for (const [name, target, header, action, status, says] of [
+    ['a line that is too long before no Version', `/?Action=DismissRoom&More=${'m'.repeat(60_000)}`, 'X: 1', null, 414, /request line/],
+    ['headers that are too long before no Version', '/?Action=DismissRoom', `X-Long: ${'h'.repeat(70_000)}`, 'DismissRoom', 431, /headers/],
+    ['headers that are too many before no Version', '/?Action=DismissRoom', 'X-Many: 1\r\n'.repeat(150).trim(), 'DismissRoom', 431, /headers/],
+  ]) {
+    test(name, async () => {
+      const tcp = await Tcp.open(daemon);
+      tcp.write(`POST ${target} HTTP/1.1\r\nHost: localhost\r\n${header}\r\nContent-Length: 0\r\n\r\n`);
+      const answer = await tcp.answer();
+      assert.ok(answer, 'it is answered');
+      refused(answer, 'InvalidParameter.SizeOverLimit', { action, version: null, status, says });
+      tcp.end();
+    });
+  }
   for (const [name, call, code, detail] of both) test(name, async () => refused(await ask(daemon, call), code, detail));
 });
 
@@ -271,6 +286,16 @@ describe('the vendor\'s npm SDK', () => {
   });
 });
 
+describe('the vendor\'s shell example', () => {
+  test('sends a GET with {} for a body, which it hashes and signs', async () => {
+    const covered = { 'content-type': 'application/json', host: new URL(daemon.url).host };
+    const get = { action: 'GetRoomOnlineUsers', version: '2023-11-01', method: 'GET', fields, body: '{}', covered };
+    assertDone(await ask(daemon, get), { RoomExists: false }, get);
+    const asIfEmpty = sign({ method: 'GET', query: { Action: get.action, Version: get.version, ...fields }, covered });
+    refused(await ask(daemon, { ...get, alter: () => asIfEmpty }), 'SignatureDoesNotMatch', { action: get.action, version: get.version });
+  });
+});
+
 describe('RequestId', () => {
   test('is another one for each of two byte-identical calls', async () => {
     const date = new Date();
@@ -280,17 +305,19 @@ describe('RequestId', () => {
 });
 
 describe('quota', () => {
-  // In one write on one connection: however busy this machine is, the server meets them within a moment.
-  async function burst(count) {
-    await sleep(1100);
-    const body = JSON.stringify(fields);
+  function bytesOf(body) {
     const query = { Action: 'DismissRoom', Version: '2020-12-01' };
     const headers = Object.entries(sign({ query, body })).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-    const one = `POST /?${new URLSearchParams(query)} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+    return `POST /?${new URLSearchParams(query)} HTTP/1.1\r\nHost: localhost\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`;
+  }
+
+  // In one write on one connection: however busy this machine is, the server meets them within a moment.
+  async function burst(count, more = []) {
+    await sleep(1100);
     const tcp = await Tcp.open(daemon);
-    tcp.write(one.repeat(count));
-    const answers = await tcp.answers(count, 10000);
-    assert.equal(answers.length, count);
+    tcp.write(bytesOf(JSON.stringify(fields)).repeat(count) + more.map((one) => bytesOf(JSON.stringify(one))).join(''));
+    const answers = await tcp.answers(count + more.length, 10000);
+    assert.equal(answers.length, count + more.length);
     tcp.end();
     return answers;
   }
@@ -306,6 +333,14 @@ describe('quota', () => {
     }
     await sleep(Number(over[0].headers['retry-after']) * 1000);
     assertDone(await ask(daemon, { fields }), { message: 'success' });
+  });
+
+  test('is looked at after the app and before the room', async () => {
+    const ten = (wrong) => Array(10).fill({ ...fields, ...wrong });
+    const answers = await burst(200, [...ten({ AppId: neighbour.appId }), ...ten({ RoomId: '' })]);
+    for (const answer of answers.slice(200, 210)) refused(answer, 'InvalidParameter.AccountIdMismatch');
+    // One of them may meet the moment at which the account has a call again.
+    assert.ok(answers.slice(210).filter((answer) => answer.status === 429).length >= 8, JSON.stringify(answers.slice(210).map((a) => a.status)));
   });
 
   test('belongs to the account and the action', async () => {

@@ -2,7 +2,7 @@
 // key frames for newcomers, bandwidth feedback for publishers, lip sync for everybody.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { events, join, launch, openPage, received } from '../lib/browser.mjs';
+import { events, join, launch, openPage, received, SOUND } from '../lib/browser.mjs';
 import { Daemon, sleep, until } from '../lib/daemon.mjs';
 import { jwt } from '../lib/tokens.mjs';
 
@@ -44,7 +44,7 @@ const has = (page, name, count, match = {}) => until(`${count} × ${name} ${JSON
   (await events(page, name)).filter((e) => Object.entries(match).every(([k, v]) => e[k] === v)).length >= count, 15000);
 const flows = (page, { video = 0, audio = 0 }) => until(`${video} videos and ${audio} sounds arrive`, async () => {
   const r = await received(page);
-  return r.videoTracks >= video && r.audioTracks >= audio && (video === 0 || r.frames > 10) && (audio === 0 || r.energy > 0);
+  return r.videoTracks >= video && r.audioTracks >= audio && (video === 0 || r.frames > 10) && (audio === 0 || r.energy > SOUND);
 }, 20000, 100);
 
 // The receiving video stream with the most frames: { frames, keyFrames, … }, or null.
@@ -301,13 +301,16 @@ describe('lip sync', () => {
       const { audio, video } = await page.evaluate(() => ({ audio: window.onsets.audio.slice(-8), video: window.onsets.video.slice(-8) }));
       return Math.min(audio.length, video.length) >= 8 ? lag({ audio, video }) : null;
     };
+    // Three measurements in a row, a second apart: one alone may be met on the way from one wrong value to another.
     const series = [];
+    let inRow = 0;
     await until('it is so', async () => {
       const [direct, through] = await Promise.all([recent(ann), recent(ben)]);
       if (direct === null || through === null) return false;
       series.push(`${through.toFixed(0)} (${direct.toFixed(0)} directly)`);
-      return series.length > 2 && Math.abs(through - direct) <= 40;
-    }, 40000, 1000).catch((error) => { throw new Error(`milliseconds from picture to sound: ${series.join(', ')}`, { cause: error }); });
+      inRow = Math.abs(through - direct) <= 40 ? inRow + 1 : 0;
+      return inRow === 3;
+    }, 60000, 1000).catch((error) => { throw new Error(`milliseconds from picture to sound: ${series.join(', ')}`, { cause: error }); });
     if (process.env.ATRIUM_E2E_VERBOSE) console.log(series.join(', '));
   });
 });

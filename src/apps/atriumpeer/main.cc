@@ -174,7 +174,11 @@ class Session {
   // --- what is printed
   void tell(Now now) {
     const client::Counters& counters = client_.counters();
-    if (counters.rtp != seen_rtp_) last_rtp_ = unix_ms(now.wall);
+    if (counters.rtp != seen_rtp_) {
+      if (seen_rtp_ != 0) longest_silence_ = std::max(longest_silence_, now.mono - rtp_seen_at_);
+      rtp_seen_at_ = now.mono;
+      last_rtp_ = unix_ms(now.wall);
+    }
     if (counters.data_messages != seen_data_) last_data_ = unix_ms(now.wall);
     seen_rtp_ = counters.rtp;
     seen_data_ = counters.data_messages;
@@ -239,11 +243,20 @@ class Session {
                              {"data_after_notice", c.after_leave_data},
                              {"last_rtp_at_ms", last_rtp_},
                              {"last_data_at_ms", last_data_},
+                             {"longest_rtp_silence_ms", longest_silence_ / 1ms},
+                             {"lost", lost()},
                              {"tcp_ended", socket_.has_ended()},
                              {"order", boost::json::array(order_.begin(), order_.end())}};
     line["leave"] = leave_ ? boost::json::value(*leave_) : boost::json::value();
     line["close_code"] = close_code_ ? boost::json::value(*close_code_) : boost::json::value();
     say(std::move(line), runtime::read_clock());
+  }
+
+  // Gaps in the media's sequence numbers; what was repeated later counts as well.
+  uint64_t lost() const {
+    uint64_t sum = 0;
+    for (const auto& [ssrc, stream] : client_.streams()) sum += stream.is_repair ? 0 : stream.lost;
+    return sum;
   }
 
   const Flags& flags_;
@@ -257,6 +270,8 @@ class Session {
   Mono next_data_{};
   uint64_t seen_rtp_ = 0, seen_data_ = 0;
   int64_t last_rtp_ = 0, last_data_ = 0;
+  Mono rtp_seen_at_{};
+  Duration longest_silence_{0};  // between two packets of media
   std::vector<std::string> order_;
   std::optional<int> leave_;
   std::optional<uint16_t> close_code_;
