@@ -32,6 +32,8 @@ openapi::FaultKind to_openapi(HttpFault fault) {
       return openapi::FaultKind::BodyTooLong;
     case HttpFault::UnsupportedTransferEncoding:
       return openapi::FaultKind::UnsupportedTransferEncoding;
+    case HttpFault::Overloaded:
+      return openapi::FaultKind::Overloaded;
   }
   return openapi::FaultKind::Malformed;
 }

@@ -50,7 +50,8 @@ enum class HttpFault : uint8_t {
   HeadTimeout,
   BodyTimeout,
   BodyTooLong,
-  UnsupportedTransferEncoding
+  UnsupportedTransferEncoding,
+  Overloaded  // unfinished requests of all connections together hold too many bytes
 };
 
 // Called by the server.  All calls on the control thread; none re-enters.

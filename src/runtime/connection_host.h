@@ -59,6 +59,8 @@ class ConnectionHost {
   node::ControlHandler* handler = nullptr;  // set by run()
   HttpTimes times;
   HttpServerCounters counters;
+  size_t unfinished_bytes = 0;      // of requests on their way
+  size_t unfinished_bytes_max = 0;  // set by HttpServer
   WebSocketLoop websocket_loop;
   std::array<char, 65'536> scratch;  // every read lands here first: idle connections hold no buffer
 

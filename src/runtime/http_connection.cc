@@ -69,9 +69,24 @@ void HttpConnection::on_readable(Now now) {
     default:
       break;  // ClosingOut: thrown away
   }
+  count_unfinished();
+  const bool is_unfinished = phase_ == Phase::Head || phase_ == Phase::Body;
+  if (is_unfinished && host_.unfinished_bytes > host_.unfinished_bytes_max) {
+    answer_fault(node::HttpFault::Overloaded, now);
+    count_unfinished();
+  }
   const bool wants_more =
       phase_ != Phase::Pending && phase_ != Phase::Answering && phase_ != Phase::Gone;
   if (wants_more) await_read();
+}
+
+// Brings the host's sum up to date with what this connection holds of a request that is not complete.
+void HttpConnection::count_unfinished() {
+  size_t held = 0;
+  if (phase_ == Phase::Head) held = in_.size();
+  if (phase_ == Phase::Body) held = in_.size() + reader_.request().body.size();
+  host_.unfinished_bytes += held - unfinished_bytes_;
+  unfinished_bytes_ = held;
 }
 
 void HttpConnection::on_end_of_input() {
@@ -161,10 +176,12 @@ void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
 void HttpConnection::on_deadline(Now now) {
   switch (phase_) {
     case Phase::Head:
-      return is_head_begun_ ? answer_fault(node::HttpFault::HeadTimeout, now)
-                            : end(Farewell::Close);
+      if (!is_head_begun_) return end(Farewell::Close);
+      answer_fault(node::HttpFault::HeadTimeout, now);
+      return count_unfinished();
     case Phase::Body:
-      return answer_fault(node::HttpFault::BodyTimeout, now);
+      answer_fault(node::HttpFault::BodyTimeout, now);
+      return count_unfinished();
     case Phase::WebSocket:
       return on_websocket_deadline(now);
     case Phase::ClosingOut:
@@ -372,6 +389,7 @@ void HttpConnection::report_closed_out(bool written) {
 void HttpConnection::end(Farewell farewell) {
   if (phase_ == Phase::Gone) return;
   phase_ = Phase::Gone;
+  count_unfinished();
   report_closed();
   if (farewell == Farewell::Reset) {
     reset();

@@ -69,6 +69,7 @@ class HttpConnection {
   void on_websocket_bytes(std::string_view bytes, Now now);
   void on_websocket_deadline(Now now);
   void on_end_of_input();
+  void count_unfinished();
   void enqueue(Outgoing outgoing);
   bool write_some();  // false: broken
   void on_all_written(Now now);
@@ -83,6 +84,7 @@ class HttpConnection {
   // owned
   boost::asio::ip::tcp::socket socket_;
   HttpRequestReader reader_;
+  size_t unfinished_bytes_ = 0;  // what this connection adds to the host's sum
   std::unique_ptr<WebSocketCodec> codec_;
   std::string in_;             // read and not yet understood; at most a head and one read
   std::vector<Outgoing> out_;  // from out_first_ on

@@ -28,8 +28,8 @@ constexpr int kBacklog = 1'024;
 constexpr auto kAcceptPause =
     std::chrono::milliseconds(100);  // when no descriptor is left, spinning would not make one
 constexpr std::string_view kHouseFull =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: "
-    "close\r\n\r\n";
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nAccess-Control-Allow-Origin: *\r\n"
+    "Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 SocketAddress from_endpoint(const tcp::endpoint& endpoint) {
   return from_sockaddr(endpoint.data()).value_or(SocketAddress{});
@@ -91,6 +91,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options
                                  ? options.connections_max
                                  : static_cast<size_t>(limits::kHttpConnectionsMax);
     state->times = options.times;
+    state->unfinished_bytes_max = options.unfinished_bytes_max > 0
+                                      ? options.unfinished_bytes_max
+                                      : static_cast<size_t>(limits::kHttpUnfinishedBytesMax);
     for (const auto& address : options.public_addresses)
       TRY(state->open(node::Listener::Public, address));
     for (const auto& address : options.operator_addresses)

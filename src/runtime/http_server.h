@@ -38,6 +38,9 @@ struct HttpServerOptions {
   size_t connections_max =
       0;  // 0: kHttpConnectionsMax.  The last kHttpOperatorReserve are the operator's
   HttpTimes times;
+  // Bytes of requests that are still on their way, all connections together; 0: kHttpUnfinishedBytesMax.  The
+  // connection whose bytes go beyond is answered with a fault.
+  size_t unfinished_bytes_max = 0;
 };
 
 struct HttpServerCounters {

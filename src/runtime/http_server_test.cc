@@ -205,11 +205,13 @@ class Handler final : public node::ControlHandler {
 
 class Running {
  public:
-  explicit Running(HttpTimes times = {}, size_t connections_max = 0)
+  explicit Running(HttpTimes times = {}, size_t connections_max = 0,
+                   size_t unfinished_bytes_max = 0)
       : server_(HttpServer::create({.public_addresses = {{loopback(), 0}},
                                     .operator_addresses = {{loopback(), 0}},
                                     .connections_max = connections_max,
-                                    .times = times})
+                                    .times = times,
+                                    .unfinished_bytes_max = unfinished_bytes_max})
                     .value()),
         handler(*server_) {
     // The only way into the loop from outside is a wake, as in the daemon.
@@ -350,6 +352,26 @@ TEST(HttpServer, does_not_wait_for_slow_senders) {
   EXPECT_EQ(fault_answer(running, "POST /" + kHost + "Content-Length: 9\r\n\r\nx"),
             fault(node::HttpFault::BodyTimeout));
   EXPECT_EQ(fault_answer(running, ""), "") << "one that says nothing is closed without a word";
+}
+
+// Each request is within its own limit; all of them together are not.
+TEST(HttpServer, refuses_whose_bytes_are_too_many_for_all_together_and_goes_on_with_the_others) {
+  Running running({}, 0, 50'000);
+  Client first(running.address());
+  const std::string part(30'000, 'x');
+  first.send("POST /a" + kHost + "Content-Length: 30001\r\n\r\n" + part);
+  // A request that is complete shows that the bytes before it were read.
+  Client other(running.address());
+  other.send("GET /small" + kHost + "\r\n");
+  EXPECT_EQ(body_of(other.read_until("GET /small ")), "GET /small ");
+  EXPECT_EQ(fault_answer(running, "POST /b" + kHost + "Content-Length: 30001\r\n\r\n" + part),
+            fault(node::HttpFault::Overloaded));
+  first.send("y");
+  EXPECT_EQ(body_of(first.read_until(part + "y")), "POST /a " + part + "y");
+  // What was held is given back, by the refused one and by the one that was served.
+  EXPECT_NE(fault_answer(running, "POST /c" + kHost + "Content-Length: 40000\r\n\r\n" +
+                                      std::string(40'000, 'z')),
+            fault(node::HttpFault::Overloaded));
 }
 
 TEST(HttpServer, drops_when_told_and_reports_it_once) {
