@@ -55,7 +55,8 @@ void leave_life(EngineState& engine, Transport& transport) {
   if (!life.transports.empty()) return;
   if (life.is_closing)
     engine.report(LifeClosed{life.id, life.transports_closed, life.packets_after_cut});
-  if (life.is_closing || !life.is_cut) engine.lives.erase(life.id);
+  if (life.is_closing) return engine.forget_life(life.id);
+  if (!life.is_cut) engine.lives.erase(life.id);  // it may come back
 }
 
 // Transport and keys are gone; what remains of it was the wait for SCTP.
@@ -118,6 +119,10 @@ void cut_transport(EngineState& engine, CutTransport command) {
 }
 
 void cut_life(EngineState& engine, CutLife command, Now now) {
+  // A shard that was stalled may find the close of a life before its cut.
+  if (engine.was_closed(command.life))
+    return engine.report(LifeCut{command.life, now.mono, now.wall, 0, 0});
+  // A life that is not known yet is made: an OpenTransport that comes after its cut is to find it.  Its close ends it.
   Life& life = engine.life_of(command.life);
   life.is_cut = true;
   for (Transport* transport : life.transports) transport->is_cut = true;
@@ -150,13 +155,15 @@ void close_transport(EngineState& engine, TransportId id) {
 
 void close_life(EngineState& engine, LifeId id) {
   Life* life = engine.find_life(id);
-  if (life == nullptr) return engine.report(LifeClosed{id, 0, 0});
+  if (life == nullptr) {
+    if (!engine.was_closed(id)) engine.forget_life(id);
+    return engine.report(LifeClosed{id, 0, 0});
+  }
   if (life->is_closing) return;
   life->is_cut = life->is_closing = true;
   if (life->transports.empty()) {
     engine.report(LifeClosed{id, 0, life->packets_after_cut});
-    engine.lives.erase(id);
-    return;
+    return engine.forget_life(id);
   }
   for (Transport* transport : life->transports) {
     transport->is_cut = true;

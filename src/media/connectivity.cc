@@ -211,7 +211,8 @@ void open_transport(EngineState& engine, OpenTransport command, Now now) {
   const TransportId id = command.transport;
   if (engine.transports.contains(id)) return engine.drop(DropReason::CommandUnknownTarget);
   const Life* known = engine.find_life(command.life);
-  const bool is_cut = known != nullptr && (known->is_cut || known->is_closing);
+  const bool is_cut =
+      known != nullptr ? known->is_cut || known->is_closing : engine.was_closed(command.life);
   const bool is_full =
       static_cast<int64_t>(engine.transports.size()) >= limits::kTransportsPerShardMax;
   if (is_cut || is_full || engine.ufrags.contains(command.local.ufrag)) {

@@ -111,6 +111,16 @@ Life& EngineState::life_of(LifeId id) {
   return *life;
 }
 
+void EngineState::forget_life(LifeId id) {
+  lives.erase(id);
+  if (static_cast<int64_t>(closed_lives.size()) >= limits::kRingCommands) closed_lives.pop_front();
+  closed_lives.push_back(id);
+}
+
+bool EngineState::was_closed(LifeId id) const {
+  return std::ranges::find(closed_lives, id) != closed_lives.end();
+}
+
 void EngineState::send_control(Transport& transport, const FiveTuple& path, ByteView datagram) {
   const ByteSpan out = outbox.reserve(datagram.size());
   if (out.empty()) return drop(DropReason::OutputFull);

@@ -225,6 +225,33 @@ TEST_F(Lives, a_cut_life_takes_nobody_in_while_another_goes_on) {
   EXPECT_EQ(people_[4]->rtp.size(), 1u);
 }
 
+// A shard that was stalled may find the cut behind the close.
+TEST_F(Lives, a_cut_of_a_life_that_is_closed_is_answered_and_leaves_nothing_behind) {
+  world_.command(CloseLife{kLife});
+  world_.run(100ms);
+  ASSERT_EQ(world_.server.counters().lives, 0u);
+  world_.command(CutLife{kLife, user_packet("atrium.error", "-1011")});
+  ASSERT_EQ(world_.reports<LifeCut>().size(), 1u);
+  EXPECT_EQ(world_.reports<LifeCut>()[0].transports, 0u);
+  EXPECT_EQ(world_.server.counters().lives, 0u);
+  Peer& late = world_.add_peer(7);
+  world_.command(world_.server_side(late, kLife));
+  EXPECT_EQ(world_.server.counters().transports, 0u);
+  EXPECT_EQ(world_.drops(DropReason::LifeIsCut), 1u);
+}
+
+TEST_F(Lives, a_life_that_is_cut_before_its_first_transport_takes_nobody_in_until_it_is_closed) {
+  constexpr LifeId kEmpty{9};
+  world_.command(CutLife{kEmpty, {}});
+  EXPECT_EQ(world_.reports<LifeCut>().size(), 1u);
+  Peer& late = world_.add_peer(7);
+  world_.command(world_.server_side(late, kEmpty));
+  EXPECT_EQ(world_.drops(DropReason::LifeIsCut), 1u);
+  world_.command(CloseLife{kEmpty});
+  EXPECT_EQ(world_.reports<LifeClosed>().size(), 1u);
+  EXPECT_EQ(world_.server.counters().lives, 1u);  // the fixture's
+}
+
 TEST_F(Lives, a_planted_late_packet_is_counted_once) {
   world_.command(PlantLateSend{});
   world_.command(CutLife{kLife, {}});

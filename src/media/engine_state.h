@@ -37,6 +37,9 @@ struct EngineState {
   Life* find_life(LifeId id);
   // Life, made when it is not known yet.
   Life& life_of(LifeId id);
+  // Closed lives are remembered for a while: what comes late for one must not begin it anew.
+  void forget_life(LifeId id);
+  bool was_closed(LifeId id) const;
   void report(Report report) { reports.push_back(std::move(report)); }
   void to_sctp(SctpCommand command) { sctp.push_back(std::move(command)); }
   void drop(DropReason reason) { counters.drop(reason); }
@@ -63,6 +66,7 @@ struct EngineState {
   DtlsQueue dtls_queue;
   Outbox outbox;
   std::deque<TransportId> closings;
+  std::deque<LifeId> closed_lives;  // the newest; as many as commands can be under way
   std::vector<Report> reports;
   std::vector<SctpCommand> sctp;
 

@@ -14,6 +14,15 @@ bool may_be_dropped(const media::SctpCommand& command) {
   const auto* send = std::get_if<media::SctpSend>(&command);
   return send != nullptr && send->label == media::DataLabel::Lossy;
 }
+
+// Whether `command` closes the life that `cut` cuts.
+bool is_close_of(const ShardCommand& command, const ShardCommand& cut) {
+  const auto* first = std::get_if<media::Command>(&cut);
+  const auto* second = std::get_if<media::Command>(&command);
+  const auto* cut_life = first ? std::get_if<media::CutLife>(first) : nullptr;
+  const auto* close_life = second ? std::get_if<media::CloseLife>(second) : nullptr;
+  return cut_life != nullptr && close_life != nullptr && cut_life->life == close_life->life;
+}
 }  // namespace
 
 Shard::Shard(SecretSource& secrets, media::EngineOptions options, ShardLinks links)
@@ -85,12 +94,18 @@ void Shard::take_commands(Now now) {
 }
 
 // The cut overtakes what is queued for other lives, but not the commands that opened its own transports: those are
-// taken first, so that nothing of this life starts after its cut.
+// taken first, so that nothing of this life starts after its cut.  Nor does it come behind its own close.
 void Shard::take_cut(ShardCommand cut, Now now) {
+  bool is_cut = false;
   ShardCommand earlier;
-  for (int i = 0; i < limits::kRingCommands && links_.commands.try_receive(earlier); ++i)
+  for (int i = 0; i < limits::kRingCommands && links_.commands.try_receive(earlier); ++i) {
+    if (!is_cut && is_close_of(earlier, cut)) {
+      apply(std::move(cut), now);
+      is_cut = true;
+    }
     apply(std::move(earlier), now);
-  apply(std::move(cut), now);
+  }
+  if (!is_cut) apply(std::move(cut), now);
 }
 
 void Shard::apply(ShardCommand command, Now now) {

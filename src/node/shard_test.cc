@@ -159,6 +159,31 @@ TEST_F(ShardTest, a_user_message_that_goes_to_sctp_after_the_cut_is_counted_when
   EXPECT_EQ(closed->second.packets_after_cut, 1u);
 }
 
+// --- lanes -------------------------------------------------------------------------------------
+
+// As a shard that was stalled finds them; nobody of this life ever came to the shard, so that its close ends it
+// at once.
+TEST_F(ShardTest, a_cut_and_a_close_that_are_found_together_are_taken_in_their_order) {
+  constexpr LifeId kEmpty{7};
+  command(media::CloseLife{kEmpty});
+  cut(kEmpty);
+  shard_.on_wake(now_);
+  const auto life_cut = report<media::LifeCut>();
+  const auto closed = report<media::LifeClosed>();
+  ASSERT_TRUE(life_cut.has_value() && closed.has_value());
+  EXPECT_LT(life_cut->first, closed->first);
+  EXPECT_EQ(counters().lives, 2u);  // those of the fixture
+}
+
+TEST_F(ShardTest, a_cut_that_comes_after_the_close_is_answered_and_leaves_no_life) {
+  command(media::CloseLife{kLife});
+  shard_.on_deadline(now_);
+  cut(kLife);
+  shard_.on_wake(now_);
+  EXPECT_TRUE(report<media::LifeCut>().has_value());
+  EXPECT_EQ(counters().lives, 1u);
+}
+
 // --- drops that the operator sees --------------------------------------------------------------
 
 TEST_F(ShardTest, a_lossy_message_that_finds_the_ring_full_is_counted) {
