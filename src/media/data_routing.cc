@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kReservedTopics = "atrium.";
 constexpr std::string_view kTokenTopic = "atrium.token";
+constexpr auto kTokenInterval = std::chrono::milliseconds(limits::kTokenMessageIntervalMs);
 
 size_t index_of(DataLabel label) {
   return static_cast<size_t>(label);
@@ -66,12 +67,23 @@ void deliver_to_named(EngineState& engine, Life& life, const wire::DataPacketVie
   }
 }
 
+// A client renews its token every few minutes, and each costs the control thread a signature check and an answer.
+bool is_token_too_soon(Transport& sender, Now now) {
+  if (sender.token_at && now.mono - *sender.token_at < kTokenInterval) return true;
+  sender.token_at = now.mono;
+  return false;
+}
+
 // What only the server hears, and what nobody may say.  True when the message ends here.
-bool is_for_server(EngineState& engine, const Transport& sender,
-                   const wire::DataPacketView& packet) {
+bool is_for_server(EngineState& engine, Transport& sender, const wire::DataPacketView& packet,
+                   Now now) {
   if (!wire::topic_begins_with(packet, kReservedTopics)) return false;
   if (packet.topic != kTokenTopic) {
     engine.drop(DropReason::DataReservedTopic);
+    return true;
+  }
+  if (is_token_too_soon(sender, now)) {
+    engine.drop(DropReason::TokenTooSoon);
     return true;
   }
   engine.report(ServerMessage{sender.id(), std::string(packet.topic),
@@ -79,10 +91,10 @@ bool is_for_server(EngineState& engine, const Transport& sender,
   return true;
 }
 
-void route(EngineState& engine, Transport& sender, DataLabel label, ByteView message) {
+void route(EngineState& engine, Transport& sender, DataLabel label, ByteView message, Now now) {
   const auto packet = wire::parse_data_packet(message);
   if (!packet) return engine.drop(DropReason::DataMalformed);
-  if (is_for_server(engine, sender, *packet)) return;
+  if (is_for_server(engine, sender, *packet, now)) return;
   if (!sender.given.can_publish_data) return engine.drop(DropReason::DataNotPermitted);
   const bool is_hidden = sender.given.hidden;
   const std::string_view identity = is_hidden ? std::string_view() : sender.given.identity;
@@ -99,7 +111,7 @@ void route(EngineState& engine, Transport& sender, DataLabel label, ByteView mes
     deliver(engine, *participant, routed);
 }
 
-void on_message(EngineState& engine, SctpMessage event) {
+void on_message(EngineState& engine, SctpMessage event, Now now) {
   Transport* sender = engine.find_transport(event.transport);
   if (sender == nullptr) return engine.drop(DropReason::SctpUnknownTransport);
   if (sender->is_cut && !may_speak_after_cut(engine, *sender))
@@ -112,7 +124,7 @@ void on_message(EngineState& engine, SctpMessage event) {
   if (event.label == DataLabel::Other) return engine.drop(DropReason::DataNoChannel);
   if (static_cast<int64_t>(event.message.size()) > limits::kDataMessageBytesMax)
     return engine.drop(DropReason::DataTooLarge);
-  route(engine, *sender, event.label, event.message);
+  route(engine, *sender, event.label, event.message, now);
 }
 
 void on_channel(EngineState& engine, const SctpChannelOpen& event) {
@@ -139,7 +151,7 @@ void on_sctp_event(EngineState& engine, SctpEvent event, Now now) {
   if (auto* packet = std::get_if<SctpPacketOut>(&event)) return on_packet_out(engine, *packet, now);
   if (auto* channel = std::get_if<SctpChannelOpen>(&event)) return on_channel(engine, *channel);
   if (auto* message = std::get_if<SctpMessage>(&event))
-    return on_message(engine, std::move(*message));
+    return on_message(engine, std::move(*message), now);
   if (auto* notice = std::get_if<SctpNoticeDone>(&event)) return on_notice_done(engine, *notice);
   if (auto* dropped = std::get_if<SctpDropped>(&event))
     return engine.counters.drop(dropped->reason, dropped->count);

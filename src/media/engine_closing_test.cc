@@ -108,6 +108,17 @@ TEST_F(Lives, a_forged_notice_is_dropped_and_counted_and_a_token_goes_to_the_ser
   EXPECT_EQ(as_text(messages[0].payload), "a new token");
 }
 
+// Each token costs the control thread a signature check.
+TEST_F(Lives, tokens_of_one_client_are_heard_once_a_second) {
+  for (int n = 0; n < 5; ++n) say(0, user_packet("atrium.token", "a new token"));
+  say(1, user_packet("atrium.token", "another's"));
+  EXPECT_EQ(world_.reports<ServerMessage>().size(), 2u);
+  EXPECT_EQ(world_.drops(DropReason::TokenTooSoon), 4u);
+  world_.run(1s);
+  say(0, user_packet("atrium.token", "a new token"));
+  EXPECT_EQ(world_.reports<ServerMessage>().size(), 3u);
+}
+
 TEST_F(Lives, who_may_not_publish_data_is_not_heard) {
   world_.command(SetDataPermission{people_[0]->server_id, false});
   say(0, user_packet("chat", "hello"));

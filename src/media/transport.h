@@ -85,6 +85,7 @@ struct Transport {
   bool has_lost_consent = false;
   bool has_keys = false;               // the one export of this association was made, or failed
   bool has_sctp = false;               // SctpOpen was said: SctpClose is owed
+  std::optional<Mono> token_at;        // of the last message on atrium.token
   DtlsCounters dtls_counted;           // of which the drops are in EngineCounters already
   std::array<bool, 3> channel_open{};  // by DataLabel
   enum class Notice : uint8_t { None, Waiting, Done };
