@@ -96,5 +96,16 @@ TEST_F(EngineBounds, one_subscriber_asking_for_everything_takes_a_bounded_part_o
             static_cast<size_t>(limits::kRepeatsQueuedMax) + 1);
 }
 
+TEST_F(EngineBounds, a_repair_that_comes_hundreds_of_packets_late_is_still_forwarded) {
+  with_video();
+  send_video(1, true, 1);
+  for (uint16_t seq = 3; seq <= 200; ++seq) send_video(seq, false, seq);
+  world_.run(50ms);
+  send_video(2, false, 2);
+  world_.run(50ms);
+  EXPECT_EQ(world_.drops(DropReason::EncryptFailed), 0u);
+  EXPECT_EQ(subscriber_->of_ssrc(kDownVideo).size(), 200u);
+}
+
 }  // namespace
 }  // namespace atrium::media

@@ -80,17 +80,4 @@ std::optional<uint64_t> guess_srtp_index(uint64_t highest, uint16_t seq) {
   return (guess << 16) | seq;
 }
 
-bool UsedIndices::use(uint64_t index) {
-  if (used_ == 0 || index > highest_) {
-    const uint64_t ahead = used_ == 0 ? 64 : index - highest_;
-    used_ = (ahead >= 64 ? 0 : used_ << ahead) | 1;
-    highest_ = index;
-    return true;
-  }
-  const uint64_t behind = highest_ - index;
-  if (behind >= 64 || ((used_ >> behind) & 1) != 0) return false;
-  used_ |= uint64_t{1} << behind;
-  return true;
-}
-
 }  // namespace atrium::media

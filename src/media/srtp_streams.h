@@ -1,6 +1,6 @@
 // Per-SSRC memory of SRTP: which indices were seen (inbound) or used (outbound).  Owner:
 // SrtpInbound, SrtpOutbound. RFC 3711 sections 3.3.1 (index guess) and 3.3.2 (replay).  Cost: one
-// multiplicative hash and a short probe per packet; an entry is 144 bytes inbound, 16 outbound.
+// multiplicative hash and a short probe per packet; an entry is 144 bytes.
 // Entries are never removed: forgetting one would permit a replay or a reuse.
 #pragma once
 
@@ -60,15 +60,20 @@ class ReplayWindow {
 // be negative or would need a rollover counter of more than 32 bits.
 std::optional<uint64_t> guess_srtp_index(uint64_t highest, uint16_t seq);
 
-// Which of the 64 indices up to the highest were used.
+// Which of the newest indices were used.  The window reaches as far back as rewrites are remembered: a publisher's
+// repair may come as late as that, and is encrypted for the first time then.
 class UsedIndices {
  public:
   // False: used before, or too far behind to know.
-  bool use(uint64_t index);
+  bool use(uint64_t index) {
+    if (window_.check(index) != ReplayVerdict::Fresh) return false;
+    window_.mark(index);
+    return true;
+  }
 
  private:
-  uint64_t highest_ = 0;
-  uint64_t used_ = 0;  // bit n: highest_ - n was used; 0: nothing was ever
+  static_assert(limits::kSrtpReplayWindow >= limits::kForwardHistory);
+  ReplayWindow window_;
 };
 
 }  // namespace atrium::media

@@ -45,13 +45,13 @@ TEST(UsedIndices, never_lets_an_index_through_twice) {
   SeededSecretSource random(8);
   UsedIndices used;
   std::set<uint64_t> passed;
-  uint64_t centre = 100;
+  uint64_t centre = 2'000;
   for (int n = 0; n < 100'000; ++n) {
     centre += random.next() % 3;
     if (random.next() % 500 == 0) centre += random.next() % 100;
-    const uint64_t index = centre - random.next() % 80;
+    const uint64_t index = centre - random.next() % 1'200;
     const bool fresh = !passed.contains(index);
-    const bool near = passed.empty() || index + 64 > *passed.rbegin();
+    const bool near = passed.empty() || index + 1'024 > *passed.rbegin();
     ASSERT_EQ(used.use(index), fresh && near) << n;
     if (fresh && near) passed.insert(index);
   }
