@@ -161,7 +161,8 @@ TEST_F(ShardTest, a_user_message_that_goes_to_sctp_after_the_cut_is_counted_when
 
 // --- lanes -------------------------------------------------------------------------------------
 
-// As a shard that was stalled finds them; nobody of this life ever came to the shard, so that its close ends it at once.
+// As a shard that was stalled finds them; nobody of this life ever came to the shard, so that its close ends it
+// at once.
 TEST_F(ShardTest, a_cut_and_a_close_that_are_found_together_are_taken_in_their_order) {
   constexpr LifeId kEmpty{7};
   command(media::CloseLife{kEmpty});

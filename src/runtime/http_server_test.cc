@@ -369,7 +369,8 @@ TEST(HttpServer, refuses_whose_bytes_are_too_many_for_all_together_and_goes_on_w
   first.send("y");
   EXPECT_EQ(body_of(first.read_until(part + "y")), "POST /a " + part + "y");
   // What was held is given back, by the refused one and by the one that was served.
-  EXPECT_NE(fault_answer(running, "POST /c" + kHost + "Content-Length: 40000\r\n\r\n" +
+  EXPECT_NE(fault_answer(running, "POST /c" + kHost +
+                                      "Connection: close\r\nContent-Length: 40000\r\n\r\n" +
                                       std::string(40'000, 'z')),
             fault(node::HttpFault::Overloaded));
 }
