@@ -124,7 +124,7 @@ describe('draining', () => {
     (await seat(daemon, token)).end();
   });
 
-  test('lets those resume who lose their WebSocket meanwhile', { todo: 'lands with the server\'s change' }, async () => {
+  test('lets those resume who lose their WebSocket meanwhile', async () => {
     const token = await jwt('drained-late', 'guest');
     const first = await RawClient.open(daemon, token);
     await first.wait('join');

@@ -222,6 +222,48 @@ describe('a session', { concurrency: true }, () => {
     assert.deepEqual((await onlineUsers(daemon, 'endless')).sort(), ['ann', 'ben']);
   });
 
+  test('loses with a privilege what that gave, is told -1002 or -1003, and goes on', async () => {
+    const end = inSeconds(5);
+    const [talker, eye, mouth] = [['talker', { 0: 0 }], ['eye', { 4: end }], ['mouth', { 0: end }]].map(([user, privileges]) =>
+      keep(Peer.start(daemon, token001('privileges', user, { privileges }), [...('0' in privileges ? ['--publish', 'audio,video'] : []),
+        '--duration-ms', String(end * 1000 + 2000 - Date.now())])));
+    const witness = await enter(token001('privileges', 'witness'), 'privileges', 'witness');
+    await until('the eye has four tracks', () => eye.all('track').length === 4);
+    for (const [peer, code] of [[eye, -1003], [mouth, -1002]]) {
+      const { payload, at_ms: at } = await peer.wait('data', (line) => line.topic === 'atrium.error');
+      assert.equal(JSON.parse(payload).code, code);
+      assert.ok(at >= end * 1000 && at < end * 1000 + 1500, `${code} came ${at - end * 1000} ms after the end`);
+    }
+    await until('the others know that the mouth has no tracks', () => witness.log.some((one) => one.kind === 'update'
+      && one.update.participants.some((p) => p.identity === 'mouth' && p.tracks.length === 0 && !p.permission.canPublish && p.state === 'ACTIVE')));
+    const [seen, ...others] = await Promise.all([eye, talker, mouth].map((peer) => peer.counters()));
+    assert.ok(seen.rtp_before_cut > 50 && seen.last_rtp_at_ms < end * 1000 + 1500, `its last packet came at ${seen.last_rtp_at_ms - end * 1000} ms`);
+    for (const counters of [seen, ...others]) assert.deepEqual([counters.leave, counters.close_code], [null, null]);
+  });
+
+  test('loses with privilege 0 the right to send data, too', async () => {
+    const end = inSeconds(4);
+    const mouth = await enterWithData(token001('silenced', 'mouth', { privileges: { 0: end, 4: 0 } }));
+    const witness = await enterWithData(await jwt('silenced', 'witness'));
+    mouth.sendData('chat', 'before');
+    await until('its data arrives', () => witness.data('chat').length === 1);
+    await until('it is told', () => errors(mouth).includes(-1002));
+    mouth.sendData('chat', 'after');
+    witness.sendData('chat', 'of the witness');
+    await until('the other way goes on', () => mouth.data('chat').length === 1);
+    assert.equal(witness.data('chat').length, 1, 'nothing of it came after the end');
+  });
+
+  test('is renewed by a token for all rooms, which takes its room from the session', async () => {
+    const expireAt = inSeconds(4);
+    const ann = await enterWithData(token001('renewed wide', 'ann', { expireAt }));
+    ann.sendData('atrium.token', token001('*', 'ann', { expireAt: expireAt + 4 }));
+    await untilSecond(expireAt, 1500);
+    assert.equal(ann.seen('leave') ?? ann.seen('close'), undefined, 'it outlives its first token');
+    assert.deepEqual(errors(ann), []);
+    await endsAt(ann, expireAt + 4);
+  });
+
   test('is renewed by a message to the server alone, and ends with the newer token', async () => {
     const expireAt = inSeconds(5);
     const ann = await enterWithData(token001('renewed', 'ann', { expireAt }));
@@ -238,7 +280,7 @@ describe('a session', { concurrency: true }, () => {
   });
 
   test('is not renewed by a bad token: -1010 for each, and the former one stays in force', async () => {
-    const expireAt = inSeconds(5), later = { expireAt: inSeconds(600) };
+    const expireAt = inSeconds(14), later = { expireAt: inSeconds(600) };
     const ann = await enterWithData(token001('badly renewed', 'ann', { expireAt }));
     const bad = ['nonsense', '', token001('badly renewed', 'ann', { ...later, appKey: 'not the key' }), token001('badly renewed', 'ben', later),
       token001('another room', 'ann', later), token001('badly renewed', 'ann', ofNeighbour(later)), await jwt('badly renewed', 'ann'),
@@ -247,6 +289,7 @@ describe('a session', { concurrency: true }, () => {
       ann.sendData('atrium.token', token);
       await until(`-1010 comes for number ${i}`, () => errors(ann).length > i);
       assert.equal(errors(ann)[i], -1010);
+      await sleep(1050); // the server hears one token a second of each client
     }
     assert.ok(Date.now() / 1000 < expireAt, 'all of that was before the end');
     await endsAt(ann, expireAt);

@@ -61,6 +61,18 @@ std::string sender_of(ByteView message) {
   return {};
 }
 
+// Whether a notice on atrium.error ends the session; the others tell of a privilege or a token alone.  The server
+// writes `"code":` first (DESIGN section 1).
+bool is_removal(std::string_view notice) {
+  constexpr std::string_view kCode = "\"code\":";
+  const size_t at = notice.find(kCode);
+  if (at == notice.npos) return false;
+  notice.remove_prefix(at + kCode.size());
+  for (std::string_view code : {"-1004,", "-1006,", "-1009,", "-1011,"})
+    if (notice.starts_with(code)) return true;
+  return false;
+}
+
 }  // namespace
 
 DialClient::DialClient(DialOptions options, SecretSource& secrets)
@@ -296,9 +308,10 @@ void DialClient::on_data(const Bytes& message) {
   const bool is_server = packet->topic.starts_with(kServerTopics);
   if (!is_server) ++counters_.data_messages;
   if (!is_server && is_ended_) ++counters_.after_leave_data;
-  const bool is_notice = packet->topic == kErrorTopic && event.sender.empty();
+  const bool is_end =
+      packet->topic == kErrorTopic && event.sender.empty() && is_removal(as_text(event.payload));
   events_.push_back(std::move(event));
-  if (is_notice) see_end();
+  if (is_end) see_end();
 }
 
 bool DialClient::send_data(std::string_view topic, ByteView payload, Now now) {

@@ -97,7 +97,12 @@ struct RenewToken {
 // ---------------------------------------------------------------------------------------------------
 struct TransportUp {
   ParticipantSid participant;
-};  // ICE + DTLS done
+  std::optional<IpAddress> address = std::nullopt;  // where its packets come from
+};                                                  // ICE + DTLS done
+struct TransportMoved {
+  ParticipantSid participant;
+  IpAddress address;
+};  // its packets come from elsewhere now
 struct TransportDown {
   ParticipantSid participant;
 };  // consent lost or DTLS failed
@@ -194,12 +199,12 @@ struct RestoreTombstones {
 // --- time
 struct Tick {};
 
-using Command =
-    std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone,
-                 SetMuted, UpdateSubscription, UpdateTrackSettings, SubscriptionPermission,
-                 UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportDown,
-                 NoticeChannel, NoticeAcked, ForwardAttached, RoomCut, TransportClosed, RoomClosed,
-                 LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers, UpdateBan, LiftBan,
-                 RemoveUser, RecordStored, RestoreTombstones, RestoreBans, Tick>;
+using Command = std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive,
+                             TrackGone, SetMuted, UpdateSubscription, UpdateTrackSettings,
+                             SubscriptionPermission, UpdateMetadata, UpdateTrackInfo, RenewToken,
+                             TransportUp, TransportMoved, TransportDown, NoticeChannel, NoticeAcked,
+                             ForwardAttached, RoomCut, TransportClosed, RoomClosed, LeaveWritten,
+                             LeaveNotWritten, DismissRoom, BanUsers, UpdateBan, LiftBan, RemoveUser,
+                             RecordStored, RestoreTombstones, RestoreBans, Tick>;
 
 }  // namespace atrium::domain

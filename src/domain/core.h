@@ -86,6 +86,7 @@ void on(Core& core, const JoinSent& command);
 void on(Core& core, const SignalLost& command);
 void on(Core& core, const Leave& command);
 void on(Core& core, const TransportUp& command);
+void on(Core& core, const TransportMoved& command);
 void on(Core& core, const TransportDown& command);
 void on(Core& core, const NoticeChannel& command);
 void on(Core& core, const RestoreTombstones& command);

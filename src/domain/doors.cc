@@ -233,9 +233,30 @@ void on(Core& core, const Leave& command) {
                        {.reason = LeaveReason::UserLeave, .code = {}});
 }
 
+// A rule about addresses holds for where packets come from, too.  True: the participant is out.
+bool remove_if_banned(Core& core, Room& room, Participant& participant, const IpAddress& from) {
+  participant.media_address = unmapped(from);
+  const std::optional<Bans::Match> ban = core.bans.match(room.name().app, from);
+  if (!ban) return false;
+  remove_participant(core, room, participant.sid(),
+                     {.reason = LeaveReason::KickedByAdmin,
+                      .farewell = Farewell::Notice,
+                      .action = LeaveAction::Disconnect,
+                      .code = ClientCode::KickedOut,
+                      .seen_as = DepartureSeenAs::Departure,
+                      .forbidden_until = ban->expires_at});
+  return true;
+}
+
+void on(Core& core, const TransportMoved& command) {
+  auto [room, participant] = core.find_present(command.participant);
+  if (participant != nullptr) remove_if_banned(core, *room, *participant, command.address);
+}
+
 void on(Core& core, const TransportUp& command) {
   auto [room, participant] = core.find_present(command.participant);
   if (participant == nullptr) return;
+  if (command.address && remove_if_banned(core, *room, *participant, *command.address)) return;
   participant->is_transport_up = true;
   core.timers.cancel(TimerKind::JoinToActive, command.participant.value);
   if (participant->state == ParticipantState::Active) return;

@@ -54,6 +54,7 @@ class Participant {
   ParticipantState state = ParticipantState::Joining;
   bool is_join_sent = false;  // from here on others know of it, and it subscribes
   bool is_transport_up = false;
+  std::optional<IpAddress> media_address;  // where its packets come from, as far as known
   bool is_notice_channel_open = false;
   bool is_token_warning_due = false;  // waits for the notice channel
   bool is_publish_expired = false;    // privilege 0 of a 001 token ran out

@@ -144,6 +144,23 @@ TEST_F(SanctionsTest, ban_of_an_address_range_evicts_who_came_from_there) {
   EXPECT_EQ(refusal(with_token(near, "x")), ClientCode::UserForbidden);
 }
 
+TEST_F(SanctionsTest, ban_of_an_address_holds_for_where_packets_come_from) {
+  stored(operation(ban(from("192.0.2.0/24"))));
+  const Person ann = knock(joiner("ann"));
+  apply(JoinSent{ann.sid});
+  const Effects up = apply(TransportUp{ann.sid, IpAddress::parse("192.0.2.1")});
+  EXPECT_EQ(only<CutParticipant>(up).notice.code, ClientCode::KickedOut);
+  EXPECT_FALSE(view_of(ann).has_value());
+  const Person bob = enter("bob");
+  EXPECT_TRUE(apply(TransportMoved{bob.sid, *IpAddress::parse("198.51.100.1")}).empty());
+  EXPECT_EQ(count_of<CutParticipant>(
+                apply(TransportMoved{bob.sid, *IpAddress::parse("::ffff:192.0.2.9")})),
+            1u);
+  const Person cid = enter("cid");
+  apply(TransportMoved{cid.sid, *IpAddress::parse("203.0.113.9")});
+  EXPECT_EQ(only<CutParticipant>(ban(from("203.0.113.9"))).participant, cid.sid);
+}
+
 TEST_F(SanctionsTest, who_resumes_from_a_banned_address_is_told_and_out) {
   Joiner who = joiner("bob");
   who.address = IpAddress::parse("203.0.113.7");

@@ -112,9 +112,11 @@ Present present_from(const Core& core, const AppId& app, const IpPrefix& range) 
   Present out;
   for (auto at = core.current.lower_bound({app, RoomId()});
        at != core.current.end() && at->first.app == app; ++at)
-    for (const auto& [sid, participant] : core.lives.at(at->second).participants)
-      if (participant.joiner.address && range.contains(*participant.joiner.address))
+    for (const auto& [sid, participant] : core.lives.at(at->second).participants) {
+      const auto is_in = [&](const auto& address) { return address && range.contains(*address); };
+      if (is_in(participant.joiner.address) || is_in(participant.media_address))
         out.emplace_back(at->second, sid);
+    }
   return out;
 }
 

@@ -59,6 +59,8 @@ void apply_answer(EngineState& engine, Transport& transport, const IceAgent::Ans
   const auto [it, is_new] = engine.paths.try_emplace(path, &transport);
   if (!is_new && it->second != &transport) it->second = &transport;  // its former owner fell silent
   on_consent(engine, transport, now);
+  if (answer.selected_changed && transport.is_reported_up)
+    engine.report(PathChanged{transport.id(), path.remote});
   report_up_when_ready(engine, transport, now);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/ip_prefix.h"
 #include "base/socket_address.h"
 #include "base/time.h"
 
@@ -53,6 +54,8 @@ struct Config {
   std::string region = "cn-north-1";
   std::vector<std::string> accepted_regions;
   std::vector<std::string> public_hosts;  // Host values that a proxy may have hidden
+  std::vector<IpPrefix> trusted_proxies;  // whose X-Forwarded-For is believed
+  bool byteplus_bans = false;             // the overseas limits of ban intervals
   bool business_errors_200 = false;
   bool dev = false;
 

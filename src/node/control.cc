@@ -24,6 +24,8 @@ openapi::GatewayOptions gateway_options(const Config& config) {
   options.region = config.region;
   options.accepted_regions = config.accepted_regions;
   options.public_hosts = config.public_hosts;
+  if (config.byteplus_bans)
+    options.bans = {limits::kBanSecondsMinByteplus, limits::kBanSecondsMaxByteplus};
   options.business_errors_200 = config.business_errors_200;
   return options;
 }

@@ -209,6 +209,7 @@ class ControlPlane final : public ControlHandler {
   void take_reports(Now now);
   void take_settled_notices(Now now);
   void on_report(const media::TransportUp& report, Now now);
+  void on_report(const media::PathChanged& report, Now now);
   void on_report(const media::TransportDown& report, Now now);
   void on_report(const media::ReliableChannel& report, Now now);
   void on_report(const media::NoticeDone& report, Now now);

@@ -3,6 +3,7 @@
 // files that the daemon serves.  The operator's listener has paths of its own.
 #include "base/check.h"
 #include "base/limits.h"
+#include "node/client_address.h"
 #include "node/control.h"
 #include "node/http_words.h"
 
@@ -90,7 +91,8 @@ void ControlPlane::on_signal_request(ConnectionId connection, const HttpRequest&
   if (target.endpoint == signal::Endpoint::JoinValidate)
     on_validate_request(connection, target, *token, now);
   else
-    on_join_request(connection, target, std::move(*token), request.peer.ip);
+    on_join_request(connection, target, std::move(*token),
+                    client_address(request, config_.trusted_proxies));
 }
 
 void ControlPlane::answer_file(ConnectionId connection, const HttpRequest& request) {

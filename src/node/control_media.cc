@@ -17,7 +17,12 @@ void ControlPlane::take_reports(Now now) {
 
 void ControlPlane::on_report(const media::TransportUp& report, Now) {
   if (auto participant = media_.find_participant(report.transport))
-    submit(domain::TransportUp{*participant});
+    submit(domain::TransportUp{*participant, report.remote.ip});
+}
+
+void ControlPlane::on_report(const media::PathChanged& report, Now) {
+  if (auto participant = media_.find_participant(report.transport))
+    submit(domain::TransportMoved{*participant, report.remote.ip});
 }
 
 void ControlPlane::on_report(const media::TransportDown& report, Now) {

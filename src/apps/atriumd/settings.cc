@@ -50,6 +50,17 @@ std::optional<SocketAddress> socket_address(std::string_view text) {
   return SocketAddress{*ip, *port};
 }
 
+Problem set_ranges(std::vector<IpPrefix>& out, const std::string& text) {
+  std::vector<IpPrefix> ranges;
+  for (const std::string& part : split(text)) {
+    const auto range = IpPrefix::parse(part);
+    if (!range) return "must be addresses or ranges like 10.0.0.0/8, with commas between them";
+    ranges.push_back(*range);
+  }
+  out = std::move(ranges);
+  return std::nullopt;
+}
+
 Problem set_addresses(std::vector<SocketAddress>& out, const std::string& text) {
   std::vector<SocketAddress> addresses;
   for (const std::string& part : split(text)) {
@@ -153,6 +164,14 @@ const std::vector<SettingKey>& setting_keys() {
        }},
       {"api.accepted_regions", "NAME,…", "further regions accepted in credentials",
        [](S& s, T t) -> Problem { return s.node.accepted_regions = split(t), std::nullopt; }},
+      {"api.ban_limits", "china|byteplus", "which of the vendor's limits clamp ban intervals",
+       [](S& s, T t) -> Problem {
+         if (t != "china" && t != "byteplus") return "must be china or byteplus";
+         return s.node.byteplus_bans = t == "byteplus", std::nullopt;
+       }},
+      {"http.trusted_proxies", "RANGE,…",
+       "proxies whose X-Forwarded-For is believed, as 10.0.0.0/8,192.0.2.7",
+       [](S& s, T t) -> Problem { return set_ranges(s.node.trusted_proxies, t); }},
       {"api.public_hosts", "HOST,…",
        "Host values that a proxy hides, tried when a signature covers the host",
        [](S& s, T t) -> Problem { return s.node.public_hosts = split(t), std::nullopt; }},
