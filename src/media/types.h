@@ -116,7 +116,8 @@ using Command = std::variant<OpenTransport, RestartIce, SetDataPermission, AddUp
 
 // --- reports: shard → control --------------------------------------------------------------------------------------
 struct TransportUp { TransportId transport; SocketAddress remote; };  // DTLS finished on a nominated pair
-struct PathChanged { TransportId transport; SocketAddress remote; };  // another nominated pair, after TransportUp
+// Another nominated pair, after TransportUp.
+struct PathChanged { TransportId transport; SocketAddress remote; };
 enum class DownReason : uint8_t { ConsentLost, DtlsFailed, FingerprintMismatch, DtlsClosed };
 struct TransportDown { TransportId transport; DownReason reason = DownReason::ConsentLost; };
 struct ReliableChannel { TransportId transport; bool open = false; };
@@ -143,7 +144,8 @@ struct AudioLevel { TrackId track; uint8_t level_dbov = 127; };  // 0 loudest, 1
 struct RtpReceived { TransportId transport; Bytes packet; };  // decrypted RTP or RTCP
 struct DataReceived { TransportId transport; bool reliable = true; Bytes message; };
 
-using Report = std::variant<TransportUp, PathChanged, TransportDown, ReliableChannel, NoticeDone, LifeCut, TransportClosed,
-                            LifeClosed, UplinkStarted, ServerMessage, AudioLevel, RtpReceived, DataReceived>;
+using Report = std::variant<TransportUp, PathChanged, TransportDown, ReliableChannel, NoticeDone, LifeCut,
+                            TransportClosed, LifeClosed, UplinkStarted, ServerMessage, AudioLevel, RtpReceived,
+                            DataReceived>;
 
 }  // namespace atrium::media
