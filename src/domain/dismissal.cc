@@ -213,7 +213,8 @@ Dismissal make_operation(Core& core, const Room& room, const DismissRoom& comman
   record.request_id = command.request_id;
   record.reason = command.reason;
   record.code = code;
-  if (command.forbidden) record.forbidden_until = core.now.wall + *command.forbidden;
+  if (command.forbidden.value_or(Duration{}) > Duration{})
+    record.forbidden_until = core.now.wall + *command.forbidden;
   record.fenced_at = core.now.wall;  // the fence is this very command
   record.fenced_us = microseconds_since_accept(operation, core.now.mono);
   record.accepted_at = core.now.wall - (core.now.mono - operation.accepted);
