@@ -9,7 +9,7 @@ namespace atrium::domain {
 namespace {
 
 // The first byte of a key.
-constexpr char kRoom = 'r', kUser = 'u', kSeat = 's', kIp = 'i';
+constexpr char kRoom = 'r', kUser = 'u', kSeat = 's', kIp = 'i', kToken = 't';
 
 // Ids hold no control characters, so a zero byte ends each.
 std::string start(char scope, const AppId& app) {
@@ -45,7 +45,14 @@ Bans::Key Bans::ip_key(const AppId& app, const IpPrefix& prefix) {
   return key;
 }
 
+Bans::Key Bans::token_key(const AppId& app, const Sha256& token) {
+  Key key = start(kToken, app);
+  key.append(token.begin(), token.end());
+  return key;
+}
+
 Bans::Key Bans::key_of(const AppId& app, const BanTarget& target) {
+  if (target.token) return token_key(app, *target.token);
   if (target.ip) return ip_key(app, *target.ip);
   if (target.room && target.user) return seat_key(app, *target.room, *target.user);
   if (target.room) return room_key(app, *target.room);
@@ -99,6 +106,10 @@ bool Bans::erase(const AppId& app, const BanId& id) {
   const Key key = *by_id_.at(id);
   erase(key);
   return true;
+}
+
+const Bans::InForce* Bans::limit_of(const AppId& app, const Sha256& token) const {
+  return find(token_key(app, token));
 }
 
 std::optional<Bans::Match> Bans::match(const Joiner& joiner) const {

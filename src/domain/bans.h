@@ -37,6 +37,8 @@ class Bans {
     Wall expires_at{};
   };
   std::optional<Match> match(const Joiner& joiner) const;
+  // What keeps a token from publishing.
+  const InForce* limit_of(const AppId& app, const Sha256& token) const;
   // The address alone: where packets really come from.
   std::optional<Match> match(const AppId& app, const IpAddress& address) const;
 
@@ -55,6 +57,7 @@ class Bans {
   static Key room_key(const AppId& app, const RoomId& room);
   static Key user_key(const AppId& app, const UserId& user);
   static Key seat_key(const AppId& app, const RoomId& room, const UserId& user);
+  static Key token_key(const AppId& app, const Sha256& token);
   static Key ip_key(const AppId& app, const IpPrefix& prefix);
   const InForce* find(const Key& key) const;
   void erase(const Key& key);

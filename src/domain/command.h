@@ -185,6 +185,26 @@ struct RemoveUser {  // KickUser
   UserId user;
   ActionOrigin origin;
 };
+// Takes or gives back what a user sends of one kind, in the current life of a room; absent: as it is.  Ends with the
+// life.  An interval of 0 holds until it is given back.
+struct SetStreamBan {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  UserId user;
+  std::optional<bool> audio, video;
+  Duration interval{};
+};
+// Who joined that room as that user with this token may not publish for so long.
+struct LimitToken {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  UserId user;
+  Sha256 token_hash{};
+  Duration interval{};
+  ActionOrigin origin;
+};
 struct RestoreBans {
   std::vector<BanRule> rules;
 };  // at start, from the store
@@ -199,12 +219,13 @@ struct RestoreTombstones {
 // --- time
 struct Tick {};
 
-using Command = std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive,
-                             TrackGone, SetMuted, UpdateSubscription, UpdateTrackSettings,
-                             SubscriptionPermission, UpdateMetadata, UpdateTrackInfo, RenewToken,
-                             TransportUp, TransportMoved, TransportDown, NoticeChannel, NoticeAcked,
-                             ForwardAttached, RoomCut, TransportClosed, RoomClosed, LeaveWritten,
-                             LeaveNotWritten, DismissRoom, BanUsers, UpdateBan, LiftBan, RemoveUser,
-                             RecordStored, RestoreTombstones, RestoreBans, Tick>;
+using Command =
+    std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone,
+                 SetMuted, UpdateSubscription, UpdateTrackSettings, SubscriptionPermission,
+                 UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportMoved,
+                 TransportDown, NoticeChannel, NoticeAcked, ForwardAttached, RoomCut,
+                 TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers,
+                 UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, RecordStored,
+                 RestoreTombstones, RestoreBans, Tick>;
 
 }  // namespace atrium::domain

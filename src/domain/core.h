@@ -107,6 +107,14 @@ enum class UnpublishedBy : uint8_t { Client, Server, Departure };
 void unpublish(Core& core, Room& room, Participant& publisher, const TrackSid& track,
                UnpublishedBy by);
 
+// Brings what a participant's tracks show and forward to where the client's mutes and stream bans want them.
+void settle_mutes(Core& core, Room& room, Participant& participant);
+
+// --- stream_bans.cc -----------------------------------------------------------------------------
+void on_stream_ban_expired(Core& core, const std::string& room_and_user);
+// Tells one who came, or whose channel opened, of every ban in the room.
+void tell_stream_bans(Core& core, const Room& room, const Participant& participant);
+
 // --- subscriptions.cc ---------------------------------------------------------------------------
 void on(Core& core, const UpdateSubscription& command);
 void on(Core& core, const UpdateTrackSettings& command);
@@ -127,6 +135,9 @@ void on_token_expired(Core& core, const std::string& participant);
 void on_token_warning_due(Core& core, const std::string& participant);
 void on_publish_expired(Core& core, const std::string& participant);
 void on_subscribe_expired(Core& core, const std::string& participant);
+void on_publish_limit_over(Core& core, const std::string& participant);
+// A rule about its token came into force: it is stopped and told -1002.
+void limit_publishing(Core& core, Room& room, Participant& participant, Wall until);
 // Reads the privileges' expiries of the participant's token and arms its timers; at the door and after a renewal.
 void start_token_clocks(Core& core, Participant& participant);
 // A resume may bring a newer 001 token: it counts as a renewal.
@@ -172,6 +183,8 @@ void on(Core& core, const UpdateBan& command);
 void on(Core& core, const LiftBan& command);
 void on(Core& core, const RemoveUser& command);
 void on(Core& core, const RestoreBans& command);
+void on(Core& core, const SetStreamBan& command);
+void on(Core& core, const LimitToken& command);
 // Rules that were in force before they were durable, and could not be stored, hold no more.
 void on_bans_not_stored(Core& core, const std::vector<std::pair<AppId, BanId>>& rules);
 

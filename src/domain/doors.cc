@@ -292,6 +292,7 @@ void on(Core& core, const NoticeChannel& command) {
   const bool says_warning =
       command.open && participant->is_token_warning_due && room->phase == LifePhase::Active;
   if (says_warning) on_token_warning_due(core, command.participant.value);
+  if (command.open && room->phase == LifePhase::Active) tell_stream_bans(core, *room, *participant);
 }
 
 void on(Core& core, const RestoreTombstones& command) {

@@ -189,6 +189,12 @@ struct SendServerData {
   std::string topic;
   std::string json;
 };
+// Everybody is told that a user's streams of a kind are banned, or are not any more (topic atrium.stream_banned).
+struct SendStreamBan {
+  std::vector<ParticipantSid> recipients;
+  UserId user;
+  bool audio = false, video = false;  // what is banned now
+};
 // Drop the connection without any message: its session was superseded or cut.
 struct DropConnection {
   ConnectionId connection;
@@ -260,8 +266,9 @@ using Effect =
                  PauseTrack, StopTrack, SetDataPermission, JoinAccepted, JoinRefused,
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,
                  TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished,
-                 SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, DropConnection,
-                 Event, DismissReply, ActionReply, LifeForgotten, ParticipantForgotten>;
+                 SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, SendStreamBan,
+                 DropConnection, Event, DismissReply, ActionReply, LifeForgotten,
+                 ParticipantForgotten>;
 using Effects = std::vector<Effect>;
 
 }  // namespace atrium::domain

@@ -320,6 +320,14 @@ std::string write(const SendServerData& e) {
       .text("json", e.json)
       .str();
 }
+std::string write(const SendStreamBan& e) {
+  return Line("SendStreamBan")
+      .list("recipients", e.recipients, [](const ParticipantSid& sid) { return sid.value; })
+      .id("user", e.user)
+      .number("audio", e.audio)
+      .number("video", e.video)
+      .str();
+}
 std::string write(const DropConnection& e) {
   return Line("DropConnection").number("connection", e.connection.value).str();
 }

@@ -141,6 +141,9 @@ void start_token_clocks(Core& core, Participant& participant) {
   participant.is_token_warning_due = false;
   participant.is_publish_expired = has_passed(joiner.publish_until, core.now);
   participant.is_subscribe_expired = has_passed(joiner.subscribe_until, core.now);
+  const Bans::InForce* limit = core.bans.limit_of(joiner.app, joiner.token_hash);
+  participant.is_publish_limited = limit != nullptr;
+  arm(TimerKind::PublishLimit, limit ? std::optional(limit->expires_at) : std::nullopt, Duration{});
   arm(TimerKind::TokenExpiry, joiner.removed_at, Duration{});
   arm(TimerKind::TokenWarning, joiner.removed_at, limit_ms(limits::kTokenWillExpireMs));
   arm(TimerKind::PublishExpiry,
@@ -183,6 +186,22 @@ void on_subscribe_expired(Core& core, const std::string& participant) {
   const Permissions before = found->effective_permissions();
   found->is_subscribe_expired = true;
   say_error(core, found->sid(), ClientCode::NoSubscribePermission);
+  permissions_changed(core, *room, *found, before);
+}
+
+void limit_publishing(Core& core, Room& room, Participant& participant, Wall until) {
+  const Permissions before = participant.effective_permissions();
+  participant.is_publish_limited = true;
+  core.timers.arm(TimerKind::PublishLimit, participant.sid().value, deadline_of(until, core.now));
+  say_error(core, participant.sid(), ClientCode::NoPublishPermission);
+  permissions_changed(core, room, participant, before);
+}
+
+void on_publish_limit_over(Core& core, const std::string& participant) {
+  auto [room, found] = core.find_present(ParticipantSid(participant));
+  if (found == nullptr) return;
+  const Permissions before = found->effective_permissions();
+  found->is_publish_limited = false;
   permissions_changed(core, *room, *found, before);
 }
 

@@ -14,7 +14,8 @@ namespace atrium::domain {
 
 struct Publication {
   TrackView view;
-  bool had_subscriber = false;  // TrackSubscribed was said
+  bool had_subscriber = false;      // TrackSubscribed was said
+  bool is_muted_by_client = false;  // view.muted: this, or a stream ban
 };
 
 // What a subscriber holds about one live track.
@@ -58,6 +59,7 @@ class Participant {
   bool is_notice_channel_open = false;
   bool is_token_warning_due = false;  // waits for the notice channel
   bool is_publish_expired = false;    // privilege 0 of a 001 token ran out
+  bool is_publish_limited = false;    // by a rule about its token (LimitToken)
   bool is_subscribe_expired = false;  // privilege 4 did
   std::map<TrackSid, Publication> publications;
   std::map<TrackSid, Subscription> subscriptions;
@@ -77,7 +79,7 @@ class Participant {
   bool can_be_told() const { return is_join_sent && connection.has_value(); }
   bool can_subscribe() const { return joiner.permissions.can_subscribe && !is_subscribe_expired; }
   bool can_publish() const {
-    return joiner.permissions.can_publish && !is_publish_expired && !hidden_;
+    return joiner.permissions.can_publish && !is_publish_expired && !is_publish_limited && !hidden_;
   }
   bool can_publish(TrackSource source) const;
   bool has_live_track() const;

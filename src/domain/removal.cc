@@ -151,7 +151,7 @@ void cancel_participant_timers(Core& core, const ParticipantSid& participant) {
   for (TimerKind kind :
        {TimerKind::DepartureNotice, TimerKind::DepartureLeave, TimerKind::JoinToActive,
         TimerKind::ResumeGrace, TimerKind::TokenExpiry, TimerKind::TokenWarning,
-        TimerKind::PublishExpiry, TimerKind::SubscribeExpiry})
+        TimerKind::PublishExpiry, TimerKind::SubscribeExpiry, TimerKind::PublishLimit})
     core.timers.cancel(kind, participant.value);
 }
 

@@ -53,6 +53,12 @@ class Room {
   bool must_flush = false;          // an update has to go out with this command's effects
   uint64_t subscription_count = 0;  // forwards in force
 
+  // What users may not send; outlives their leaving and coming back.
+  struct StreamBan {
+    bool audio = false, video = false;
+  };
+  std::map<UserId, StreamBan> stream_bans;
+
   // What view() counts; each by ±1 where it changes.
   struct Tally {
     uint32_t visible = 0, hidden = 0, publishers = 0, live_tracks = 0;

@@ -232,6 +232,24 @@ void on(Core& core, const LiftBan& command) {
       PersistBans{.operation = started.id, .put = {}, .drop = {command.ban}, .tombstones = {}});
 }
 
+void on(Core& core, const LimitToken& command) {
+  BanTarget target{
+      .room = command.room, .user = command.user, .ip = {}, .token = command.token_hash};
+  const Bans::InForce* known = core.bans.find(command.app, target);
+  BanRule rule = make_rule(core, command.app, std::move(target), command.interval, command.origin);
+  if (known != nullptr) rule.id = known->id;
+  if (!put_in_force(core, rule)) return reply(core, command.waiter, ActionOutcome::TooManyBans);
+  const Started started = start_action(core, command.waiter);
+  if (known == nullptr) started.action.erase_if_not_stored.emplace_back(rule.app, rule.id);
+  if (Room* room = core.find_current({command.app, command.room}))
+    if (const auto seat = room->users.find(command.user); seat != room->users.end())
+      if (Participant& participant = room->participants.at(seat->second);
+          participant.joiner.token_hash == command.token_hash)
+        limit_publishing(core, *room, participant, rule.expires_at);
+  core.out.put(
+      PersistBans{.operation = started.id, .put = {std::move(rule)}, .drop = {}, .tombstones = {}});
+}
+
 void on(Core& core, const RestoreBans& command) {
   for (const BanRule& rule : command.rules)
     if (rule.expires_at > core.now.wall) put_in_force(core, rule);

@@ -33,8 +33,10 @@ enum class TimerKind : uint8_t {
   TombstoneExpiry,  // by ParticipantSid
   ActionDue,        // by OperationId: its caller is not kept longer
   BanExpiry,        // without an id: the next rule runs out
+  StreamBanExpiry,  // by RoomSid, '/' and UserId
+  PublishLimit,     // by ParticipantSid: the limit of its token runs out
 };
-inline constexpr size_t kTimerKinds = 16;
+inline constexpr size_t kTimerKinds = 18;
 
 class Timers {
  public:

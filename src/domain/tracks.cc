@@ -69,6 +69,13 @@ const TrackSid* find_waiting(const Participant& participant, const std::string& 
   return nullptr;
 }
 
+bool is_muted(const Room& room, const Participant& participant, const Publication& publication) {
+  if (publication.is_muted_by_client) return true;
+  const auto ban = room.stream_bans.find(participant.user());
+  if (ban == room.stream_bans.end()) return false;
+  return publication.view.kind == TrackKind::Audio ? ban->second.audio : ban->second.video;
+}
+
 void track_changed(Core& core, const OwnTrack& own) {
   ++own.publication->view.version;
   if (own.publication->view.live)
@@ -81,6 +88,7 @@ void go_live(Core& core, const OwnTrack& own) {
   if (!own.participant->has_live_track()) ++own.room->tally.publishers;
   ++own.room->tally.live_tracks;
   view.live = true;
+  view.muted = is_muted(*own.room, *own.participant, *own.publication);
   track_changed(core, own);
   if (view.muted) core.out.put(PauseTrack{own.participant->sid(), view.sid, true});
   settle_track(core, *own.room, *own.participant, *own.publication);
@@ -106,7 +114,8 @@ void on(Core& core, AddTrack& command) {
   track.mid.clear();
   track.version = 1;
   room->tracks[track.sid] = participant->sid();
-  participant->publications[track.sid] = {.view = track, .had_subscriber = false};
+  participant->publications[track.sid] = {
+      .view = track, .had_subscriber = false, .is_muted_by_client = track.muted};
   core.out.put(TrackPublished{participant->sid(), std::move(track)});
 }
 
@@ -141,11 +150,23 @@ void on(Core& core, const SetMuted& command) {
     return answer(core, command.participant, RequestKind::Mute, RequestOutcome::NotFound,
                   "no such track", std::move(unknown));
   }
-  TrackView& view = own.publication->view;
-  if (view.muted == command.muted) return;
-  view.muted = command.muted;
-  if (view.live) core.out.put(PauseTrack{command.participant, command.track, command.muted});
-  track_changed(core, own);
+  own.publication->is_muted_by_client = command.muted;
+  settle_mutes(core, *own.room, *own.participant);
+}
+
+void settle_mutes(Core& core, Room& room, Participant& participant) {
+  bool is_news = false;
+  for (auto& [sid, publication] : participant.publications) {
+    TrackView& view = publication.view;
+    const bool muted = is_muted(room, participant, publication);
+    if (view.muted == muted) continue;
+    view.muted = muted;
+    ++view.version;
+    if (!view.live) continue;
+    core.out.put(PauseTrack{participant.sid(), sid, muted});
+    is_news = true;
+  }
+  if (is_news) announce_change(core, room, participant, Audience::Everybody);
 }
 
 void on(Core& core, UpdateTrackInfo& command) {

@@ -88,11 +88,13 @@ struct Joiner {
 };
 
 // Whom a ban rule is about: a room (everybody in it), a user in that room, a user in every room of the app, or
-// whoever comes from an address range.  At least one is given; `ip` stands alone.
+// whoever comes from an address range.  At least one is given; `ip` stands alone.  With `token` (the hash of its text)
+// the rule keeps nobody out: who joined `room` as `user` with that token may not publish.
 struct BanTarget {
   std::optional<RoomId> room;
   std::optional<UserId> user;
   std::optional<IpPrefix> ip;
+  std::optional<Sha256> token = std::nullopt;
   friend bool operator==(const BanTarget&, const BanTarget&) = default;
 };
 struct BanRule {

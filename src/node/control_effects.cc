@@ -258,6 +258,12 @@ void ControlPlane::run(domain::SendServerData& effect, Now) {
     session->peer->send_reliable(signal::server_data_packet(effect.topic, effect.json));
 }
 
+void ControlPlane::run(domain::SendStreamBan& effect, Now) {
+  const Bytes packet = signal::stream_ban_packet(effect.user, effect.audio, effect.video);
+  for (const ParticipantSid& recipient : effect.recipients)
+    if (Session* session = find_session(recipient)) session->peer->send_reliable(packet);
+}
+
 void ControlPlane::run(domain::DropConnection& effect, Now) {
   forget_connection(effect.connection);
 }

@@ -58,6 +58,7 @@ struct PendingCall {
   bool wants_receipt = false;
   bool names_user = false;  // of a ban: not a whole room
   bool was_banned = false;  // a rule of the same target was in force before
+  std::optional<Wall> until;  // when what was ordered ends
   size_t page_limit = 0;    // of a paged question to the store
 };
 

@@ -201,6 +201,7 @@ Json ban_json(const domain::BanRule& rule) {
   if (rule.target.room) out.emplace_back("RoomId", rule.target.room->value);
   if (rule.target.user) out.emplace_back("UserId", rule.target.user->value);
   if (rule.target.ip) out.emplace_back("IP", rule.target.ip->text());
+  if (rule.target.token) out.emplace_back("TokenPrivilege", "publish");
   out.emplace_back("Reason", rule.reason);
   out.emplace_back("Operator", rule.operator_id);
   out.emplace_back("CreatedAt", extended_time_ms(rule.created_at));

@@ -177,6 +177,40 @@ TEST_F(SanctionActionsTest, dismissal_takes_a_window) {
   EXPECT_EQ(result_of(replied(domain::ActionOutcome::Done)), R"({"message":"success"})");
 }
 
+TEST_F(SanctionActionsTest, streams_are_banned_and_given_back_kind_by_kind) {
+  const auto set = [this](std::string_view action, std::string_view version,
+                          std::string_view fields) {
+    return command<domain::SetStreamBan>(
+        action, version, R"(,"RoomId":"r","UserId":"u","Token":"t")" + std::string(fields));
+  };
+  auto ban = set("BanUserStream", kVersion2020, R"(,"Video":true,"Audio":false)");
+  EXPECT_EQ(ban.video, true);
+  EXPECT_EQ(ban.audio, std::nullopt);
+  EXPECT_EQ(result_of(replied(domain::ActionOutcome::Done)), R"({"message":"success"})");
+  ban = set("BanUserStream", kVersion2023, R"(,"Audio":true,"ForbiddenInterval":5)");
+  EXPECT_EQ(ban.interval, 60s);
+  EXPECT_EQ(result_of(replied(domain::ActionOutcome::Done)), R"({"Message":"success"})");
+  ban = set("UnbanUserStream", kVersion2023, R"(,"Audio":true)");
+  EXPECT_EQ(ban.audio, false);
+  EXPECT_EQ(ban.video, std::nullopt);
+  set("UnbanUserStream", kVersion2020, "");
+  EXPECT_EQ(refusal("BanUserStream", kVersion2020, R"(,"RoomId":"r","UserId":"u")"),
+            "InvalidParameter")
+      << "2020-12-01 wants a Token";
+}
+
+TEST_F(SanctionActionsTest, token_is_limited_and_the_end_is_told) {
+  const auto limit = command<domain::LimitToken>(
+      "LimitTokenPrivilege", kVersion2023,
+      R"(,"RoomId":"r","UserId":"u","Token":"t","ForbiddenInterval":70)");
+  EXPECT_EQ(limit.interval, 70s);
+  EXPECT_EQ(limit.token_hash, sha256(as_bytes("t")));
+  expect_golden("limit_token_privilege", replied(domain::ActionOutcome::Done));
+  EXPECT_EQ(
+      refusal("LimitTokenPrivilege", kVersion2023, R"(,"RoomId":"r","UserId":"u","Token":"t")"),
+      "InvalidParameter");
+}
+
 TEST_F(SanctionActionsTest, key_that_may_only_read_lists_and_changes_nothing) {
   const SigningKey reader{"AKLTreader", "secret-2"};
   for (const char* action : {"KickUser", "BanRoomUser", "UpdateBanRoomUserRule"})

@@ -23,6 +23,11 @@ Bytes notice_packet(const domain::Notice& notice) {
   return server_data_packet(kErrorTopic, notice_json(notice));
 }
 
+Bytes stream_ban_packet(const UserId& user, bool audio, bool video) {
+  const boost::json::object body{{"userId", user.value}, {"audio", audio}, {"video", video}};
+  return server_data_packet("atrium.stream_banned", boost::json::serialize(body));
+}
+
 Bytes server_data_packet(std::string_view topic, std::string_view json) {
   return wire::build_user_packet(wire::DataKind::Reliable, topic, as_bytes(json));
 }

@@ -126,6 +126,7 @@ Result<void> write_ban(Statement& statement, const domain::BanRule& rule) {
       .put_text(target.room ? Text(target.room->value) : Text())
       .put_text(target.user ? Text(target.user->value) : Text())
       .put_text(target.ip ? Text(range) : Text())
+      .put_bytes(target.token ? std::optional(ByteView(*target.token)) : std::nullopt)
       .put(rule.operator_id)
       .put(rule.reason)
       .put(unix_us(rule.created_at))
@@ -142,6 +143,11 @@ Result<domain::BanRule> read_ban(Statement& row) {
   if (const auto range = row.optional_text()) {
     rule.target.ip = IpPrefix::parse(*range);
     if (!rule.target.ip) return malformed("a stored ban names no address range");
+  }
+  if (const auto token = row.optional_text()) {
+    rule.target.token.emplace();
+    if (token->size() != rule.target.token->size()) return malformed("a stored ban names no token");
+    std::copy(token->begin(), token->end(), rule.target.token->begin());
   }
   rule.operator_id = row.text();
   rule.reason = row.text();

@@ -12,7 +12,8 @@ inline constexpr const char* kPutDismissalSql =
 inline constexpr const char* kPutNotNotifiedSql = "INSERT INTO not_notified VALUES (?,?,?,?,?)";
 inline constexpr const char* kPutTombstoneSql =
     "INSERT OR REPLACE INTO tombstones VALUES (?,?,?,?,?,?,?,?,?)";
-inline constexpr const char* kPutBanSql = "INSERT OR REPLACE INTO bans VALUES (?,?,?,?,?,?,?,?,?)";
+inline constexpr const char* kPutBanSql =
+    "INSERT OR REPLACE INTO bans VALUES (?,?,?,?,?,?,?,?,?,?)";
 
 // The whole row; `record` must live until the statement has run.
 void put_dismissal(Statement& statement, const domain::DismissalRecord& record);

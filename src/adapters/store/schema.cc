@@ -75,6 +75,7 @@ constexpr const char* kVersion2 = R"sql(
     id TEXT PRIMARY KEY,
     app TEXT NOT NULL,
     room TEXT, user TEXT, ip TEXT,
+    token BLOB CHECK (length(token) = 32),
     operator_id TEXT NOT NULL,
     reason TEXT NOT NULL,
     created_at INTEGER NOT NULL,

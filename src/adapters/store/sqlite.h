@@ -52,6 +52,9 @@ class Statement {
   Statement& put_text(const std::optional<std::string_view>& text) {
     return text ? put(*text) : put_null();
   }
+  Statement& put_bytes(const std::optional<ByteView>& bytes) {
+    return bytes ? put(*bytes) : put_null();
+  }
   Result<bool> step();  // true: a row is there
   // For statements without rows: one step, then ready to start again.
   Result<void> finish();
