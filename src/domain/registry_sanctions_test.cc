@@ -207,6 +207,16 @@ TEST_F(SanctionsTest, dismissal_with_a_window_says_so_and_keeps_the_name_closed)
   EXPECT_EQ(refusal(joiner("eve")), ClientCode::RoomForbidden);
 }
 
+TEST_F(SanctionsTest, dismissal_with_a_window_of_nothing_is_one_without) {
+  enter("ann");
+  DismissRoom command = dismiss_command();
+  command.forbidden = 0s;
+  const Effects fence = apply(command);
+  EXPECT_FALSE(only<CutRoom>(fence).notice.forbidden_until.has_value());
+  EXPECT_FALSE(only<PersistDismissal>(fence).record.forbidden_until.has_value());
+  EXPECT_EQ(refusal(joiner("eve")), std::nullopt);
+}
+
 TEST_F(SanctionsTest,
        window_of_a_call_that_joins_a_running_dismissal_is_stored_with_its_next_record) {
   const Person ann = enter("ann");
