@@ -89,6 +89,26 @@ describe('rooms', () => {
   });
 });
 
+describe('users and bans', () => {
+  test('are kicked, banned, listed and let in again', async () => {
+    let guest = await seat(daemon, await jwt('lobby', 'eve', { name: 'first' }));
+    assert.match(succeeded(await devCtl('user', 'kick', 'eve', '--room', 'lobby')), /^User eve is not in room lobby/);
+    assert.ok(await guest.until((g) => g.isEnded || g.isClosed, 3000), 'she is out');
+    guest = await seat(daemon, await jwt('lobby', 'eve', { name: 'second' }));
+    assert.equal(succeeded(await devCtl('ban', 'add', '--room', 'lobby', '--user', 'eve', '--for', '600', '--reason', 'rude')), 'success\n');
+    assert.ok(await guest.until((g) => g.isEnded || g.isClosed, 3000), 'she is out again');
+    assert.match(succeeded(await devCtl('ban', 'list')), /^RULE +ROOM +USER +IP +UNTIL +REASON\nBN_\w{17} +lobby +eve +\S+ +rude$/m);
+    const [rule] = JSON.parse(succeeded(await devCtl('ban', 'list', '-o', 'json'))).Bans;
+    assert.match(succeeded(await devCtl('ban', 'lift', rule.BanId)), / is lifted/);
+    assert.match(succeeded(await devCtl('ban', 'lift', rule.BanId)), / is not there/);
+    assert.match(succeeded(await devCtl('ban', 'list')), /^No ban rules/);
+    (await seat(daemon, await jwt('lobby', 'eve', { name: 'third' }))).end();
+    const nobody = await devCtl('ban', 'add', '--for', '60');
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /InvalidParameter/);
+  });
+});
+
 describe('exit codes', () => {
   test('2 for what is wrong on the command line', async () => {
     for (const args of [[], ['room'], ['room', 'dismiss'], ['room', 'list', '--nonsense'], ['-o', 'xml', 'room', 'list'], ['--url', 'ftp://x', '--dev', 'room', 'list']])

@@ -24,11 +24,12 @@ class Caller {
       : settings_(settings), authority_(authority), world_(world) {}
 
   // The `Result`; otherwise what has been shown to the operator already, as exit code.
-  std::expected<Json, ExitCode> ask(const char* action, Json::Object fields) {
+  std::expected<Json, ExitCode> ask(const char* action, Json::Object fields,
+                                    std::string_view version = openapi::kVersionOwn) {
     fields.insert(fields.begin(), {"AppId", settings_.app});
     const std::string body = openapi::to_text(Json(std::move(fields)));
     for (int64_t attempt = 0;; ++attempt) {
-      const Result<HttpReply> reply = world_.exchange(request(action, body));
+      const Result<HttpReply> reply = world_.exchange(request(action, version, body));
       if (!reply) return unreachable(reply.error());
       if (reply->status == 429 && attempt < limits::kControlRetriesMax) {
         world_.wait(retry_after(*reply));
@@ -39,15 +40,16 @@ class Caller {
   }
 
  private:
-  openapi::Request request(const char* action, const std::string& body) const {
-    openapi::Request out{.method = "POST",
-                         .target = std::string("/?Action=") + action +
-                                   "&Version=" + std::string(openapi::kVersionOwn),
-                         .headers = {{"Host", authority_},
-                                     {"Content-Type", "application/json"},
-                                     {"Accept", "application/json"},
-                                     {"User-Agent", "atriumctl"}},
-                         .body = body};
+  openapi::Request request(const char* action, std::string_view version,
+                           const std::string& body) const {
+    openapi::Request out{
+        .method = "POST",
+        .target = std::string("/?Action=") + action + "&Version=" + std::string(version),
+        .headers = {{"Host", authority_},
+                    {"Content-Type", "application/json"},
+                    {"Accept", "application/json"},
+                    {"User-Agent", "atriumctl"}},
+        .body = body};
     openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region},
                           world_.now());
     return out;
@@ -168,6 +170,57 @@ ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command&
   return ExitCode::Ok;
 }
 
+// Shows the answer as it is to programs, `text` to people.
+ExitCode tell(const std::expected<Json, ExitCode>& result, const Settings& settings,
+              std::ostream& out, const std::string& text) {
+  if (!result) return result.error();
+  out << (settings.output == Output::Json ? openapi::to_text(*result) : text) << "\n";
+  return ExitCode::Ok;
+}
+
+void add_if_given(Json::Object& fields, const char* name, const std::string& value) {
+  if (!value.empty()) fields.emplace_back(name, value);
+}
+
+ExitCode kick_user(Caller& caller, const Settings& settings, const Command& command,
+                   std::ostream& out) {
+  Json::Object fields{{"RoomId", command.room}, {"UserId", command.subject}};
+  add_if_given(fields, "Reason", command.reason);
+  return tell(caller.ask("KickUser", std::move(fields), openapi::kVersion2020), settings, out,
+              "User " + clean(command.subject) + " is not in room " + clean(command.room) +
+                  " any more, and may come back.");
+}
+
+ExitCode add_ban(Caller& caller, const Settings& settings, const Command& command,
+                 std::ostream& out) {
+  Json::Object fields{{"ForbiddenInterval", command.seconds}};
+  add_if_given(fields, "RoomId", command.room);
+  add_if_given(fields, "UserId", command.user);
+  add_if_given(fields, "IP", command.ip);
+  add_if_given(fields, "Reason", command.reason);
+  const auto result = caller.ask("BanRoomUser", std::move(fields), openapi::kVersion2023);
+  return tell(result, settings, out, result ? text_of(*result, "Message") : "");
+}
+
+ExitCode list_bans(Caller& caller, const Settings& settings, std::ostream& out) {
+  const auto result = ask_all_pages(caller, "ListBans", {}, "Bans");
+  if (!result) return result.error();
+  if (settings.output == Output::Json)
+    out << openapi::to_text(*result) << "\n";
+  else
+    show_bans(out, *result);
+  return ExitCode::Ok;
+}
+
+ExitCode lift_ban(Caller& caller, const Settings& settings, const Command& command,
+                  std::ostream& out) {
+  const auto result = caller.ask("DeleteBan", {{"BanId", command.subject}});
+  const bool existed = result && text_of(*result, "Existed") == "true";
+  return tell(
+      result, settings, out,
+      "Rule " + clean(command.subject) + (existed ? " is lifted." : " is not there (any more)."));
+}
+
 ExitCode missing(std::ostream& err, const char* what, const char* how) {
   err << "atriumctl: " << what << " is missing.\n" << how << "\n";
   return ExitCode::Usage;
@@ -195,6 +248,14 @@ ExitCode run(const Settings& settings, const std::string& authority, const Comma
       return show_room(caller, settings, command, world);
     case Verb::ShowDismissal:
       return show_dismissal(caller, settings, command, world.out);
+    case Verb::KickUser:
+      return kick_user(caller, settings, command, world.out);
+    case Verb::AddBan:
+      return add_ban(caller, settings, command, world.out);
+    case Verb::ListBans:
+      return list_bans(caller, settings, world.out);
+    case Verb::LiftBan:
+      return lift_ban(caller, settings, command, world.out);
   }
   return ExitCode::Usage;
 }

@@ -30,11 +30,22 @@ struct Settings {
   Output output = Output::Text;
 };
 
-enum class Verb { DismissRoom, ListRooms, ShowRoom, ShowDismissal };
+enum class Verb {
+  DismissRoom,
+  ListRooms,
+  ShowRoom,
+  ShowDismissal,
+  KickUser,
+  AddBan,
+  ListBans,
+  LiftBan
+};
 
 struct Command {
   Verb verb = Verb::ListRooms;
-  std::string subject{};  // room id or operation id
+  std::string subject{};             // room id, operation id, user id or ban id
+  std::string room{}, user{}, ip{};  // of a kick or a ban
+  int64_t seconds = 0;               // of a ban
   std::string reason{};
   std::string if_session{};
   bool dry_run = false;

@@ -58,6 +58,8 @@ struct CommandLine {
         ->check(CLI::IsMember({"text", "json"}));
     add_room_commands();
     add_dismissal_commands();
+    add_user_commands();
+    add_ban_commands();
   }
 
   void choose(CLI::App* subcommand, Verb verb) {
@@ -80,6 +82,31 @@ struct CommandLine {
     CLI::App* show = room->add_subcommand("show", "one room and who is in it");
     show->add_option("room", command.subject, "RoomId")->required();
     choose(show, Verb::ShowRoom);
+  }
+
+  void add_user_commands() {
+    CLI::App* user = app.add_subcommand("user", "users in rooms")->require_subcommand(1);
+    CLI::App* kick = user->add_subcommand("kick", "take a user out of a room; no ban follows");
+    kick->add_option("user", command.subject, "UserId")->required();
+    kick->add_option("--room", command.room, "RoomId")->required();
+    kick->add_option("--reason", command.reason, "kept with the record, at most 1024 bytes");
+    choose(kick, Verb::KickUser);
+  }
+
+  void add_ban_commands() {
+    CLI::App* ban = app.add_subcommand("ban", "rules that keep people out")->require_subcommand(1);
+    CLI::App* add = ban->add_subcommand(
+        "add", "evict and keep out: a room, a user in a room, a user everywhere, or an address");
+    add->add_option("--room", command.room, "RoomId; without --user the whole room, which ends");
+    add->add_option("--user", command.user, "UserId; without --room in every room of the app");
+    add->add_option("--ip", command.ip, "address or range, as 192.0.2.0/24; stands alone");
+    add->add_option("--for", command.seconds, "seconds; 0 evicts and keeps nobody out")->required();
+    add->add_option("--reason", command.reason, "kept with the rule, at most 1024 bytes");
+    choose(add, Verb::AddBan);
+    choose(ban->add_subcommand("list", "all rules in force"), Verb::ListBans);
+    CLI::App* lift = ban->add_subcommand("lift", "end a rule before its time");
+    lift->add_option("rule", command.subject, "rule id (BN_...)")->required();
+    choose(lift, Verb::LiftBan);
   }
 
   void add_dismissal_commands() {

@@ -140,6 +140,19 @@ void show_rooms(std::ostream& out, const Json& result) {
   show_table(out, rows);
 }
 
+void show_bans(std::ostream& out, const Json& result) {
+  const Json::Array* bans = member(result, "Bans").if_array();
+  if (bans == nullptr || bans->empty()) {
+    out << "No ban rules are in force.\n";
+    return;
+  }
+  std::vector<Row> rows{{"RULE", "ROOM", "USER", "IP", "UNTIL", "REASON"}};
+  for (const Json& ban : *bans)
+    rows.push_back({text_of(ban, "BanId"), text_of(ban, "RoomId"), text_of(ban, "UserId"),
+                    text_of(ban, "IP"), text_of(ban, "ExpiresAt"), text_of(ban, "Reason")});
+  show_table(out, rows);
+}
+
 void show_room_and_users(std::ostream& out, const Json& result) {
   const Json& room = member(result, "Room");
   show_table(out, {{"Room", text_of(room, "RoomId")},

@@ -18,6 +18,7 @@ std::string text_of(const openapi::Json& object,
 std::string_view advice(std::string_view code);
 
 void show_rooms(std::ostream& out, const openapi::Json& result);
+void show_bans(std::ostream& out, const openapi::Json& result);
 void show_room_and_users(std::ostream& out, const openapi::Json& result);
 void show_dry_run(std::ostream& out, std::string_view room, const openapi::Json& result);
 void show_dismissed(std::ostream& out, std::string_view room, const openapi::Json& result,
