@@ -1,5 +1,5 @@
-// Stream bans: a user goes on publishing and nobody gets it.  They belong to one life and end with it; a user who leaves
-// and comes back is still banned (vendor-contract 1.3.5).
+// Stream bans: a user goes on publishing and nobody gets it.  They belong to one life and end with it; a user who
+// leaves and comes back is still banned (vendor-contract 1.3.5).
 #include <utility>
 
 #include "domain/core.h"

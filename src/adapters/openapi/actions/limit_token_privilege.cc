@@ -1,5 +1,5 @@
-// LimitTokenPrivilege (vendor-contract 1.3.5): who joined with this token may not publish for a while.  Who is in with it
-// is stopped at once and told -1002; a join with another token is not concerned.
+// LimitTokenPrivilege (vendor-contract 1.3.5): who joined with this token may not publish for a while.  Who is in with
+// it is stopped at once and told -1002; a join with another token is not concerned.
 #include <array>
 
 #include "adapters/openapi/results.h"
