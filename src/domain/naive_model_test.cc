@@ -56,6 +56,70 @@ void RegistryModel::remove(const ParticipantSid& sid, bool leaves_farewell) {
   if (is_empty) lives_.at(life).empty_since = now_.mono;
 }
 
+// Told at once, or met again by its token: then a fresh join with that is refused once.
+void RegistryModel::kick(const ParticipantSid& sid) {
+  const Person& person = people_.at(sid);
+  const bool is_told = person.is_join_sent && person.connection.has_value();
+  const Refusal refusal{person.joiner.room, person.joiner.user, person.joiner.token_hash,
+                        now_.mono + 60s,    !is_told,           ClientCode::KickedOut};
+  remove(sid, false);
+  refusals_[sid] = refusal;
+}
+
+bool RegistryModel::kick(const std::optional<RoomId>& room, const UserId& user) {
+  std::vector<ParticipantSid> meant;
+  for (const auto& [sid, person] : people_)
+    if (person.joiner.user == user && (!room || person.joiner.room == *room)) meant.push_back(sid);
+  for (const ParticipantSid& sid : meant) kick(sid);
+  return !meant.empty();
+}
+
+namespace {
+std::string ban_key(const std::optional<RoomId>& room, const UserId& user) {
+  return (room ? room->value : "") + "/" + user.value;
+}
+}  // namespace
+
+bool RegistryModel::is_banned(const Joiner& joiner) const {
+  return bans_.contains(ban_key(joiner.room, joiner.user)) ||
+         bans_.contains(ban_key(std::nullopt, joiner.user));
+}
+
+void RegistryModel::expect_write(const Effects& effects, bool is_due, BanWrite write) {
+  const PersistBans* stored = first_of<PersistBans>(effects);
+  expect(is_due == (stored != nullptr), "what a kick or ban changed is stored, and nothing else");
+  if (stored == nullptr) return;
+  if (!stored->put.empty() && write.put_if_ok) write.put_if_ok->id = stored->put[0].id;
+  ban_writes_[stored->operation] = std::move(write);
+}
+
+void RegistryModel::on(const BanUsers& command, const Effects& effects) {
+  const std::string key = ban_key(command.target.room, *command.target.user);
+  const bool is_new = command.interval > Duration{} && !bans_.contains(key);
+  const PersistBans* stored = first_of<PersistBans>(effects);
+  const BanId id = stored != nullptr && !stored->put.empty() ? stored->put[0].id : BanId();
+  expect(is_new == !id.empty(), "a ban makes a rule unless there is one");
+  if (is_new) bans_[key] = {id, now_.mono + command.interval};
+  const bool evicts = kick(command.target.room, *command.target.user);
+  expect_write(effects, is_new || evicts, {key, is_new ? id : BanId(), {}, {}});
+}
+
+void RegistryModel::on(const UpdateBan& command, const Effects& effects) {
+  const std::string key = ban_key(command.target.room, *command.target.user);
+  const auto known = bans_.find(key);
+  if (command.interval > Duration{}) {
+    expect_write(effects, true, {key, {}, {}, Ban{{}, now_.mono + command.interval}});
+  } else {
+    const bool is_there = known != bans_.end();
+    expect_write(effects, is_there, {key, {}, is_there ? known->second.id : BanId(), {}});
+  }
+}
+
+void RegistryModel::on(const RemoveUser& command, const Effects& effects) {
+  const bool evicts = kick(command.room, command.user);
+  expect_write(effects, evicts, {});
+}
+
 void RegistryModel::fire_due() {
   const auto is_due = [this](const std::optional<Mono>& deadline) {
     return deadline && *deadline <= now_.mono;
@@ -78,6 +142,7 @@ void RegistryModel::fire_due() {
     if (std::min(silent, token) <= now_.mono) gone.emplace_back(sid, token < silent);
   }
   for (const auto& [sid, leaves_farewell] : gone) remove(sid, leaves_farewell);
+  std::erase_if(bans_, [this](const auto& one) { return one.second.until <= now_.mono; });
   std::erase_if(refusals_, [this](const auto& one) { return one.second.until <= now_.mono; });
 }
 
@@ -101,22 +166,26 @@ void RegistryModel::take_token(Person& person, const Joiner& joiner) {
   if (!person.can_publish) person.tracks.clear();
 }
 
-bool RegistryModel::take_refusal(const Joiner& joiner) {
+std::optional<ClientCode> RegistryModel::take_refusal(const Joiner& joiner) {
   for (auto& [sid, refusal] : refusals_) {
     const bool meets = refusal.refuses_join && refusal.room == joiner.room &&
                        refusal.user == joiner.user && refusal.token == joiner.token_hash;
     if (!meets) continue;
     refusal.refuses_join = false;
-    return true;
+    return refusal.code;
   }
-  return false;
+  return std::nullopt;
 }
 
 void RegistryModel::on(const Join& command, const Effects& effects) {
-  if (take_refusal(command.joiner)) {
+  if (const std::optional<ClientCode> code = take_refusal(command.joiner)) {
     const JoinRefused* refused = first_of<JoinRefused>(effects);
-    return expect(refused != nullptr && refused->code == ClientCode::RoomDismiss,
-                  "same token is refused once");
+    return expect(refused != nullptr && refused->code == *code, "same token is refused once");
+  }
+  if (is_banned(command.joiner)) {
+    const JoinRefused* refused = first_of<JoinRefused>(effects);
+    return expect(refused != nullptr && refused->code == ClientCode::UserForbidden,
+                  "a banned user is refused");
   }
   const JoinAccepted* accepted = first_of<JoinAccepted>(effects);
   if (accepted == nullptr) return expect(false, "an ordinary join is accepted");
@@ -152,7 +221,14 @@ void RegistryModel::on(const Resume& command, const Effects& effects) {
     return expect(first_of<ResumeMeetsTombstone>(effects) != nullptr,
                   "a removed sid is told its code");
   Person* person = find(command.participant);
-  if (person == nullptr || !person->is_join_sent || !fits(person->joiner.room, person->joiner.user))
+  const bool is_known =
+      person != nullptr && person->is_join_sent && fits(person->joiner.room, person->joiner.user);
+  if (is_banned(command.joiner)) {
+    expect(first_of<ResumeMeetsTombstone>(effects) != nullptr, "a banned user does not resume");
+    if (is_known) kick(command.participant);
+    return;
+  }
+  if (!is_known)
     return expect(first_of<ResumeUnknown>(effects) != nullptr, "an unknown sid joins from scratch");
   expect(first_of<ResumeAccepted>(effects) != nullptr, "a present session resumes");
   person->connection = command.connection;
@@ -295,6 +371,14 @@ void RegistryModel::on(const RoomClosed& command, const Effects&) {
 }
 
 void RegistryModel::on(const RecordStored& command, const Effects&) {
+  if (auto write = ban_writes_.extract(command.operation)) {
+    const BanWrite& ban = write.mapped();
+    const auto known = bans_.find(ban.key);
+    const BanId& erased = command.ok ? ban.erase_if_ok : ban.erase_if_failed;
+    if (known != bans_.end() && !erased.empty() && known->second.id == erased) bans_.erase(known);
+    if (command.ok && ban.put_if_ok) bans_[ban.key] = *ban.put_if_ok;
+    return;
+  }
   auto found = operations_.find(command.operation);
   if (found != operations_.end())
     ++(command.ok ? found->second.stored_ok : found->second.stored_failed);
@@ -390,6 +474,10 @@ void RegistryModel::see(const Event& effect) {
     expect(++ended_[effect.room_sid] == started_[effect.room_sid], "ended once");
 }
 
+void RegistryModel::see(const ActionReply& effect) {
+  expect(waiting_.erase(effect.waiter) == 1, "every caller is answered once");
+}
+
 void RegistryModel::see(const DismissReply& effect) {
   expect(waiting_.erase(effect.waiter) == 1, "every caller is answered once");
   if (effect.outcome != DismissOutcome::Done) return;
@@ -427,6 +515,9 @@ std::vector<std::string> RegistryModel::step(const Command& command, Now now,
   now_ = now;
   expect(std::ranges::is_sorted(effects, {}, phase_of), "persist, media, signal, event, reply");
   if (const auto* dismiss = std::get_if<DismissRoom>(&command)) waiting_.insert(dismiss->waiter);
+  if (const auto* ban = std::get_if<BanUsers>(&command)) waiting_.insert(ban->waiter);
+  if (const auto* update = std::get_if<UpdateBan>(&command)) waiting_.insert(update->waiter);
+  if (const auto* kicked = std::get_if<RemoveUser>(&command)) waiting_.insert(kicked->waiter);
   were_there_.clear();
   for (const auto& [sid, person] : people_)
     if (person.connection) were_there_.insert(sid);
@@ -482,6 +573,7 @@ std::vector<std::string> RegistryModel::compare(const Registry& registry, bool w
   const Registry::Counts counts = registry.counts();
   if (counts.rooms != active || counts.dismissing != fenced) wrongs.push_back("lives differ");
   if (counts.participants != people_.size()) wrongs.push_back("people differ");
+  if (counts.bans != bans_.size()) wrongs.push_back("ban rules differ");
   if (counts.tracks != tracks) wrongs.push_back("tracks differ");
   if (counts.subscriptions != forwards_.size()) wrongs.push_back("forwards are counted wrongly");
   if (forwards_ != wanted_forwards()) wrongs.push_back("forwards differ from what is wanted");

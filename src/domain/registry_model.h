@@ -62,6 +62,17 @@ class RegistryModel {
     Sha256 token{};
     Mono until{};
     bool refuses_join = true;
+    ClientCode code = ClientCode::RoomDismiss;
+  };
+  struct Ban {
+    BanId id;
+    Mono until{};
+  };
+  // What the store's answer about a kick or ban decides; keys are "room/user", "/user" for every room.
+  struct BanWrite {
+    std::string key;
+    BanId erase_if_failed, erase_if_ok;
+    std::optional<Ban> put_if_ok;
   };
   struct Operation {
     RoomSid life;
@@ -77,13 +88,17 @@ class RegistryModel {
   void count_late_turns(Now now);
   void compare_beliefs(std::vector<std::string>& wrongs) const;
   void remove(const ParticipantSid& sid, bool leaves_farewell);
+  bool kick(const std::optional<RoomId>& room, const UserId& user);  // whether anybody was in
+  void kick(const ParticipantSid& sid);
+  bool is_banned(const Joiner& joiner) const;
+  void expect_write(const Effects& effects, bool is_due, BanWrite write);
   void drop_track(const ParticipantSid& publisher, const TrackSid& track);
   bool is_live_in(const RoomSid& life, const TrackSid& track, const ParticipantSid& not_of) const;
   Person* find(const ParticipantSid& sid);
   std::optional<RoomSid> current(const RoomId& name) const;
   std::set<Forward> wanted_forwards() const;
   void take_token(Person& person, const Joiner& joiner);
-  bool take_refusal(const Joiner& joiner);
+  std::optional<ClientCode> take_refusal(const Joiner& joiner);
 
   void on(const Join& command, const Effects& effects);
   void on(const Resume& command, const Effects& effects);
@@ -100,6 +115,9 @@ class RegistryModel {
   void on(const TransportDown& command, const Effects& effects);
   void on(const TransportClosed& command, const Effects& effects);
   void on(const DismissRoom& command, const Effects& effects);
+  void on(const BanUsers& command, const Effects& effects);
+  void on(const UpdateBan& command, const Effects& effects);
+  void on(const RemoveUser& command, const Effects& effects);
   void on(const RoomCut& command, const Effects& effects);
   void on(const RoomClosed& command, const Effects& effects);
   void on(const RecordStored& command, const Effects& effects);
@@ -115,6 +133,7 @@ class RegistryModel {
   void see(const ParticipantUpdate& effect);
   void see(const SendLeave& effect);
   void see(const Event& effect);
+  void see(const ActionReply& effect);
   void see(const DismissReply& effect);
   template <typename Other>
   void see(const Other&) {}
@@ -133,6 +152,8 @@ class RegistryModel {
   std::set<ParticipantSid> were_there_;  // connected before this step
   std::set<Forward> forwards_;           // as the effects say
   std::map<ParticipantSid, Beliefs> beliefs_;
+  std::map<std::string, Ban> bans_;
+  std::map<OperationId, BanWrite> ban_writes_;
   std::map<ParticipantSid, uint32_t> versions_;  // last told
   std::map<ParticipantSid, std::shared_ptr<const ParticipantView>>
       told_;  // as last shown to anybody

@@ -129,11 +129,31 @@ class World {
     const uint64_t dice = below(100);
     if (dice < 14) return Join{next_connection(), random_joiner(random_user(), random_room())};
     if (dice < 50) return random_session_command();
-    if (dice < 90) return random_track_command();
+    if (dice < 84) return random_track_command();
+    if (dice < 90) return random_sanction();
     if (dice < 93)
       return DismissRoom{WaiterId{++waiters_}, AppId("app"), random_room(), "AK", "request", ""};
     if (dice < 96) return RoomCut{RoomSid("RM_unknown"), now_.mono, now_.wall};
     return Tick{};
+  }
+
+  Command random_sanction() {
+    BanTarget target{.room = random_room(), .user = random_user(), .ip = {}};
+    if (below(3) == 0) target.room.reset();
+    const Duration interval = std::chrono::seconds(below(3) == 0 ? 0 : below(40));
+    const WaiterId waiter{++waiters_};
+    switch (below(3)) {
+      case 0:
+        return RemoveUser{waiter, AppId("app"), random_room(), random_user(), {}};
+      case 1:
+        return UpdateBan{waiter, AppId("app"), target, interval, {}};
+      default:
+        return BanUsers{.waiter = waiter,
+                        .app = AppId("app"),
+                        .target = target,
+                        .interval = interval,
+                        .origin = {}};
+    }
   }
 
   Command random_session_command() {
@@ -243,6 +263,9 @@ class World {
     if (below(10) == 0) return;
     if (below(5) == 0) return answers_.push_back(LeaveNotWritten{e.participant});
     answers_.push_back(LeaveWritten{e.participant});
+  }
+  void answer(const PersistBans& e) {
+    answers_.push_back(RecordStored{e.operation, below(12) != 0});
   }
   void answer(const PersistDismissal& e) {
     answers_.push_back(RecordStored{e.record.operation, below(12) != 0});

@@ -291,9 +291,10 @@ Gateway::Check Gateway::find_app(Call& call) const {
 
 Gateway::Check Gateway::take_quota(Call& call, Now now) {
   const ActionRow& action = *call.pending.action;
-  const std::string_view owner =
-      action.quota == QuotaScope::App ? call.app->id.value : call.key->account;
-  const Duration wait = quota_.take(owner, action.name, action.per_second, now.mono);
+  const bool is_apps = action.quota == QuotaScope::App;
+  const std::string_view owner = is_apps ? call.app->id.value : call.key->account;
+  const std::string_view member = is_apps ? std::string_view() : call.app->id.value;
+  const Duration wait = quota_.take(owner, member, action.name, action.per_second, now.mono);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
                                                std::to_string(action.per_second) +

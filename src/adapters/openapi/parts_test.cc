@@ -233,38 +233,66 @@ TEST(Timestamps, are_written_and_read_back) {
 TEST(QuotaBuckets, hold_one_seconds_worth_and_refill) {
   Quota quota;
   const Mono start{};
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(quota.take("a", "x", 20, start), 0us) << i;
-  EXPECT_EQ(quota.take("a", "x", 20, start), 50ms);
-  EXPECT_EQ(quota.take("a", "x", 20, start + 49ms), 1ms);
-  EXPECT_EQ(quota.take("a", "x", 20, start + 50ms), 0us);
-  EXPECT_GT(quota.take("a", "x", 20, start + 50ms), 0us);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(quota.take("a", "", "x", 20, start), 0us) << i;
+  EXPECT_EQ(quota.take("a", "", "x", 20, start), 50ms);
+  EXPECT_EQ(quota.take("a", "", "x", 20, start + 49ms), 1ms);
+  EXPECT_EQ(quota.take("a", "", "x", 20, start + 50ms), 0us);
+  EXPECT_GT(quota.take("a", "", "x", 20, start + 50ms), 0us);
 }
 
 TEST(QuotaBuckets, of_other_owners_and_actions_are_apart) {
   Quota quota;
-  EXPECT_EQ(quota.take("a", "x", 1, {}), 0us);
-  EXPECT_NE(quota.take("a", "x", 1, {}), 0us);
-  EXPECT_EQ(quota.take("b", "x", 1, {}), 0us);
-  EXPECT_EQ(quota.take("a", "y", 1, {}), 0us);
+  EXPECT_EQ(quota.take("a", "", "x", 1, {}), 0us);
+  EXPECT_NE(quota.take("a", "", "x", 1, {}), 0us);
+  EXPECT_EQ(quota.take("b", "", "x", 1, {}), 0us);
+  EXPECT_EQ(quota.take("a", "", "y", 1, {}), 0us);
 }
 
 TEST(QuotaBuckets, never_save_up_more_than_one_second) {
   Quota quota;
-  EXPECT_EQ(quota.take("a", "x", 2, {}), 0us);
+  EXPECT_EQ(quota.take("a", "", "x", 2, {}), 0us);
   const Mono later = Mono{} + 3600s;
-  EXPECT_EQ(quota.take("a", "x", 2, later), 0us);
-  EXPECT_EQ(quota.take("a", "x", 2, later), 0us);
-  EXPECT_NE(quota.take("a", "x", 2, later), 0us);
+  EXPECT_EQ(quota.take("a", "", "x", 2, later), 0us);
+  EXPECT_EQ(quota.take("a", "", "x", 2, later), 0us);
+  EXPECT_NE(quota.take("a", "", "x", 2, later), 0us);
 }
 
 TEST(QuotaBuckets, are_bounded_and_full_ones_are_forgotten) {
   Quota quota;
   const Mono start{};
-  for (int64_t i = 0; i < limits::kQuotaBucketsMax; ++i)
-    ASSERT_EQ(quota.take(std::to_string(i), "x", 1, start), 0us);
-  EXPECT_NE(quota.take("one more", "x", 1, start), 0us);
-  EXPECT_EQ(quota.take("one more", "x", 1, start + 1s), 0us);
-  EXPECT_EQ(quota.size(), 1u);
+  for (int64_t i = 0; i < limits::kQuotaBucketsMax / 2; ++i)
+    ASSERT_EQ(quota.take(std::to_string(i), "", "x", 1, start), 0us);
+  EXPECT_NE(quota.take("one more", "", "x", 1, start), 0us);
+  EXPECT_EQ(quota.take("one more", "", "x", 1, start + 1s), 0us);
+  EXPECT_EQ(quota.size(), 2u);
+}
+
+// One app of an account asks a hundred times as often as it may; the other keeps to its part.
+TEST(QuotaBuckets, app_within_its_part_is_never_refused_because_of_another) {
+  Quota quota;
+  Mono now{};
+  int greedy_served = 0, modest_refused = 0, modest_asked = 0;
+  for (int ms = 0; ms < 10'000; ++ms, now += 1ms) {
+    for (int i = 0; i < 4; ++i)
+      greedy_served += quota.take("account", "greedy", "x", 40, now) == 0us ? 1 : 0;
+    if (ms % 50 != 25) continue;  // 20 a second: half of 40
+    ++modest_asked;
+    modest_refused += quota.take("account", "modest", "x", 40, now) == 0us ? 0 : 1;
+  }
+  EXPECT_EQ(modest_asked, 200);
+  EXPECT_EQ(modest_refused, 0);
+  EXPECT_GE(greedy_served, 10 * 20);
+  EXPECT_LE(greedy_served + modest_asked, 10 * 40 + 3 * 40) << "all together keep to the rate";
+}
+
+TEST(QuotaBuckets, what_one_app_leaves_another_may_have) {
+  Quota quota;
+  Mono now{};
+  int served = 0;
+  EXPECT_EQ(quota.take("account", "quiet", "x", 40, now), 0us);
+  for (int ms = 0; ms < 10'000; ++ms, now += 1ms)
+    served += quota.take("account", "busy", "x", 40, now) == 0us ? 1 : 0;
+  EXPECT_GE(served, 10 * 40 - 1);
 }
 
 // --- tables ---
