@@ -1,6 +1,6 @@
 // Bans: the rules in force that keep people out, looked up at every door (vendor-contract 1.3.3).
 // Owner: Core.  Holds what a door needs and no more: who ordered a rule and why is in the store.
-// Cost: a lookup is three hash probes and one per prefix length in use of the app; about 300 bytes a rule
+// Cost: a lookup is three hash probes and one per prefix length in use of the app; about 340 bytes a rule
 // (bench/RESULTS.md).  Does not: store, keep time (Core's timer pops what has expired), evict.
 #pragma once
 
