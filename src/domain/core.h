@@ -194,6 +194,9 @@ void arm_empty_timer_if_empty(Core& core, Room& room);
 void on_room_empty_due(Core& core, const std::string& room_sid);
 // Forgets everybody left in a life and the life itself.
 void forget_life(Core& core, const RoomSid& room_sid);
+// What a participant who may not have been told leaves behind; it expires kTombstoneMs from now.
+Tombstone make_tombstone(const Core& core, const Room& room, const Participant& participant,
+                         const OperationId& operation, ClientCode code);
 Event make_event(const Core& core, const Room& room, EventKind kind);
 Event make_event(const Core& core, const Room& room, EventKind kind,
                  const Participant& participant);

@@ -93,15 +93,8 @@ void put_final_record(Core& core, Dismissal& operation) {
 // --- sessions -----------------------------------------------------------------------------------
 
 Tombstone tombstone_of(const Core& core, const Room& room, const Participant& participant) {
-  return {.app = room.name().app,
-          .room = room.name().room,
-          .room_sid = room.sid(),
-          .participant = participant.sid(),
-          .user = participant.user(),
-          .token_hash = participant.joiner.token_hash,
-          .operation = room.operation,
-          .code = core.operations.at(room.operation).record.code,
-          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
+  return make_tombstone(core, room, participant, room.operation,
+                        core.operations.at(room.operation).record.code);
 }
 
 void count_not_notified(Dismissal& operation, const Participant& participant,

@@ -4,6 +4,19 @@
 
 namespace atrium::domain {
 
+Tombstone make_tombstone(const Core& core, const Room& room, const Participant& participant,
+                         const OperationId& operation, ClientCode code) {
+  return {.app = room.name().app,
+          .room = room.name().room,
+          .room_sid = room.sid(),
+          .participant = participant.sid(),
+          .user = participant.user(),
+          .token_hash = participant.joiner.token_hash,
+          .operation = operation,
+          .code = code,
+          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
+}
+
 Event make_event(const Core& core, const Room& room, EventKind kind) {
   Event event;
   event.kind = kind;

@@ -43,16 +43,9 @@ std::shared_ptr<const ParticipantView> announce_departure(Core& core, Room& room
 
 // A removed user's sid must not resume: who tries is told the code again.
 void leave_farewell(Core& core, const Room& room, const Participant& participant, ClientCode code) {
-  add_tombstone(core, {.app = room.name().app,
-                       .room = room.name().room,
-                       .room_sid = room.sid(),
-                       .participant = participant.sid(),
-                       .user = participant.user(),
-                       .token_hash = participant.joiner.token_hash,
-                       .operation = {},
-                       .code = code,
-                       .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs),
-                       .refuses_join = !participant.can_be_told()});
+  Tombstone tombstone = make_tombstone(core, room, participant, {}, code);
+  tombstone.refuses_join = !participant.can_be_told();
+  add_tombstone(core, tombstone);
 }
 
 void close_transport(Core& core, const ParticipantSid& participant, Departure& departure) {

@@ -69,25 +69,13 @@ void finish_if_done(Core& core, const OperationId& id) {
 
 // --- evictions ----------------------------------------------------------------------------------
 
-Tombstone tombstone_of(const Core& core, const Room& room, const Participant& participant,
-                       const OperationId& operation) {
-  return {.app = room.name().app,
-          .room = room.name().room,
-          .room_sid = room.sid(),
-          .participant = participant.sid(),
-          .user = participant.user(),
-          .token_hash = participant.joiner.token_hash,
-          .operation = operation,
-          .code = ClientCode::KickedOut,
-          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
-}
-
 // Takes them out with -1006 and remembers that `action` waits for their end.
 void evict(Core& core, Started& action, const std::vector<std::pair<RoomSid, ParticipantSid>>& who,
            std::optional<Wall> forbidden_until, PersistBans& write) {
   for (const auto& [room_sid, sid] : who) {
     Room& room = core.lives.at(room_sid);
-    write.tombstones.push_back(tombstone_of(core, room, room.participants.at(sid), action.id));
+    write.tombstones.push_back(
+        make_tombstone(core, room, room.participants.at(sid), action.id, ClientCode::KickedOut));
     action.action.leaving.insert(sid);
     core.awaited.emplace(sid, action.id);
     remove_participant(core, room, sid,

@@ -15,24 +15,9 @@
 #include "base/crypto.h"
 #include "base/seeded_secret_source.h"
 #include "node/control.h"
+#include "node/tight_ring_testing.h"
 
 namespace atrium::node::testing {
-
-template <typename T>
-class FakeRing final : public Sender<T>, public Receiver<T> {
- public:
-  bool try_send(T& value) override {
-    values.push_back(std::move(value));
-    return true;
-  }
-  bool try_receive(T& out) override {
-    if (values.empty()) return false;
-    out = std::move(values.front());
-    values.pop_front();
-    return true;
-  }
-  std::deque<T> values;
-};
 
 class FakeHttp final : public HttpPort {
  public:
@@ -150,7 +135,7 @@ class ControlTest : public ::testing::Test {
   }
 
   template <typename T>
-  std::optional<T> next_command(FakeRing<ShardCommand>& ring) {
+  std::optional<T> next_command(TightRing<ShardCommand>& ring) {
     for (auto& value : ring.values) {
       auto* media_command = std::get_if<media::Command>(&value);
       if (media_command == nullptr) continue;
@@ -179,10 +164,10 @@ class ControlTest : public ::testing::Test {
   Now now{Mono(std::chrono::seconds(1000)), wall_from_unix_s(1'795'386'900)};
   SeededSecretSource secrets{7};
   FakeHttp http;
-  FakeRing<ShardCommand> commands, urgent;
-  FakeRing<ShardReport> reports;
-  FakeRing<StoreRequest> to_store;
-  FakeRing<StoreReply> from_store;
+  TightRing<ShardCommand> commands, urgent;
+  TightRing<ShardReport> reports;
+  TightRing<StoreRequest> to_store;
+  TightRing<StoreReply> from_store;
   NoFaults faults;
   std::unique_ptr<ControlPlane> control;
   uint64_t next_connection = 1;

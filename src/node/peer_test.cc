@@ -41,8 +41,8 @@ class PeerTest : public ::testing::Test {
   }
 
   SeededSecretSource secrets_{3};
-  FakeRing<ShardCommand> commands_, urgent_;
-  FakeRing<ShardReport> reports_;
+  TightRing<ShardCommand> commands_, urgent_;
+  TightRing<ShardReport> reports_;
   MediaPlane media_{{ShardEnds{commands_, urgent_, reports_, 7882}}};
   Peer peer_{media_, secrets_, media_.open_life(RoomSid("RM_1")),
              PeerOptions{.participant = ParticipantSid("PA_me"),

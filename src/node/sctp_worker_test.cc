@@ -2,32 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
+#include "node/tight_ring_testing.h"
 
 namespace atrium::node {
 namespace {
 
 using namespace std::chrono_literals;
 using media::DropReason;
-
-// A ring of which the test says how many values it holds.
-template <typename T>
-class TightRing final : public Sender<T>, public Receiver<T> {
- public:
-  bool try_send(T& value) override {
-    if (values.size() >= room) return false;
-    values.push_back(std::move(value));
-    return true;
-  }
-  bool try_receive(T& out) override {
-    if (values.empty()) return false;
-    out = std::move(values.front());
-    values.pop_front();
-    return true;
-  }
-  std::deque<T> values;
-  size_t room = 1'000;
-};
+using testing::TightRing;
 
 class SctpWorkerTest : public ::testing::Test {
  protected:

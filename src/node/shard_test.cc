@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <string>
 #include <vector>
 
 #include "base/seeded_secret_source.h"
 #include "media/dtls.h"
+#include "node/tight_ring_testing.h"
 #include "wire/data_packet.h"
 
 namespace atrium::node {
@@ -16,27 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 using media::DataLabel;
 using media::DropReason;
+using testing::TightRing;
 
 constexpr LifeId kLife{1}, kOtherLife{2};
-
-// A ring of which the test says how many values it holds.
-template <typename T>
-class TightRing final : public Sender<T>, public Receiver<T> {
- public:
-  bool try_send(T& value) override {
-    if (values.size() >= room) return false;
-    values.push_back(std::move(value));
-    return true;
-  }
-  bool try_receive(T& out) override {
-    if (values.empty()) return false;
-    out = std::move(values.front());
-    values.pop_front();
-    return true;
-  }
-  std::deque<T> values;
-  size_t room = 1'000;
-};
 
 Bytes packet_of(std::string_view text) {
   return wire::build_user_packet(wire::DataKind::Reliable, "chat", as_bytes(text), {});

@@ -1,5 +1,6 @@
-// BanUserStream (vendor-contract 1.3.5): a user goes on publishing and nobody gets its audio or video, until it is
-// given back, the interval is over or the room ends.  Only what is true is banned; no room is success.
+// BanUserStream and UnbanUserStream (vendor-contract 1.3.5): a user goes on publishing and nobody gets its audio or
+// video, until it is given back, the interval is over or the room ends.  Only kinds that are true are banned, or given
+// back; no room is success.
 #include <array>
 
 #include "adapters/openapi/results.h"
@@ -20,6 +21,7 @@ constexpr auto kFields2020 = std::to_array<FieldRule>({
     {"Video", FieldType::Boolean, FieldUse::Optional, ""},
     {"Audio", FieldType::Boolean, FieldUse::Optional, ""},
 });
+// Of UnbanUserStream an interval is ignored, as any unknown field.
 constexpr auto kFields2023 = std::to_array<FieldRule>({
     {"AppId", FieldType::Text, FieldUse::Required, ""},
     {"RoomId", FieldType::Text, FieldUse::Required, ""},
@@ -29,13 +31,14 @@ constexpr auto kFields2023 = std::to_array<FieldRule>({
     {"ForbiddenInterval", FieldType::Integer, FieldUse::Optional, ""},
 });
 
-HandlerStep ban(ActionContext& context) {
+template <bool is_banned>
+HandlerStep set(ActionContext& context) {
   if (auto refusal = check_room_id(context.args, context.app)) return *refusal;
   if (auto refusal = check_user_id(context.args, context.app)) return *refusal;
-  const auto interval = read_interval(context.args, kRange);
-  if (!interval) return interval.error();
+  auto interval = read_interval(context.args, kRange);
+  if (is_banned && !interval) return interval.error();
   const auto wanted = [&](const char* kind) {
-    return context.args.flag(kind) ? std::optional(true) : std::nullopt;
+    return context.args.flag(kind) ? std::optional(is_banned) : std::nullopt;
   };
   return ApplyCommand{domain::SetStreamBan{.waiter = context.waiter,
                                            .app = context.app.id,
@@ -43,15 +46,16 @@ HandlerStep ban(ActionContext& context) {
                                            .user = UserId(context.args.text("UserId")),
                                            .audio = wanted("Audio"),
                                            .video = wanted("Video"),
-                                           .interval = *interval}};
+                                           .interval = interval.value_or(Duration{})}};
 }
 
 Answer shape(const PendingCall& call, const domain::ActionReply&) {
   return message_json(call, "success");
 }
 
-constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fields) {
-  return {.name = "BanUserStream",
+constexpr ActionRow row(std::string_view name, std::string_view version,
+                        std::span<const FieldRule> fields, Handler handle) {
+  return {.name = name,
           .version = version,
           .method = Method::Post,
           .per_second = 60,
@@ -59,16 +63,19 @@ constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fie
           .scope = KeyScope::Manage,
           .unknown = Unknown::Ignored,
           .fields = fields,
-          .handle = ban,
+          .handle = handle,
           .on_applied = shape};
 }
 
 constexpr auto kRows =
-    std::to_array<ActionRow>({row(kVersion2020, kFields2020), row(kVersion2023, kFields2023)});
+    std::to_array<ActionRow>({row("BanUserStream", kVersion2020, kFields2020, set<true>),
+                              row("BanUserStream", kVersion2023, kFields2023, set<true>),
+                              row("UnbanUserStream", kVersion2020, kFields2020, set<false>),
+                              row("UnbanUserStream", kVersion2023, kFields2023, set<false>)});
 
 }  // namespace
 
-std::span<const ActionRow> ban_user_stream_rows() {
+std::span<const ActionRow> user_stream_rows() {
   return kRows;
 }
 
