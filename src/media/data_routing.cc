@@ -165,7 +165,9 @@ void send_reliable(EngineState& engine, SendReliable command) {
   if (transport->is_cut) return engine.drop(DropReason::TransportCut);
   if (!transport->channel_open[index_of(DataLabel::Reliable)])
     return engine.drop(DropReason::DataNoChannel);
-  engine.to_sctp(SctpSend{command.transport, DataLabel::Reliable, std::move(command.data_packet)});
+  SctpSend send{command.transport, DataLabel::Reliable, std::move(command.data_packet)};
+  send.is_user_data = command.ends_with_cut;
+  engine.to_sctp(std::move(send));
   ++engine.counters.data_messages_out;
 }
 

@@ -33,7 +33,7 @@ namespace atrium::media {
   X(DtlsApplicationFull, "kDtlsApplicationMax decrypted records are waiting already")               \
   X(DtlsAfterEnd, "a record for an association that has failed or was closed")                      \
   X(SctpUnknownTransport, "an SCTP packet or message for a transport that is gone or not up")       \
-  X(SctpRingFull, "SCTP packet or lossy message; the ring to or from SCTP is full")                 \
+  X(SctpRingFull, "SCTP packet, lossy message or one too many; the ring to or from SCTP is full")   \
   X(SctpMalformed, "neither DCEP nor a whole message, or a stream opened twice")                    \
   X(SctpReassemblyFull, "kSctpReassemblyBytesMax of one association")                               \
   X(SctpQueueFull, "kSctpSendQueueBytesMax of one association")                                     \

@@ -28,6 +28,11 @@ namespace {
 
 constexpr uint16_t kPort = 5'000;  // RFC 8841: WebRTC's one association, both ends
 constexpr size_t kMessageBytesMax = static_cast<size_t>(limits::kDataMessageBytesMax);
+// A backend's message is larger than what we take from a client: it has its own limit, a topic and a frame.
+constexpr size_t kOutgoingBytesMax =
+    static_cast<size_t>(limits::kMessageRoomBytesMax + limits::kIdBytesMax);
+static_assert(kOutgoingBytesMax < static_cast<size_t>(limits::kSctpSocketBufferBytes),
+              "usrsctp takes a message whole or not at all");
 // usrsctp's path MTU leaves out the SCTP common header.
 constexpr uint32_t kPathMtu = static_cast<uint32_t>(limits::kSctpPacketBytesMax) - 12;
 
@@ -70,7 +75,7 @@ struct Outgoing {
   uint16_t stream = 0;
   uint32_t ppid = 0;
   bool is_notice = false;
-  Bytes message;
+  SharedBytes message;
   bool is_control() const { return ppid == kPpidDcep; }
 };
 
@@ -320,7 +325,7 @@ void SctpWorld::State::on(SctpSend& send, Now) {
   const auto stream = association == nullptr || send.label == DataLabel::Other
                           ? std::nullopt
                           : association->stream_of(send.label);
-  if (!stream || send.message.size() > kMessageBytesMax) {
+  if (!stream || send.message.size() > kOutgoingBytesMax) {
     ++(stream ? counters.dropped_oversize_out : counters.dropped_no_channel_out);
     if (send.is_notice) events.emplace_back(SctpNoticeDone{send.transport, false});
     return;
@@ -330,7 +335,10 @@ void SctpWorld::State::on(SctpSend& send, Now) {
                .ppid = kPpidBinary,
                .is_notice = send.is_notice,
                .message = std::move(send.message)};
-  if (out.message.empty()) out.message = {0}, out.ppid = kPpidBinaryEmpty;  // RFC 8831 section 6.6
+  if (out.message.empty()) {  // RFC 8831 section 6.6
+    out.message = Bytes{0};
+    out.ppid = kPpidBinaryEmpty;
+  }
   const bool is_full = association->queued_bytes + out.message.size() >
                        static_cast<size_t>(limits::kSctpSendQueueBytesMax);
   if (is_full && !send.is_notice) {

@@ -24,7 +24,7 @@ struct SctpCounters {
   uint64_t dropped_bad_ppid = 0;          // neither DCEP nor a whole string or binary message
   uint64_t dropped_bad_dcep = 0;          // malformed, or a stream opened twice
   uint64_t dropped_no_channel_out = 0;    // SctpSend without an open channel of that label
-  uint64_t dropped_oversize_out = 0;      // SctpSend beyond limits::kDataMessageBytesMax
+  uint64_t dropped_oversize_out = 0;      // SctpSend longer than any message that we make or relay
   uint64_t dropped_queue_full_lossy = 0;  // limits::kSctpSendQueueBytesMax of one association
   uint64_t dropped_queue_full_reliable = 0;
   uint64_t dropped_before_notice = 0;  // still queued when a notice came: the notice overtakes them

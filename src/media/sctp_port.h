@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/shared_bytes.h"
 
 namespace atrium::media {
 
@@ -26,9 +27,9 @@ enum class DataLabel : uint8_t { Reliable, Lossy, Other };
 struct SctpSend {
   TransportId transport;
   DataLabel label = DataLabel::Reliable;
-  Bytes message;
+  SharedBytes message;
   bool is_notice = false;     // asks for SctpNoticeDone once everything sent so far is acknowledged
-  bool is_user_data = false;  // another client's words: ends with the cut
+  bool is_user_data = false;  // another client's or a backend's words: ends with the cut
 };
 struct SctpClose {
   TransportId transport;

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/ids.h"
+#include "base/shared_bytes.h"
 #include "base/socket_address.h"
 #include "base/time.h"
 
@@ -97,7 +98,11 @@ struct RemoveForward { TransportId transport; TrackId track; };
 struct PauseForward { TransportId transport; TrackId track; bool paused = false; uint8_t layer = 2; };
 
 // DataPacket bytes (already encoded by the node) for one transport's `_reliable`; the notice asks for a report.
-struct SendReliable { TransportId transport; Bytes data_packet; };
+struct SendReliable {
+  TransportId transport;
+  SharedBytes data_packet;
+  bool ends_with_cut = false;  // a backend's words, which are no part of a removal
+};
 struct CutTransport { TransportId transport; Bytes notice; };  // no further media or data in or out; then NoticeAcked
 struct CloseTransport { TransportId transport; };              // answered by TransportClosed
 // In the same turn: forwards nothing more of this life, empties queues and pacer, writes the notice on each open

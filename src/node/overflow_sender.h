@@ -33,6 +33,7 @@ class OverflowSender {
     return true;
   }
   bool is_empty() const { return waiting_.empty(); }
+  size_t waiting() const { return waiting_.size(); }
   // Drops what waits and `is_unwanted`; yields how many.
   template <typename Predicate>
   size_t drop_if(Predicate is_unwanted) {

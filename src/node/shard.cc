@@ -15,6 +15,11 @@ bool may_be_dropped(const media::SctpCommand& command) {
   return send != nullptr && send->label == media::DataLabel::Lossy;
 }
 
+bool is_user_message(const media::SctpCommand& command) {
+  const auto* send = std::get_if<media::SctpSend>(&command);
+  return send != nullptr && send->is_user_data;
+}
+
 // Whether `command` closes the life that `cut` cuts.
 bool is_close_of(const ShardCommand& command, const ShardCommand& cut) {
   const auto* first = std::get_if<media::Command>(&cut);
@@ -148,7 +153,8 @@ void Shard::forward_outputs() {
       engine_.count_drops(media::DropReason::ReportRingFull, 1);
   for (media::SctpCommand& command : engine_.take_sctp()) {
     const bool is_refused = !to_sctp_.is_empty() && may_be_dropped(command);
-    if (is_refused || !to_sctp_.send(std::move(command)))
+    const bool is_too_much = to_sctp_.waiting() >= kMessagesWaitingMax && is_user_message(command);
+    if (is_refused || is_too_much || !to_sctp_.send(std::move(command)))
       engine_.count_drops(media::DropReason::SctpRingFull, 1);
   }
   reports_.flush();

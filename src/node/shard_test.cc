@@ -110,6 +110,42 @@ TEST_F(ShardTest, user_messages_that_wait_for_the_sctp_thread_do_not_outlive_the
   EXPECT_EQ(counters().packets_after_cut, 0u);
 }
 
+// What the server says of its own accord may belong to the removal; a backend's message does not.
+TEST_F(ShardTest, a_backends_message_that_waits_for_the_sctp_thread_does_not_outlive_the_cut) {
+  to_sctp_.room = 0;
+  command(media::SendReliable{TransportId{2}, packet_of("the backend's"), true});
+  command(media::SendReliable{TransportId{4}, packet_of("to the other"), true});
+  shard_.on_wake(now_);
+  cut(kLife);
+  shard_.on_wake(now_);
+  command(media::SendReliable{TransportId{2}, packet_of("too late"), true});
+  shard_.on_wake(now_);
+  to_sctp_.room = 1'000;
+  shard_.on_deadline(now_);
+  EXPECT_EQ(given_to_sctp(),
+            (std::vector<std::string>{"4:to the other", "1!the notice", "2!the notice"}));
+  EXPECT_EQ(counters().dropped(DropReason::TransportCut), 2u);
+  EXPECT_EQ(counters().packets_after_cut, 0u);
+}
+
+TEST_F(ShardTest, messages_that_find_too_many_waiting_are_dropped_and_the_notice_is_not) {
+  to_sctp_.room = 0;
+  const SharedBytes packet(packet_of("again and again"));
+  for (size_t i = 0; i < kMessagesWaitingMax + 3; ++i) {
+    command(media::SendReliable{TransportId{2}, packet, true});
+    if (i % 100 == 0) shard_.on_wake(now_);
+  }
+  shard_.on_wake(now_);
+  command(media::CutTransport{TransportId{1}, packet_of("the notice")});
+  shard_.on_wake(now_);
+  to_sctp_.room = 2 * kMessagesWaitingMax;
+  shard_.on_deadline(now_);
+  EXPECT_EQ(counters().dropped(DropReason::SctpRingFull), 3u);
+  const auto given = given_to_sctp();
+  ASSERT_EQ(given.size(), kMessagesWaitingMax + 1);
+  EXPECT_EQ(given.back(), "1!the notice");
+}
+
 TEST_F(ShardTest, user_messages_that_wait_for_one_person_do_not_outlive_its_cut) {
   to_sctp_.room = 0;
   say(1, "to two");
