@@ -19,6 +19,9 @@ namespace atrium::negotiation {
 // nothing useful.
 inline constexpr bool kDownstreamTransportCc = false;
 
+// RFC 8841 section 6.1: of a peer that does not say what it takes.
+inline constexpr uint64_t kMaxMessageBytesDefault = 65'536;
+
 // Payload formats and extensions are named here once for both roles, answering and offering.
 inline constexpr std::string_view kOpus = "opus", kVp8 = "VP8", kRtx = "rtx";
 inline constexpr std::string_view kNack = "nack", kPli = "nack pli", kFir = "ccm fir",

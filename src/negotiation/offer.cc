@@ -313,8 +313,7 @@ Result<AnswerOutcome> OfferingSession::on_answer(std::string_view sdp) {
     }
     outcome.has_data_section = true;
     outcome.sctp_port = section.sctp_port.value_or(0);
-    outcome.max_message_size =
-        section.max_message_size.value_or(65'536);  // RFC 8841 section 6.1: the default
+    outcome.max_message_size = section.max_message_size.value_or(kMaxMessageBytesDefault);
   }
   return outcome;
 }

@@ -195,10 +195,13 @@ Result<AnswerResult> Session::on_offer(std::string_view sdp, uint32_t id,
   next.remote = std::move(remote);
   result.sdp = write_answer(offer.sdp, next.table, *agreements, local,
                             {.id = state_->origin_id, .version = ++next.answers});
-  for (const Section& section : next.table.sections()) {
+  for (size_t i = 0; i < next.table.sections().size(); ++i) {
+    const Section& section = next.table.sections()[i];
     if (section.downlink) result.mid_to_track[section.mid] = section.downlink->plan.track.value;
-    if (section.kind == wire::SdpKind::Application && !section.rejected)
-      result.has_data_section = true;
+    if (section.kind != wire::SdpKind::Application || section.rejected) continue;
+    result.has_data_section = true;
+    result.max_message_bytes =
+        offer.sdp.sections[i].max_message_size.value_or(kMaxMessageBytesDefault);
   }
   compare(&Section::uplink, state_->agreed.table, next.table, result.uplinks_added,
           result.uplinks_removed);

@@ -88,6 +88,7 @@ struct AnswerResult {
   RemoteTransport remote;
   bool ice_restart = false;  // the peer's credentials changed since the last description
   bool has_data_section = false;
+  uint64_t max_message_bytes = 0;  // that the peer takes on a data channel at once; 0: any length
   // Changes since the previous answer; those removed are to be applied before those added.  A
   // downlink that moved to another section is in both lists, under new SSRCs.
   std::vector<UplinkPlan> uplinks_added;  // also when a known uplink's plan changed

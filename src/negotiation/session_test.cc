@@ -93,6 +93,16 @@ TEST_F(SessionTest, placeholders_are_answered_inactive_with_port_9_and_never_rej
   EXPECT_THAT(result.mid_to_track, IsEmpty());
 }
 
+// RFC 8841 section 6.1.
+TEST_F(SessionTest, what_the_peer_takes_in_one_message_is_told) {
+  OfferBuilder offer = placeholders();
+  EXPECT_EQ(answered(offer).max_message_bytes, 262'144u);
+  offer.at(6).max_message_size = 0;
+  EXPECT_EQ(answered(offer).max_message_bytes, 0u) << "any length";
+  offer.at(6).max_message_size.reset();
+  EXPECT_EQ(answered(offer).max_message_bytes, 65'536u);
+}
+
 TEST_F(SessionTest, the_answer_is_lite_passive_and_carries_its_candidates_once) {
   OfferBuilder offer = placeholders();
   answered(offer);

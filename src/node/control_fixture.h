@@ -14,6 +14,7 @@
 #include "adapters/openapi/signer.h"
 #include "base/crypto.h"
 #include "base/seeded_secret_source.h"
+#include "negotiation/offer.h"
 #include "node/control.h"
 #include "node/tight_ring_testing.h"
 
@@ -106,6 +107,30 @@ class ControlTest : public ::testing::Test {
     control->on_request(id, request, now);
     return id;
   }
+  // One length-delimited protobuf field.
+  static std::string field(int number, const std::string& value) {
+    std::string out(1, static_cast<char>(number << 3 | 2));
+    size_t left = value.size();
+    for (; left >= 128; left >>= 7) out.push_back(static_cast<char>(left | 128));
+    out.push_back(static_cast<char>(left));
+    return out + value;
+  }
+  // A join_request that carries an offer with a data section, of a client that takes messages so long.
+  std::string join_request_with_offer(const std::string& max_message_size = "262144") {
+    negotiation::OfferingSession dialler(secrets, "cname");
+    dialler.add_receive_sections(1, 1);
+    dialler.add_data_section();
+    negotiation::LocalTransport local{.ice_ufrag = secrets.base62(8),
+                                      .ice_password = secrets.base62(24),
+                                      .fingerprint_sha256 = "AB",
+                                      .candidates = {}};
+    for (int i = 1; i < 32; ++i) local.fingerprint_sha256 += ":AB";
+    std::string sdp = dialler.create_offer(local);
+    const std::string ours = "a=max-message-size:65535";
+    sdp.replace(sdp.find(ours), ours.size(), "a=max-message-size:" + max_message_size);
+    const std::string offer = field(1, "offer") + field(2, sdp);
+    return base64url(as_bytes(field(2, field(6, offer))));
+  }
   FakeHttp::Seen& get(const std::string& target, Listener listener = Listener::Public) {
     const ConnectionId id = connection();
     HttpRequest request;
@@ -142,6 +167,16 @@ class ControlTest : public ::testing::Test {
       if (auto* found = std::get_if<T>(media_command)) return *found;
     }
     return std::nullopt;
+  }
+  // All of this kind so far, and they are forgotten.
+  template <typename T>
+  std::vector<T> take_commands(TightRing<ShardCommand>& ring) {
+    std::vector<T> out;
+    for (auto& value : ring.values)
+      if (auto* media_command = std::get_if<media::Command>(&value))
+        if (auto* found = std::get_if<T>(media_command)) out.push_back(*found);
+    ring.values.clear();
+    return out;
   }
   void report(media::Report value) {
     reports.values.push_back(std::move(value));

@@ -1,7 +1,6 @@
 #include "node/control.h"
 
 #include "base/limits.h"
-#include "negotiation/offer.h"
 #include "node/control_fixture.h"
 
 namespace atrium::node::testing {
@@ -45,31 +44,8 @@ TEST_F(ControlTest, a_dismissal_answers_only_after_cut_leave_close_and_both_reco
   EXPECT_EQ(control->registry().counts().rooms, 0u);
 }
 
-// One length-delimited protobuf field.
-std::string field(int number, const std::string& value) {
-  std::string out(1, static_cast<char>(number << 3 | 2));
-  size_t left = value.size();
-  for (; left >= 128; left >>= 7) out.push_back(static_cast<char>(left | 128));
-  out.push_back(static_cast<char>(left));
-  return out + value;
-}
-
-// A join_request that carries an offer with a data section.
-std::string join_request_with_offer(SecretSource& secrets) {
-  negotiation::OfferingSession dialler(secrets, "cname");
-  dialler.add_receive_sections(1, 1);
-  dialler.add_data_section();
-  negotiation::LocalTransport local{.ice_ufrag = secrets.base62(8),
-                                    .ice_password = secrets.base62(24),
-                                    .fingerprint_sha256 = "AB",
-                                    .candidates = {}};
-  for (int i = 1; i < 32; ++i) local.fingerprint_sha256 += ":AB";
-  const std::string offer = field(1, "offer") + field(2, dialler.create_offer(local));
-  return base64url(as_bytes(field(2, field(6, offer))));
-}
-
 TEST_F(ControlTest, an_acknowledged_notice_has_a_moment_before_the_leave) {
-  const ConnectionId alice = upgrade(jwt("alice", "room-1"), join_request_with_offer(secrets));
+  const ConnectionId alice = upgrade(jwt("alice", "room-1"), join_request_with_offer());
   const auto open = next_command<media::OpenTransport>(commands);
   ASSERT_TRUE(open.has_value());
   report(media::TransportUp{.transport = open->transport, .remote = {}});

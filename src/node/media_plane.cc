@@ -84,6 +84,14 @@ void MediaPlane::send(LifeId life, media::Command command) {
   if (!lane.send(ShardCommand(std::move(command)))) ++lost_commands_;
 }
 
+bool MediaPlane::send_message(LifeId life, media::SendReliable message) {
+  const auto found = lives_.find(life);
+  if (found == lives_.end()) return true;  // nobody is left to hear it
+  if (shards_[found->second.shard]->commands.waiting() >= kMessagesWaitingMax) return false;
+  send(life, std::move(message));
+  return true;
+}
+
 void MediaPlane::send_to_all(const media::Command& command) {
   for (auto& shard : shards_)
     if (!shard->commands.send(ShardCommand(command))) ++lost_commands_;

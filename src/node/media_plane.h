@@ -42,6 +42,8 @@ class MediaPlane {
 
   // Sends to the shard that has the life.  CutLife takes the reserved lane.
   void send(LifeId life, media::Command command);
+  // False: kMessagesWaitingMax messages wait for this shard already, and this one is dropped.
+  bool send_message(LifeId life, media::SendReliable message);
   void send_to_all(const media::Command& command);
   // Yields a number for has_snapshots().
   uint64_t request_snapshots();

@@ -92,6 +92,7 @@ Result<Peer::OfferOutcome> Peer::on_offer(std::string_view sdp, uint32_t id, Tra
                        .live = {},
                        .gone = {},
                        .attached = {}};
+  max_message_bytes_ = answer->max_message_bytes;
   open_or_restart(*answer);
   apply_uplinks(*answer, tracks, streams, outcome);
   apply_downlinks(*answer, tracks, outcome);
@@ -214,8 +215,18 @@ void Peer::set_can_publish_data(bool allowed) {
   if (transport_) media_.send(life_, media::SetDataPermission{*transport_, allowed});
 }
 
-void Peer::send_reliable(Bytes data_packet) {
+void Peer::send_reliable(SharedBytes data_packet) {
   if (transport_) media_.send(life_, media::SendReliable{*transport_, std::move(data_packet)});
+}
+
+Peer::MessageFate Peer::send_message(const SharedBytes& data_packet) {
+  if (!transport_) return MessageFate::NotConnected;
+  // RFC 8841 section 6.1: longer ones MUST NOT be sent.
+  if (max_message_bytes_ != 0 && data_packet.size() > max_message_bytes_)
+    return MessageFate::TooLongForClient;
+  const bool is_sent = media_.send_message(
+      life_, {.transport = *transport_, .data_packet = data_packet, .ends_with_cut = true});
+  return is_sent ? MessageFate::Sent : MessageFate::Backlog;
 }
 
 void Peer::cut(Bytes notice) {

@@ -82,7 +82,10 @@ class Peer {
   LifeId life() const { return life_; }
   const PeerOptions& options() const { return options_; }
   void set_can_publish_data(bool allowed);
-  void send_reliable(Bytes data_packet);
+  void send_reliable(SharedBytes data_packet);
+  // A backend's message, encoded; many peers share it.
+  enum class MessageFate : uint8_t { Sent, NotConnected, TooLongForClient, Backlog };
+  MessageFate send_message(const SharedBytes& data_packet);
   void cut(Bytes notice);  // media::CutTransport
 
  private:
@@ -102,6 +105,7 @@ class Peer {
   negotiation::Session session_;
   negotiation::LocalTransport local_;
   std::optional<TransportId> transport_;
+  uint64_t max_message_bytes_ = 0;  // as the client's last offer says; 0: any length
   struct Paused {
     bool paused = false;
     uint8_t layer = 2;

@@ -74,5 +74,49 @@ TEST_F(PeerTest, who_unsubscribes_and_subscribes_again_before_its_next_offer_get
   EXPECT_NE(again[0].ssrc, first[0].ssrc);
 }
 
+// --- messages of a backend ---------------------------------------------------------------------
+
+TEST_F(PeerTest, a_message_is_shared_not_copied_and_ends_with_the_cut) {
+  const SharedBytes packet(Bytes(100, 7));
+  EXPECT_EQ(peer_.send_message(packet), Peer::MessageFate::NotConnected);
+  offer_.data();
+  offered();
+  taken<media::OpenTransport>();
+  EXPECT_EQ(peer_.send_message(packet), Peer::MessageFate::Sent);
+  const auto sent = taken<media::SendReliable>();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].data_packet.data(), packet.data());
+  EXPECT_TRUE(sent[0].ends_with_cut);
+}
+
+TEST_F(PeerTest, a_message_longer_than_the_clients_last_offer_takes_is_not_sent) {
+  const size_t data = offer_.data();
+  offer_.at(data).max_message_size = 100;
+  offered();
+  EXPECT_EQ(peer_.send_message(Bytes(100)), Peer::MessageFate::Sent);
+  EXPECT_EQ(peer_.send_message(Bytes(101)), Peer::MessageFate::TooLongForClient);
+  offer_.at(data).max_message_size = 0;  // any length
+  offered();
+  EXPECT_EQ(peer_.send_message(Bytes(101)), Peer::MessageFate::Sent);
+  EXPECT_EQ(taken<media::SendReliable>().size(), 2u);
+}
+
+TEST_F(PeerTest, messages_that_find_too_many_waiting_are_dropped_and_commands_are_not) {
+  offer_.data();
+  offered();
+  commands_.values.clear();
+  commands_.room = 0;
+  const SharedBytes packet(Bytes(10));
+  for (size_t i = 0; i < kMessagesWaitingMax; ++i)
+    ASSERT_EQ(peer_.send_message(packet), Peer::MessageFate::Sent) << i;
+  EXPECT_EQ(peer_.send_message(packet), Peer::MessageFate::Backlog);
+  peer_.close_transport();
+  commands_.room = SIZE_MAX;
+  media_.flush();
+  EXPECT_EQ(media_.lost_commands(), 0u);
+  ASSERT_EQ(commands_.values.size(), kMessagesWaitingMax + 1);
+  EXPECT_EQ(taken<media::CloseTransport>().size(), 1u);
+}
+
 }  // namespace
 }  // namespace atrium::node::testing
