@@ -64,6 +64,9 @@ struct Permissions {
 
 enum class TokenKind : uint8_t { Vendor001, Jwt };
 
+// What somebody joined with, as the client says.  Web is a browser, on whatever system.
+enum class DeviceKind : uint8_t { Unknown, Android, Ios, Mac, Windows, Linux, Harmony, Web };
+
 // Somebody with a verified token who wants in, or back in.
 struct Joiner {
   AppId app;
@@ -83,7 +86,8 @@ struct Joiner {
   int32_t protocol = 0;         // client's signalling version
   int32_t client_protocol = 0;  // relayed to others
   std::vector<std::string> capabilities;
-  std::string sdk;                   // for operators: "js 2.23.0"
+  std::string sdk;  // for operators: "js 2.23.0"
+  DeviceKind device = DeviceKind::Unknown;
   std::optional<IpAddress> address;  // where it comes from, as the signalling door saw it
 };
 
@@ -160,7 +164,8 @@ struct ParticipantView {
   bool is_publisher = false;
   int32_t client_protocol = 0;
   std::vector<std::string> capabilities;
-  std::vector<TrackView> tracks;  // live ones only
+  DeviceKind device = DeviceKind::Unknown;  // for the management API alone
+  std::vector<TrackView> tracks;            // live ones only
   friend bool operator==(const ParticipantView&, const ParticipantView&) = default;
 };
 

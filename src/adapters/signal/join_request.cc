@@ -103,6 +103,44 @@ ReconnectReason read_reason(pb::ReconnectReason reason) {
   }
 }
 
+struct SystemName {
+  std::string_view part;
+  domain::DeviceKind kind;
+};
+// What SDKs call the system that they run on, or a part of it; the first that fits counts.
+constexpr std::array<SystemName, 13> kSystemNames{{
+    {"android", domain::DeviceKind::Android},
+    {"harmony", domain::DeviceKind::Harmony},
+    {"ohos", domain::DeviceKind::Harmony},
+    {"iphone", domain::DeviceKind::Ios},
+    {"ipad", domain::DeviceKind::Ios},
+    {"ios", domain::DeviceKind::Ios},
+    {"mac", domain::DeviceKind::Mac},
+    {"darwin", domain::DeviceKind::Mac},
+    {"windows", domain::DeviceKind::Windows},
+    {"linux", domain::DeviceKind::Linux},
+    {"ubuntu", domain::DeviceKind::Linux},
+    {"debian", domain::DeviceKind::Linux},
+    {"fedora", domain::DeviceKind::Linux},
+}};
+
+bool contains_ignoring_case(std::string_view text, std::string_view part) {
+  for (size_t at = 0; at + part.size() <= text.size(); ++at)
+    if (equals_ignoring_case(text.substr(at, part.size()), part)) return true;
+  return false;
+}
+
+domain::DeviceKind device_of(const ClientInfo& client) {
+  const auto known = std::ranges::find_if(kSystemNames, [&](const SystemName& name) {
+    return contains_ignoring_case(client.os, name.part);
+  });
+  const auto kind = known == kSystemNames.end() ? domain::DeviceKind::Unknown : known->kind;
+  // React Native calls itself js, as browsers do, and alone of the two says that it runs on a telephone.
+  const bool is_telephone = kind == domain::DeviceKind::Android || kind == domain::DeviceKind::Ios;
+  const bool is_browser = client.sdk == "unity-web" || (client.sdk == "js" && !is_telephone);
+  return is_browser ? domain::DeviceKind::Web : kind;
+}
+
 Result<void> read_resume(const pb::JoinRequest& request, JoinParameters& out) {
   out.is_reconnect = request.reconnect();
   out.reconnect_reason = read_reason(request.reconnect_reason());
@@ -203,6 +241,7 @@ domain::Joiner make_joiner(const VerifiedToken& token, const JoinParameters& par
   joiner.client_protocol = parameters.client.client_protocol;
   joiner.capabilities = parameters.client.capabilities;
   joiner.sdk = parameters.client.sdk + " " + parameters.client.version;
+  joiner.device = device_of(parameters.client);
   if (!token.permissions.can_update_metadata) return joiner;
   if (!parameters.metadata.empty()) joiner.metadata = parameters.metadata;
   auto attributes = token.attributes;

@@ -196,6 +196,29 @@ TEST(Joiner, joins_token_and_parameters) {
   EXPECT_FALSE(joiner.removed_at);  // a JWT's expiry ends no session
 }
 
+TEST(Joiner, the_device_is_what_the_client_says_of_itself) {
+  using domain::DeviceKind;
+  const auto device = [](const char* sdk, const char* os) {
+    JoinParameters parameters;
+    parameters.client.sdk = sdk;
+    parameters.client.os = os;
+    return make_joiner(a_token(), parameters).device;
+  };
+  EXPECT_EQ(make_joiner(a_token(), parse(kPlain).value()).device, DeviceKind::Web);
+  EXPECT_EQ(device("js", "ios"), DeviceKind::Ios) << "React Native";
+  EXPECT_EQ(device("js", "Mac OS"), DeviceKind::Web);
+  EXPECT_EQ(device("unity-web", "Android"), DeviceKind::Web);
+  EXPECT_EQ(device("swift", "macOS"), DeviceKind::Mac);
+  EXPECT_EQ(device("swift", "iPadOS"), DeviceKind::Ios);
+  EXPECT_EQ(device("cpp", "Darwin"), DeviceKind::Mac) << "not win";
+  EXPECT_EQ(device("android", "Android 14 (Linux)"), DeviceKind::Android);
+  EXPECT_EQ(device("rust", "Alpine Linux"), DeviceKind::Linux);
+  EXPECT_EQ(device("unity", "Windows 11"), DeviceKind::Windows);
+  EXPECT_EQ(device("cpp", "OpenHarmony"), DeviceKind::Harmony);
+  EXPECT_EQ(device("rust", "Plan 9"), DeviceKind::Unknown);
+  EXPECT_EQ(device("rust", ""), DeviceKind::Unknown);
+}
+
 TEST(Joiner, the_clients_metadata_needs_the_grant) {
   VerifiedToken token = a_token();
   const auto parameters = parse(kPlain).value();
