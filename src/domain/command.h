@@ -4,6 +4,7 @@
 
 #include <variant>
 
+#include "base/shared_bytes.h"
 #include "domain/types.h"
 
 namespace atrium::domain {
@@ -205,6 +206,17 @@ struct LimitToken {
   Duration interval{};
   ActionOrigin origin;
 };
+// A backend's words to people: whoever is meant and in now gets them, in each room once.  Nothing of it is kept, and
+// nobody there is success: answered by ActionReply at once.
+struct SendMessage {
+  WaiterId waiter;
+  AppId app;
+  std::optional<RoomId> room = std::nullopt;  // absent: whichever rooms the users are in
+  std::optional<std::vector<UserId>> users = std::nullopt;  // absent: everybody in the room
+  std::string from = {};  // as the backend calls itself; no user's id
+  bool is_binary = false;
+  SharedBytes payload;
+};
 struct RestoreBans {
   std::vector<BanRule> rules;
 };  // at start, from the store
@@ -225,7 +237,7 @@ using Command =
                  UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportMoved,
                  TransportDown, NoticeChannel, NoticeAcked, ForwardAttached, RoomCut,
                  TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers,
-                 UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, RecordStored,
-                 RestoreTombstones, RestoreBans, Tick>;
+                 UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, SendMessage,
+                 RecordStored, RestoreTombstones, RestoreBans, Tick>;
 
 }  // namespace atrium::domain

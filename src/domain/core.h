@@ -1,7 +1,7 @@
 // Core: what the desks of the registry share: the lives, indexes over them, deadlines, the effects being written.
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
 // subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc,
-// sanctions.cc (kicks and bans).
+// sanctions.cc (kicks and bans), messages.cc (a backend's words).
 #pragma once
 
 #include <deque>
@@ -187,6 +187,9 @@ void on(Core& core, const SetStreamBan& command);
 void on(Core& core, const LimitToken& command);
 // Rules that were in force before they were durable, and could not be stored, hold no more.
 void on_bans_not_stored(Core& core, const std::vector<std::pair<AppId, BanId>>& rules);
+
+// --- messages.cc --------------------------------------------------------------------------------
+void on(Core& core, const SendMessage& command);
 
 // --- lives.cc -----------------------------------------------------------------------------------
 Room& open_life(Core& core, const RoomName& name);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <variant>
 
+#include "base/shared_bytes.h"
 #include "domain/types.h"
 
 namespace atrium::domain {
@@ -195,6 +196,12 @@ struct SendStreamBan {
   UserId user;
   bool audio = false, video = false;  // what is banned now
 };
+// A backend's message to these clients' `_reliable`.  One encoding, many recipients; nobody says whether it arrived.
+struct DeliverMessage {
+  std::vector<ParticipantSid> recipients;
+  std::string topic;
+  SharedBytes payload;
+};
 // Drop the connection without any message: its session was superseded or cut.
 struct DropConnection {
   ConnectionId connection;
@@ -267,7 +274,7 @@ using Effect =
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,
                  TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished,
                  SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, SendStreamBan,
-                 DropConnection, Event, DismissReply, ActionReply, LifeForgotten,
+                 DeliverMessage, DropConnection, Event, DismissReply, ActionReply, LifeForgotten,
                  ParticipantForgotten>;
 using Effects = std::vector<Effect>;
 

@@ -328,6 +328,13 @@ std::string write(const SendStreamBan& e) {
       .number("video", e.video)
       .str();
 }
+std::string write(const DeliverMessage& e) {
+  return Line("DeliverMessage")
+      .list("recipients", e.recipients, sid_text)
+      .text("topic", e.topic)
+      .text("payload", hex(sha256(e.payload)))
+      .str();
+}
 std::string write(const DropConnection& e) {
   return Line("DropConnection").number("connection", e.connection.value).str();
 }

@@ -384,6 +384,23 @@ void RegistryModel::on(const RecordStored& command, const Effects&) {
     ++(command.ok ? found->second.stored_ok : found->second.stored_failed);
 }
 
+void RegistryModel::on(const SendMessage& command, const Effects& effects) {
+  std::vector<ParticipantSid> meant;
+  for (const auto& [sid, person] : people_) {
+    const bool is_named = !command.users || std::ranges::find(*command.users, person.joiner.user) !=
+                                                command.users->end();
+    const bool is_there = !command.room || person.joiner.room == *command.room;
+    if (is_named && is_there) meant.push_back(sid);
+  }
+  const DeliverMessage* sent = first_of<DeliverMessage>(effects);
+  std::vector<ParticipantSid> reached = sent == nullptr ? meant : sent->recipients;
+  std::ranges::sort(reached);
+  expect((sent != nullptr) == !meant.empty() && reached == meant,
+         "a message reaches each session that is meant, once, and no other");
+  const ActionReply* reply = last_of<ActionReply>(effects);
+  expect(reply != nullptr && reply->waiter == command.waiter, "who sends is answered at once");
+}
+
 // --- what the effects say -----------------------------------------------------------------------
 
 void RegistryModel::see(const StartForward& effect) {
@@ -518,6 +535,7 @@ std::vector<std::string> RegistryModel::step(const Command& command, Now now,
   if (const auto* ban = std::get_if<BanUsers>(&command)) waiting_.insert(ban->waiter);
   if (const auto* update = std::get_if<UpdateBan>(&command)) waiting_.insert(update->waiter);
   if (const auto* kicked = std::get_if<RemoveUser>(&command)) waiting_.insert(kicked->waiter);
+  if (const auto* message = std::get_if<SendMessage>(&command)) waiting_.insert(message->waiter);
   were_there_.clear();
   for (const auto& [sid, person] : people_)
     if (person.connection) were_there_.insert(sid);

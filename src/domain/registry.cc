@@ -78,6 +78,18 @@ std::vector<std::shared_ptr<const ParticipantView>> Registry::participants(
   return out;
 }
 
+std::shared_ptr<const ParticipantView> Registry::find_user(const AppId& app, const RoomId& room,
+                                                           const UserId& user) const {
+  const Room* life = state_->core.find_current({app, room});
+  if (life == nullptr) return nullptr;
+  const auto seat = life->users.find(user);
+  return seat == life->users.end() ? nullptr : life->participants.at(seat->second).shared_view();
+}
+
+bool Registry::is_in_any_room(const AppId& app, const UserId& user) const {
+  return state_->core.present.contains({app, user});
+}
+
 std::optional<DismissalRecord> Registry::find_operation(const OperationId& operation) const {
   const Core& core = state_->core;
   if (auto running = core.operations.find(operation); running != core.operations.end())

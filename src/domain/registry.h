@@ -37,6 +37,11 @@ class Registry {
   std::optional<DismissalRecord> find_operation(
       const OperationId& operation) const;  // running or recent
 
+  // Who is in the name's current life, and with what; null when nobody of this id is.
+  std::shared_ptr<const ParticipantView> find_user(const AppId& app, const RoomId& room,
+                                                   const UserId& user) const;
+  bool is_in_any_room(const AppId& app, const UserId& user) const;
+
   bool is_banned(const AppId& app,
                  const BanTarget& target) const;  // a rule of exactly this target is in force
 

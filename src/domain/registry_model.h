@@ -121,6 +121,7 @@ class RegistryModel {
   void on(const RoomCut& command, const Effects& effects);
   void on(const RoomClosed& command, const Effects& effects);
   void on(const RecordStored& command, const Effects& effects);
+  void on(const SendMessage& command, const Effects& effects);
   template <typename Other>
   void on(const Other&, const Effects&) {}
 

@@ -134,6 +134,7 @@ class World {
     if (dice < 93)
       return DismissRoom{WaiterId{++waiters_}, AppId("app"), random_room(), "AK", "request", ""};
     if (dice < 96) return RoomCut{RoomSid("RM_unknown"), now_.mono, now_.wall};
+    if (dice < 98) return random_message();
     return Tick{};
   }
 
@@ -154,6 +155,13 @@ class World {
                         .interval = interval,
                         .origin = {}};
     }
+  }
+
+  Command random_message() {
+    SendMessage message{.waiter = WaiterId{++waiters_}, .app = AppId("app"), .payload = {}};
+    if (below(3) != 0) message.room = random_room();
+    if (!message.room || below(2) == 0) message.users = {{random_user(), random_user()}};
+    return message;
   }
 
   Command random_session_command() {

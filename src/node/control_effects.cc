@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "node/control.h"
+#include "wire/data_packet.h"
 
 namespace atrium::node {
 namespace {
@@ -259,9 +260,29 @@ void ControlPlane::run(domain::SendServerData& effect, Now) {
 }
 
 void ControlPlane::run(domain::SendStreamBan& effect, Now) {
-  const Bytes packet = signal::stream_ban_packet(effect.user, effect.audio, effect.video);
+  const SharedBytes packet = signal::stream_ban_packet(effect.user, effect.audio, effect.video);
   for (const ParticipantSid& recipient : effect.recipients)
     if (Session* session = find_session(recipient)) session->peer->send_reliable(packet);
+}
+
+void ControlPlane::run(domain::DeliverMessage& effect, Now) {
+  const SharedBytes packet =
+      wire::build_user_packet(wire::DataKind::Reliable, effect.topic, effect.payload);
+  for (const ParticipantSid& recipient : effect.recipients) {
+    Session* session = find_session(recipient);
+    if (session == nullptr) continue;
+    switch (session->peer->send_message(packet)) {
+      case Peer::MessageFate::Sent:
+      case Peer::MessageFate::NotConnected:
+        break;
+      case Peer::MessageFate::TooLongForClient:
+        ++counters_.messages_too_long;
+        break;
+      case Peer::MessageFate::Backlog:
+        ++counters_.messages_over_backlog;
+        break;
+    }
+  }
 }
 
 void ControlPlane::run(domain::DropConnection& effect, Now) {

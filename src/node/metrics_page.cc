@@ -100,6 +100,13 @@ void add_control(Page& page, const MetricsInput& in) {
   page.counter("atrium_api_calls_total", "Management calls", control.api_calls);
   page.counter("atrium_api_refused_total", "Management calls answered with an error",
                control.api_refused);
+  auto& messages =
+      page.family("atrium_api_messages_dropped_total",
+                  "Recipients who did not get a backend's message, by reason", MetricType::Counter);
+  messages.metric.push_back(
+      Page::with_value(control.messages_too_long, true, {{"reason", "longer_than_client_takes"}}));
+  messages.metric.push_back(
+      Page::with_value(control.messages_over_backlog, true, {{"reason", "backlog"}}));
   page.counter("atrium_signal_messages_in_total", "Messages from clients",
                control.signal_messages_in);
   page.counter("atrium_signal_malformed_total", "Messages from clients that did not parse",

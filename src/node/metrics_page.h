@@ -32,6 +32,7 @@ struct ControlCounters {
   uint64_t dismissals_done = 0, dismissals_failed = 0, dismissals_unknown_room = 0;
   uint64_t dismissed_users = 0, dismissed_users_not_notified = 0;
   uint64_t api_calls = 0, api_refused = 0;
+  uint64_t messages_too_long = 0, messages_over_backlog = 0;  // a backend's, by recipient
   uint64_t signal_messages_in = 0, signal_malformed = 0, signal_refused_outgoing = 0;
   uint64_t offers = 0, offers_refused = 0;
   Histogram accept_to_fence, fence_to_media_cut, fence_to_last_notice;
