@@ -74,12 +74,21 @@ void run(std::string_view text) {
   const Outcome outcome = gateway.handle(request, WaiterId{1}, registry, now);
   if (const auto* response = std::get_if<Response>(&outcome)) return check_answer(*response);
   CHECK(is_signed);  // nobody gets this far without the secret
-  if (const auto* call = std::get_if<DomainCall>(&outcome))
-    return check_answer(gateway.on_dismiss_reply(
-        call->call,
-        {.waiter = WaiterId{1}, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}}));
-  check_answer(
-      gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
+  if (const auto* call = std::get_if<DomainCall>(&outcome)) {
+    const WaiterId waiter{1};
+    if (call->call.action->on_applied != nullptr)
+      check_answer(gateway.on_action_reply(call->call,
+                                           {waiter, domain::ActionOutcome::Done, OperationId()}));
+    if (call->call.action->on_dismissed != nullptr)
+      check_answer(gateway.on_dismiss_reply(
+          call->call,
+          {.waiter = waiter, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}}));
+    return;
+  }
+  const auto& call = std::get<StoreCall>(outcome);
+  check_answer(std::holds_alternative<ListBanRules>(call.question)
+                   ? gateway.on_ban_rules(call.call, true, {})
+                   : gateway.on_store_answer(call.call, {.ok = true, .record = {}}));
 }
 
 }  // namespace
