@@ -182,6 +182,19 @@ describe('what the actions refuse', () => {
     assertDone(await ask(daemon, { fields: { ...fields, RoomId: 'Zürich, hall 3' } }), { message: 'success' });
   });
 
+  test('messages from or to nobody who could be, and to too many', async () => {
+    const action = 'BatchSendRoomUnicast';
+    const message = { ...fields, From: 'backend', To: ['a', 'b'], Binary: false, Message: 'hello' };
+    const is = (change, code, says) => ask(daemon, { action, fields: { ...message, ...change } })
+      .then((answer) => refused(answer, code, { action, says }));
+    for (const From of ['', 'a:b', 'x'.repeat(129)]) await is({ From }, 'InvalidParameter.IllegalFrom', /^From.*128/);
+    for (const To of [[], ['a', ''], ['a\nb']]) await is({ To }, 'InvalidParameter.IllegalTo', /^To/);
+    await is({ To: Array.from({ length: 601 }, (_, i) => `u${i}`) }, 'InvalidParameter.UserCountOverLimit', /600/);
+    await is({ Message: 'x'.repeat(20_481) }, 'InvalidParameter.SizeOverLimit', /20480/);
+    await is({ Message: '?', Binary: true }, 'InvalidParameter', /Base64/);
+    assertDone(await ask(daemon, { action, fields: message }), { Message: 'success' }, { action });
+  });
+
   test('a body that is too long', async () => {
     const body = JSON.stringify({ ...fields, Filler: 'f'.repeat(300_000) });
     refused(await ask(daemon, { body }), 'InvalidParameter.SizeOverLimit', { status: 413, says: /262144/ });

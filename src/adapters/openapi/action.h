@@ -107,6 +107,7 @@ struct ActionRow {
   Method method = Method::Post;
   uint32_t per_second = 1;  // quota; burst is one second's worth
   QuotaScope quota = QuotaScope::Account;
+  std::string_view quota_name = {};  // actions that name the same share one quota; empty: its own
   KeyScope scope = KeyScope::Manage;
   Unknown unknown = Unknown::Ignored;
   std::span<const FieldRule> fields;  // AppId among them, required
@@ -118,9 +119,14 @@ struct ActionRow {
 };
 
 inline constexpr std::string_view kVersion2020 = "2020-12-01";
+inline constexpr std::string_view kVersion2023July = "2023-07-20";
 inline constexpr std::string_view kVersion2023August = "2023-08-01";
 inline constexpr std::string_view kVersion2023 = "2023-11-01";
 inline constexpr std::string_view kVersionOwn = "2026-12-01";
+
+constexpr std::string_view quota_of(const ActionRow& row) {
+  return row.quota_name.empty() ? row.name : row.quota_name;
+}
 
 // Every row of every file, in the order of file names.
 std::span<const ActionRow* const> action_rows();

@@ -1,5 +1,6 @@
 #include "adapters/openapi/args.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "adapters/openapi/message.h"
@@ -25,6 +26,10 @@ bool has_type(const Json& value, FieldType type) {
       return std::holds_alternative<int64_t>(value.value);
     case FieldType::Boolean:
       return std::holds_alternative<bool>(value.value);
+    case FieldType::TextList:
+      return value.if_array() != nullptr &&
+             std::ranges::all_of(*value.if_array(),
+                                 [](const Json& one) { return one.if_text() != nullptr; });
   }
   return false;
 }
@@ -37,6 +42,8 @@ std::string_view type_name(FieldType type) {
       return "an integer";
     case FieldType::Boolean:
       return "true or false";
+    case FieldType::TextList:
+      return "a list of strings";
   }
   return "";
 }
@@ -63,6 +70,11 @@ std::optional<Refusal> Args::set(const FieldRule& rule, const Json& value) {
     return invalid(name + " must be " + std::string(type_name(rule.type)) + ".");
   if (!values_.emplace(rule.name, value).second) return invalid(name + " was given twice.");
   return std::nullopt;
+}
+
+void Args::add_to_list(const FieldRule& rule, std::string_view text) {
+  Json& list = values_.try_emplace(rule.name, Json::Array{}).first->second;
+  std::get<Json::Array>(list.value).emplace_back(text);
 }
 
 std::optional<Refusal> Args::check_complete(std::span<const FieldRule> fields) const {
@@ -95,6 +107,10 @@ std::expected<Args, Refusal> Args::from_query(const QueryItems& query,
   for (const auto& [name, value] : query) {
     const FieldRule* rule = find_rule(fields, name);
     if (rule == nullptr) continue;
+    if (rule->type == FieldType::TextList) {
+      args.add_to_list(*rule, value);
+      continue;
+    }
     if (auto refusal = args.set(*rule, typed(value, rule->type))) return std::unexpected(*refusal);
   }
   if (auto refusal = args.check_complete(fields)) return std::unexpected(*refusal);
@@ -110,6 +126,14 @@ std::optional<int64_t> Args::integer(std::string_view name) const {
   const auto found = values_.find(name);
   if (found == values_.end()) return std::nullopt;
   return std::get<int64_t>(found->second.value);
+}
+
+std::vector<std::string_view> Args::texts(std::string_view name) const {
+  std::vector<std::string_view> out;
+  const auto found = values_.find(name);
+  if (found == values_.end()) return out;
+  for (const Json& one : *found->second.if_array()) out.emplace_back(*one.if_text());
+  return out;
 }
 
 bool Args::flag(std::string_view name) const {

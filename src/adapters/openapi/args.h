@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/json.h"
@@ -17,7 +18,12 @@
 
 namespace atrium::openapi {
 
-enum class FieldType : uint8_t { Text, Integer, Boolean };
+enum class FieldType : uint8_t {
+  Text,
+  Integer,
+  Boolean,
+  TextList,  // a JSON array of strings; in a query the name again and again
+};
 enum class FieldUse : uint8_t { Required, Optional, Refused };
 enum class Unknown : uint8_t { Ignored, Refused };
 
@@ -39,10 +45,12 @@ class Args {
   bool has(std::string_view name) const { return values_.contains(name); }
   std::string_view text(std::string_view name) const;  // empty when absent
   std::optional<int64_t> integer(std::string_view name) const;
-  bool flag(std::string_view name) const;  // false when absent
+  bool flag(std::string_view name) const;                            // false when absent
+  std::vector<std::string_view> texts(std::string_view name) const;  // empty when absent
 
  private:
   std::optional<Refusal> set(const FieldRule& rule, const Json& value);
+  void add_to_list(const FieldRule& rule, std::string_view text);
   std::optional<Refusal> check_complete(std::span<const FieldRule> fields) const;
 
   std::map<std::string_view, Json> values_;  // keyed by the rule's spelling

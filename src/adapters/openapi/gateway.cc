@@ -294,7 +294,7 @@ Gateway::Check Gateway::take_quota(Call& call, Now now) {
   const bool is_apps = action.quota == QuotaScope::App;
   const std::string_view owner = is_apps ? call.app->id.value : call.key->account;
   const std::string_view member = is_apps ? std::string_view() : call.app->id.value;
-  const Duration wait = quota_.take(owner, member, action.name, action.per_second, now.mono);
+  const Duration wait = quota_.take(owner, member, quota_of(action), action.per_second, now.mono);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
                                                std::to_string(action.per_second) +

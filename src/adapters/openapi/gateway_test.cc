@@ -485,6 +485,12 @@ TEST_F(CheckOrder, within_the_signature_form_then_scope_then_token_then_key_then
 
 using CodesTest = GatewayTest;
 
+std::string eleven_users_query() {
+  std::string query = "&AppId=" + std::string(kOwnApp) + "&RoomId=room-1";
+  for (int i = 0; i < 11; ++i) query += "&UserIds=u" + std::to_string(i);
+  return query;
+}
+
 TEST_F(CodesTest, every_code_marked_sent_has_a_request_that_gets_it) {
   std::set<std::string> got;
   const auto note = [&](const Response& response) { got.insert(code_of(response)); };
@@ -539,6 +545,11 @@ TEST_F(CodesTest, every_code_marked_sent_has_a_request_that_gets_it) {
       send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
   note(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
   note(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = false, .record = {}}));
+  for (const char* fields : {R"(,"From":"a:b","To":["u"],"Binary":false,"Message":"m")",
+                             R"(,"From":"a","To":[""],"Binary":false,"Message":"m")"})
+    note(post("BatchSendRoomUnicast", "2020-12-01", own_body(fields)));
+  note(ask(
+      signed_request("GET", url("GetRoomUsersProperty", "2023-11-01", eleven_users_query()), "")));
   for (int i = 0; i < 41; ++i) note(ask(signed_request("GET", online_url(), "")));
   got.erase("");
 

@@ -190,6 +190,24 @@ TEST(Arguments, that_are_absent_read_as_nothing) {
   EXPECT_EQ(args->text("Nothing"), "");
 }
 
+TEST(Arguments, that_are_lists_are_arrays_in_a_body_and_repeated_names_in_a_query) {
+  constexpr auto fields =
+      std::to_array<FieldRule>({{"Ids", FieldType::TextList, FieldUse::Required, ""}});
+  const std::vector<std::string_view> both{"b", "a"};
+  const auto body = Args::from_body(*parse_json(R"({"ids":["b","a"]})"), fields, Unknown::Refused);
+  ASSERT_TRUE(body.has_value());
+  EXPECT_EQ(body->texts("Ids"), both);
+  const auto query = Args::from_query({{"Ids", "b"}, {"x", "1"}, {"IDS", "a"}}, fields);
+  ASSERT_TRUE(query.has_value());
+  EXPECT_EQ(query->texts("Ids"), both);
+  EXPECT_TRUE(query->texts("Nothing").empty());
+  EXPECT_EQ(Args::from_query({}, fields).error().message, "Ids is missing.");
+  for (const char* wrong : {R"({"Ids":"a"})", R"({"Ids":["a",1]})", R"({"Ids":[["a"]]})"})
+    EXPECT_EQ(Args::from_body(*parse_json(wrong), fields, Unknown::Ignored).error().message,
+              "Ids must be a list of strings.")
+        << wrong;
+}
+
 // --- ids ---
 
 TEST(Ids, of_the_vendor_are_128_of_a_small_alphabet) {
@@ -333,6 +351,11 @@ TEST(ActionTable, names_each_action_and_version_once_and_completely) {
       return rule.name == "AppId" && rule.use == FieldUse::Required && rule.type == FieldType::Text;
     });
     EXPECT_TRUE(names_app) << row->name;
+    for (const ActionRow* other : action_rows())
+      if (quota_of(*other) == quota_of(*row)) {
+        EXPECT_EQ(other->per_second, row->per_second) << row->name << " and " << other->name;
+        EXPECT_EQ(other->quota, row->quota) << row->name << " and " << other->name;
+      }
   }
   EXPECT_GE(seen.size(), 7u);
 }
