@@ -32,7 +32,7 @@ function watch() {
       (count.kind === 'audio' ? countAudio(track, count) : countVideo(track, count)).catch(() => {});
     })
     .on(RoomEvent.DataReceived, (payload, participant, _kind, topic) =>
-      say('data', { text: new TextDecoder().decode(payload), from: participant?.identity ?? null, topic: topic ?? null }))
+      say('data', { text: new TextDecoder().decode(payload), base64: Buffer.from(payload).toString('base64'), from: participant?.identity ?? null, topic: topic ?? null }))
     .on(RoomEvent.ParticipantConnected, (p) => say('participantConnected', { identity: p.identity }))
     .on(RoomEvent.ParticipantDisconnected, (p) => say('participantDisconnected', { identity: p.identity }))
     .on(RoomEvent.Reconnecting, () => say('reconnecting'))
