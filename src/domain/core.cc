@@ -33,6 +33,18 @@ Core::Present Core::find_present(const ParticipantSid& participant) {
   return {room, found};
 }
 
+std::vector<Core::Seat> Core::seats_of(const AppId& app, const std::optional<RoomId>& room,
+                                       const UserId& user) const {
+  std::vector<Seat> seats;
+  const auto found = present.find({app, user});
+  if (found == present.end()) return seats;
+  for (const RoomSid& sid : found->second) {
+    const Room& life = lives.at(sid);
+    if (!room || life.name().room == *room) seats.emplace_back(sid, life.users.at(user));
+  }
+  return seats;
+}
+
 void Core::leave_presence(const Room& room, const UserId& user) {
   auto found = present.find({room.name().app, user});
   if (found == present.end()) return;

@@ -64,6 +64,10 @@ struct Core {
     explicit operator bool() const { return participant != nullptr; }
   };
   Present find_present(const ParticipantSid& participant);
+  // Where a user is now: in this room, or where `room` is absent in every room of the app.
+  using Seat = std::pair<RoomSid, ParticipantSid>;
+  std::vector<Seat> seats_of(const AppId& app, const std::optional<RoomId>& room,
+                             const UserId& user) const;
   // The user is in this life no more.
   void leave_presence(const Room& room, const UserId& user);
 
@@ -162,6 +166,8 @@ struct Removal {
   DepartureSeenAs seen_as = DepartureSeenAs::Departure;
   std::optional<Wall> forbidden_until = std::nullopt;  // said in the notice
 };
+// A kick or a ban: told -1006 and, of a ban, until when.
+Removal removal_by_order(std::optional<Wall> forbidden_until);
 // Takes a present participant out of an Active life.  Yields the departure that others were not told of, if so.
 std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
                                                           ParticipantSid sid,
@@ -185,8 +191,8 @@ void on(Core& core, const RemoveUser& command);
 void on(Core& core, const RestoreBans& command);
 void on(Core& core, const SetStreamBan& command);
 void on(Core& core, const LimitToken& command);
-// Rules that were in force before they were durable, and could not be stored, hold no more.
-void on_bans_not_stored(Core& core, const std::vector<std::pair<AppId, BanId>>& rules);
+// These rules hold no more; those that do not any way are passed over.
+void take_out_of_force(Core& core, const std::vector<std::pair<AppId, BanId>>& rules);
 
 // --- messages.cc --------------------------------------------------------------------------------
 void on(Core& core, const SendMessage& command);

@@ -415,7 +415,7 @@ void on(Core& core, const RecordStored& command) {
   if (command.ok) operation->bans_under_way.clear();
   if (!command.ok) {
     operation->has_store_failed = true;
-    on_bans_not_stored(core, operation->bans_under_way);
+    take_out_of_force(core, operation->bans_under_way);
     mark_failed(*operation, "the record could not be written");
   }
   if (operation->is_final_stored) return finish(core, *operation);

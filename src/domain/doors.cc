@@ -115,13 +115,7 @@ void refuse_banned_resume(Core& core, const Resume& command, const Bans::Match& 
   notice.forbidden_until = ban.expires_at;
   core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});
   if (room == nullptr || room->phase != LifePhase::Active) return;
-  remove_participant(core, *room, command.participant,
-                     {.reason = LeaveReason::KickedByAdmin,
-                      .farewell = Farewell::Notice,
-                      .action = LeaveAction::Disconnect,
-                      .code = ClientCode::KickedOut,
-                      .seen_as = DepartureSeenAs::Departure,
-                      .forbidden_until = ban.expires_at});
+  remove_participant(core, *room, command.participant, removal_by_order(ban.expires_at));
 }
 
 void accept_resume(Core& core, Room& room, Participant& participant, Resume& command) {
@@ -238,13 +232,7 @@ bool remove_if_banned(Core& core, Room& room, Participant& participant, const Ip
   participant.media_address = unmapped(from);
   const std::optional<Bans::Match> ban = core.bans.match(room.name().app, from);
   if (!ban) return false;
-  remove_participant(core, room, participant.sid(),
-                     {.reason = LeaveReason::KickedByAdmin,
-                      .farewell = Farewell::Notice,
-                      .action = LeaveAction::Disconnect,
-                      .code = ClientCode::KickedOut,
-                      .seen_as = DepartureSeenAs::Departure,
-                      .forbidden_until = ban->expires_at});
+  remove_participant(core, room, participant.sid(), removal_by_order(ban->expires_at));
   return true;
 }
 

@@ -18,32 +18,18 @@ std::string topic_of(const SendMessage& command) {
 
 using Sids = std::vector<ParticipantSid>;
 
-void add_user(const Room& room, const UserId& user, Sids& out) {
-  if (auto seat = room.users.find(user); seat != room.users.end()) out.push_back(seat->second);
-}
-
-void add_user_anywhere(const Core& core, const AppId& app, const UserId& user, Sids& out) {
-  const auto lives = core.present.find({app, user});
-  if (lives == core.present.end()) return;
-  for (const RoomSid& room_sid : lives->second) add_user(core.lives.at(room_sid), user, out);
-}
-
 // A user may be named twice.
 Sids recipients_of(Core& core, const SendMessage& command) {
   Sids out;
-  const Room* room = command.room ? core.find_current({command.app, *command.room}) : nullptr;
-  if (command.room && room == nullptr) return out;
   if (!command.users) {
+    const Room* room = command.room ? core.find_current({command.app, *command.room}) : nullptr;
     if (room == nullptr) return out;
     for (const auto& [sid, participant] : room->participants) out.push_back(sid);
     return out;
   }
-  for (const UserId& user : *command.users) {
-    if (room != nullptr)
-      add_user(*room, user, out);
-    else
-      add_user_anywhere(core, command.app, user, out);
-  }
+  for (const UserId& user : *command.users)
+    for (const auto& [room_sid, sid] : core.seats_of(command.app, command.room, user))
+      out.push_back(sid);
   std::ranges::sort(out);
   out.erase(std::ranges::unique(out).begin(), out.end());
   return out;

@@ -110,6 +110,15 @@ void on_leave_result(Core& core, const ParticipantSid& sid, std::optional<Connec
 
 }  // namespace
 
+Removal removal_by_order(std::optional<Wall> forbidden_until) {
+  return {.reason = LeaveReason::KickedByAdmin,
+          .farewell = Farewell::Notice,
+          .action = LeaveAction::Disconnect,
+          .code = ClientCode::KickedOut,
+          .seen_as = DepartureSeenAs::Departure,
+          .forbidden_until = forbidden_until};
+}
+
 std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
                                                           ParticipantSid sid,
                                                           const Removal& removal) {

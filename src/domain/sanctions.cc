@@ -25,11 +25,6 @@ bool put_in_force(Core& core, const BanRule& rule) {
   return is_put;
 }
 
-void take_out_of_force(Core& core, const std::vector<std::pair<AppId, BanId>>& rules) {
-  for (const auto& [app, id] : rules) core.bans.erase(app, id);
-  arm_expiry(core);
-}
-
 BanRule make_rule(Core& core, const AppId& app, BanTarget target, Duration interval,
                   const ActionOrigin& origin) {
   return {.id = BanId(core.secrets.sid("BN_")),
@@ -70,7 +65,7 @@ void finish_if_done(Core& core, const OperationId& id) {
 // --- evictions ----------------------------------------------------------------------------------
 
 // Takes them out with -1006 and remembers that `action` waits for their end.
-void evict(Core& core, Started& action, const std::vector<std::pair<RoomSid, ParticipantSid>>& who,
+void evict(Core& core, Started& action, const std::vector<Core::Seat>& who,
            std::optional<Wall> forbidden_until, PersistBans& write) {
   for (const auto& [room_sid, sid] : who) {
     Room& room = core.lives.at(room_sid);
@@ -78,23 +73,11 @@ void evict(Core& core, Started& action, const std::vector<std::pair<RoomSid, Par
         make_tombstone(core, room, room.participants.at(sid), action.id, ClientCode::KickedOut));
     action.action.leaving.insert(sid);
     core.awaited.emplace(sid, action.id);
-    remove_participant(core, room, sid,
-                       {.reason = LeaveReason::KickedByAdmin,
-                        .farewell = Farewell::Notice,
-                        .action = LeaveAction::Disconnect,
-                        .code = ClientCode::KickedOut,
-                        .seen_as = DepartureSeenAs::Departure,
-                        .forbidden_until = forbidden_until});
+    remove_participant(core, room, sid, removal_by_order(forbidden_until));
   }
 }
 
-using Present = std::vector<std::pair<RoomSid, ParticipantSid>>;
-
-void add_user(Core& core, const RoomSid& room_sid, const UserId& user, Present& out) {
-  const Room& room = core.lives.at(room_sid);
-  if (auto seat = room.users.find(user); seat != room.users.end())
-    out.emplace_back(room_sid, seat->second);
-}
+using Present = std::vector<Core::Seat>;
 
 Present present_from(const Core& core, const AppId& app, const IpPrefix& range) {
   Present out;
@@ -111,16 +94,7 @@ Present present_from(const Core& core, const AppId& app, const IpPrefix& range) 
 // Who is in now and meant by the target; a target of a whole room is not for here.
 Present present_of(Core& core, const AppId& app, const BanTarget& target) {
   if (target.ip) return present_from(core, app, *target.ip);
-  Present out;
-  if (target.room) {
-    const auto room = core.current.find({app, *target.room});
-    if (room != core.current.end()) add_user(core, room->second, *target.user, out);
-    return out;
-  }
-  const auto lives = core.present.find({app, *target.user});
-  if (lives == core.present.end()) return out;
-  for (const RoomSid& room_sid : lives->second) add_user(core, room_sid, *target.user, out);
-  return out;
+  return core.seats_of(app, target.room, *target.user);
 }
 
 void remove_and_store(Core& core, WaiterId waiter, const Present& who,
@@ -171,6 +145,11 @@ void ban_room(Core& core, const BanUsers& command, const std::optional<BanRule>&
 }
 
 }  // namespace
+
+void take_out_of_force(Core& core, const std::vector<std::pair<AppId, BanId>>& rules) {
+  for (const auto& [app, id] : rules) core.bans.erase(app, id);
+  arm_expiry(core);
+}
 
 void on(Core& core, const BanUsers& command) {
   std::optional<BanRule> rule;
@@ -229,11 +208,12 @@ void on(Core& core, const LimitToken& command) {
   if (!put_in_force(core, rule)) return reply(core, command.waiter, ActionOutcome::TooManyBans);
   const Started started = start_action(core, command.waiter);
   if (known == nullptr) started.action.erase_if_not_stored.emplace_back(rule.app, rule.id);
-  if (Room* room = core.find_current({command.app, command.room}))
-    if (const auto seat = room->users.find(command.user); seat != room->users.end())
-      if (Participant& participant = room->participants.at(seat->second);
-          participant.joiner.token_hash == command.token_hash)
-        limit_publishing(core, *room, participant, rule.expires_at);
+  for (const auto& [room_sid, sid] : core.seats_of(command.app, command.room, command.user)) {
+    Room& room = core.lives.at(room_sid);
+    Participant& participant = room.participants.at(sid);
+    if (participant.joiner.token_hash == command.token_hash)
+      limit_publishing(core, room, participant, rule.expires_at);
+  }
   core.out.put(
       PersistBans{.operation = started.id, .put = {std::move(rule)}, .drop = {}, .tombstones = {}});
 }
@@ -241,10 +221,6 @@ void on(Core& core, const LimitToken& command) {
 void on(Core& core, const RestoreBans& command) {
   for (const BanRule& rule : command.rules)
     if (rule.expires_at > core.now.wall) put_in_force(core, rule);
-}
-
-void on_bans_not_stored(Core& core, const std::vector<std::pair<AppId, BanId>>& rules) {
-  take_out_of_force(core, rules);
 }
 
 void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {

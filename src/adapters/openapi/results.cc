@@ -237,6 +237,10 @@ std::optional<Refusal> dismissal_failure(const domain::DismissReply& reply) {
   return std::nullopt;
 }
 
+Answer shape_success(const PendingCall& call, const domain::ActionReply&) {
+  return message_json(call, "success");
+}
+
 std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
                                                std::string_view room) {
   std::optional<domain::RoomView> found = registry.find_room(app.id, RoomId(room));

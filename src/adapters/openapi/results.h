@@ -40,6 +40,9 @@ Json ban_json(const domain::BanRule& rule);
 // {"message":…} of Version 2020-12-01 room management, {"Message":…} of all others (vendor-contract 1.3).
 Json message_json(const PendingCall& call, std::string_view text);
 
+// An ActionShaper: "success" in the words of the action's version.
+Answer shape_success(const PendingCall& call, const domain::ActionReply& reply);
+
 // The current life; a life that is being dismissed is none.
 std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
                                                std::string_view room);

@@ -26,10 +26,6 @@ HandlerStep kick_user(ActionContext& context) {
                                          .origin = *std::move(origin)}};
 }
 
-Answer shape(const PendingCall& call, const domain::ActionReply&) {
-  return message_json(call, "success");
-}
-
 constexpr auto kRows = std::to_array<ActionRow>({{.name = "KickUser",
                                                   .version = kVersion2020,
                                                   .method = Method::Post,
@@ -39,7 +35,7 @@ constexpr auto kRows = std::to_array<ActionRow>({{.name = "KickUser",
                                                   .unknown = Unknown::Ignored,
                                                   .fields = kFields,
                                                   .handle = kick_user,
-                                                  .on_applied = shape}});
+                                                  .on_applied = shape_success}});
 
 }  // namespace
 

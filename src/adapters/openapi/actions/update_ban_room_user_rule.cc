@@ -29,10 +29,6 @@ HandlerStep update(ActionContext& context) {
                                         .origin = *std::move(origin)}};
 }
 
-Answer shape(const PendingCall& call, const domain::ActionReply&) {
-  return message_json(call, "success");
-}
-
 constexpr ActionRow row(std::string_view version) {
   return {.name = "UpdateBanRoomUserRule",
           .version = version,
@@ -43,7 +39,7 @@ constexpr ActionRow row(std::string_view version) {
           .unknown = Unknown::Ignored,
           .fields = kFields,
           .handle = update,
-          .on_applied = shape};
+          .on_applied = shape_success};
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({row(kVersion2020), row(kVersion2023)});

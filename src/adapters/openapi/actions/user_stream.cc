@@ -49,10 +49,6 @@ HandlerStep set(ActionContext& context) {
                                            .interval = interval.value_or(Duration{})}};
 }
 
-Answer shape(const PendingCall& call, const domain::ActionReply&) {
-  return message_json(call, "success");
-}
-
 constexpr ActionRow row(std::string_view name, std::string_view version,
                         std::span<const FieldRule> fields, Handler handle) {
   return {.name = name,
@@ -64,7 +60,7 @@ constexpr ActionRow row(std::string_view name, std::string_view version,
           .unknown = Unknown::Ignored,
           .fields = fields,
           .handle = handle,
-          .on_applied = shape};
+          .on_applied = shape_success};
 }
 
 constexpr auto kRows =
