@@ -89,8 +89,31 @@ constexpr const char* kVersion2 = R"sql(
   UPDATE schema_version SET version = 2;
 )sql";
 
+// Applications.  Keys and secrets are sealed (base/crypto.h) under a key that lies outside the store.
+constexpr const char* kVersion3 = R"sql(
+  CREATE TABLE apps (
+    id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    any_ids INTEGER NOT NULL CHECK (any_ids IN (0, 1)),
+    primary_key BLOB NOT NULL,
+    secondary_key BLOB NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE api_keys (
+    api_key TEXT PRIMARY KEY,
+    app TEXT NOT NULL REFERENCES apps ON DELETE CASCADE,
+    secret BLOB NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX api_keys_by_app ON api_keys (app);
+
+  UPDATE schema_version SET version = 3;
+)sql";
+
 // Step i leads from version i to version i + 1 and leaves that number in schema_version.
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1, kVersion2};
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1, kVersion2, kVersion3};
 
 Result<int64_t> single_number(Database& database, const char* sql) {
   Statement statement = TRY(Statement::prepare(database, sql));

@@ -560,6 +560,21 @@ TEST_F(StoreTest, file_of_version_1_is_copied_and_brought_up_to_date) {
   EXPECT_TRUE(run_raw("SELECT code FROM dismissals"));
 }
 
+// The same of version 2, with ban rules in it.
+TEST_F(StoreTest, file_of_version_2_keeps_its_ban_rules) {
+  std::filesystem::copy_file(
+      std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v2.db", path());
+  const Wall then = wall_from_unix_us(1'795'412'500'000'000);
+  Store store = open({}, {.mono = Mono(1s), .wall = then});
+  const auto bans = MUST(store.list_bans(AppId(), BanId(), 10, then));
+  ASSERT_EQ(bans.size(), 4u);
+  EXPECT_EQ(bans[0].id, BanId("BN_1QK53HxipVIya6bSz"));
+  EXPECT_EQ(bans[0].target.ip->text(), "192.0.2.7");
+  EXPECT_EQ(bans[2].target.user, UserId("eve"));
+  EXPECT_TRUE(std::filesystem::exists(path() + ".v2"));
+  EXPECT_TRUE(run_raw("SELECT id, primary_key FROM apps"));
+}
+
 TEST_F(StoreTest, file_of_a_newer_version_is_refused) {
   { Store store = open(); }
   ASSERT_TRUE(run_raw("UPDATE schema_version SET version = 99"));
