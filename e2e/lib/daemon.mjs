@@ -58,9 +58,10 @@ export class Daemon {
     for (const stream of [daemon.child.stdout, daemon.child.stderr])
       stream.on('data', (data) => { daemon.log = (daemon.log + data).slice(-2_000_000); });
     await until('atriumd is ready', () => {
-      if (daemon.exit) throw new Error(`atriumd ended: ${JSON.stringify(daemon.exit)}\n${daemon.log}`);
+      if (daemon.exit) return ['', 'ended', 'ended'];
       return /ready http=(\S+) operator=(\S+)/.exec(daemon.log);
     }, 20000).then(([, http, operator]) => {
+      if (http === 'ended') throw new Error(`atriumd ended: ${JSON.stringify(daemon.exit)}\n${daemon.log}`);
       daemon.url = `http://${http}`;
       daemon.ws = `ws://${http}`;
       daemon.operator = `http://${operator}`;

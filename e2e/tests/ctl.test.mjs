@@ -12,6 +12,7 @@ let daemon, config;
 before(async () => {
   config = twoAccounts();
   daemon = await Daemon.start({ args: config.args });
+  await config.makeApps(daemon);
 });
 after(async () => {
   await daemon?.stop();

@@ -62,6 +62,7 @@ async function startSlowSenders() {
 before(async () => {
   config = twoAccounts();
   daemon = await Daemon.start({ args: config.args });
+  await config.makeApps(daemon);
   await plain();
   slow = await startSlowSenders();
 });

@@ -16,6 +16,7 @@ const opened = [];
 before(async () => {
   config = twoAccounts();
   daemon = await Daemon.start({ args: config.args });
+  await config.makeApps(daemon);
 });
 after(async () => {
   for (const one of opened) await one.stop();

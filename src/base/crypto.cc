@@ -6,6 +6,9 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "base/secret_source.h"
 
 namespace atrium {
@@ -58,7 +61,8 @@ std::optional<Bytes> decode64(std::string_view text, bool url) {
       out.push_back(static_cast<uint8_t>(group >> bits));
     }
   }
-  if ((group & ((1u << bits) - 1)) != 0) return std::nullopt;  // trailing bits must be zero: one text per value
+  if ((group & ((1u << bits) - 1)) != 0)
+    return std::nullopt;  // trailing bits must be zero: one text per value
   return out;
 }
 
@@ -119,10 +123,68 @@ std::optional<Bytes> from_hex(std::string_view text) {
   return out;
 }
 
-std::string base64(ByteView data) { return encode64(data, kStandard, true); }
-std::string base64url(ByteView data) { return encode64(data, kUrl, false); }
-std::optional<Bytes> from_base64(std::string_view text) { return decode64(text, false); }
-std::optional<Bytes> from_base64url(std::string_view text) { return decode64(text, true); }
+std::string base64(ByteView data) {
+  return encode64(data, kStandard, true);
+}
+std::string base64url(ByteView data) {
+  return encode64(data, kUrl, false);
+}
+std::optional<Bytes> from_base64(std::string_view text) {
+  return decode64(text, false);
+}
+std::optional<Bytes> from_base64url(std::string_view text) {
+  return decode64(text, true);
+}
+
+namespace {
+
+constexpr size_t kTagBytes = 16;
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
+
+int size_of(std::string_view text) {
+  return static_cast<int>(text.size());
+}
+
+}  // namespace
+
+Bytes seal(const SealingKey& key, const SealingNonce& nonce, std::string_view context,
+           ByteView plain) {
+  Bytes out(nonce.size() + plain.size() + kTagBytes);
+  std::ranges::copy(nonce, out.begin());
+  uint8_t* text = out.data() + nonce.size();
+  const CipherContext cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  int written = 0;
+  CHECK(EVP_EncryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) ==
+        1);
+  CHECK(EVP_EncryptUpdate(cipher.get(), nullptr, &written, as_bytes(context).data(),
+                          size_of(context)) == 1);
+  CHECK(EVP_EncryptUpdate(cipher.get(), text, &written, plain.data(),
+                          static_cast<int>(plain.size())) == 1);
+  CHECK(EVP_EncryptFinal_ex(cipher.get(), text + written, &written) == 1);
+  CHECK(EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, kTagBytes, text + plain.size()) ==
+        1);
+  return out;
+}
+
+std::optional<Bytes> unseal(const SealingKey& key, std::string_view context, ByteView sealed) {
+  if (sealed.size() < SealingNonce().size() + kTagBytes) return std::nullopt;
+  const ByteView nonce = sealed.first(SealingNonce().size());
+  const ByteView text = sealed.subspan(nonce.size(), sealed.size() - nonce.size() - kTagBytes);
+  Bytes tag(sealed.end() - kTagBytes, sealed.end());
+  Bytes out(text.size() + 1);  // never a null pointer
+  const CipherContext cipher(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  int written = 0, rest = 0;
+  CHECK(EVP_DecryptInit_ex(cipher.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce.data()) ==
+        1);
+  CHECK(EVP_DecryptUpdate(cipher.get(), nullptr, &written, as_bytes(context).data(),
+                          size_of(context)) == 1);
+  CHECK(EVP_DecryptUpdate(cipher.get(), out.data(), &written, text.data(),
+                          static_cast<int>(text.size())) == 1);
+  CHECK(EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_SET_TAG, kTagBytes, tag.data()) == 1);
+  if (EVP_DecryptFinal_ex(cipher.get(), out.data() + written, &rest) != 1) return std::nullopt;
+  out.resize(text.size());
+  return out;
+}
 
 void OpenSslSecretSource::fill(std::span<uint8_t> out) {
   CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);

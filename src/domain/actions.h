@@ -2,6 +2,7 @@
 // Owner: Core, by operation id.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +14,8 @@ namespace atrium::domain {
 
 struct Core;
 
+void reply(Core& core, WaiterId waiter, ActionOutcome outcome, OperationId operation = {});
+
 struct PendingAction {
   WaiterId waiter;
   bool is_stored = false;
@@ -22,8 +25,16 @@ struct PendingAction {
   // A rule that evicts is in force at once; a rule that only changes is changed when the store has it.
   std::vector<std::pair<AppId, BanId>> erase_if_not_stored, erase_when_stored;
   std::vector<BanRule> put_when_stored;
+  std::optional<App> app;  // as it was given to the store
 };
 
+struct StartedAction {
+  OperationId id;
+  PendingAction& action;  // valid until the next action begins or ends
+};
+StartedAction start_action(Core& core, WaiterId waiter);
+// `action` is not done before this participant's transport is gone.
+void await_end(Core& core, StartedAction& action, const ParticipantSid& participant);
 // A participant's transport is gone, or its life is.
 void on_participant_gone(Core& core, const ParticipantSid& participant);
 // The store's answer about an operation that is no dismissal.

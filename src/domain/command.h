@@ -217,13 +217,32 @@ struct SendMessage {
   bool is_binary = false;
   SharedBytes payload;
 };
+// Makes an application; what is left empty of its id and keys is made here.  It can be used once it is stored.
+struct CreateApp {
+  WaiterId waiter;
+  App app;  // created_at is not looked at
+};
+// Whatever is given is changed, in force at once; an app that is disabled loses its live rooms as by DismissRoom.
+struct ChangeApp {
+  WaiterId waiter;
+  AppId app;
+  std::optional<bool> enabled = std::nullopt, any_ids = std::nullopt;
+  std::optional<std::string> name = std::nullopt;
+  std::optional<std::string> primary_key = std::nullopt, secondary_key = std::nullopt;
+  std::optional<ApiKey> add_key = std::nullopt;
+  std::optional<std::string> drop_key = std::nullopt;
+  ActionOrigin origin = {};
+};
+struct RestoreApps {
+  std::vector<App> apps;
+};  // at start, from the store
 struct RestoreBans {
   std::vector<BanRule> rules;
 };  // at start, from the store
 struct RecordStored {
   OperationId operation;
   bool ok = false;
-};  // answer to PersistDismissal and PersistBans
+};  // answer to PersistDismissal, PersistBans and PersistApp
 struct RestoreTombstones {
   std::vector<Tombstone> tombstones;
 };  // at start, from the store
@@ -237,7 +256,7 @@ using Command =
                  UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportMoved,
                  TransportDown, NoticeChannel, NoticeAcked, ForwardAttached, RoomCut,
                  TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers,
-                 UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, SendMessage,
-                 RecordStored, RestoreTombstones, RestoreBans, Tick>;
+                 UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, SendMessage, CreateApp,
+                 ChangeApp, RecordStored, RestoreTombstones, RestoreBans, RestoreApps, Tick>;
 
 }  // namespace atrium::domain

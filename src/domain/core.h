@@ -1,7 +1,7 @@
 // Core: what the desks of the registry share: the lives, indexes over them, deadlines, the effects being written.
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
 // subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc,
-// sanctions.cc (kicks and bans), messages.cc (a backend's words).
+// sanctions.cc (kicks and bans), messages.cc (a backend's words), app_desk.cc (applications).
 #pragma once
 
 #include <deque>
@@ -11,6 +11,7 @@
 
 #include "base/secret_source.h"
 #include "domain/actions.h"
+#include "domain/apps.h"
 #include "domain/bans.h"
 #include "domain/dismissal.h"
 #include "domain/outbox.h"
@@ -38,6 +39,7 @@ struct Core {
   std::map<OperationId, PendingAction> actions;
   Tombstones tombstones;
   Bans bans;
+  Apps apps;
   Timers timers;
   Outbox out;
   uint64_t lives_opened = 0;
@@ -191,11 +193,20 @@ void on(Core& core, const RemoveUser& command);
 void on(Core& core, const RestoreBans& command);
 void on(Core& core, const SetStreamBan& command);
 void on(Core& core, const LimitToken& command);
+// False: too many are in force.
+bool put_in_force(Core& core, const BanRule& rule);
 // These rules hold no more; those that do not any way are passed over.
 void take_out_of_force(Core& core, const std::vector<std::pair<AppId, BanId>>& rules);
 
 // --- messages.cc --------------------------------------------------------------------------------
 void on(Core& core, const SendMessage& command);
+
+// --- app_desk.cc --------------------------------------------------------------------------------
+void on(Core& core, const CreateApp& command);
+void on(Core& core, const ChangeApp& command);
+void on(Core& core, const RestoreApps& command);
+// The store has, or has not, what a change of an application was answered with.
+void settle_app(Core& core, const App& app, bool is_stored);
 
 // --- lives.cc -----------------------------------------------------------------------------------
 Room& open_life(Core& core, const RoomName& name);

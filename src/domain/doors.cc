@@ -55,6 +55,10 @@ bool refuse_if_unfit(Core& core, const Join& command) {
            flaw, false);
     return true;
   }
+  if (const App* app = core.apps.find(command.joiner.app); app != nullptr && !app->enabled) {
+    refuse(core, command.connection, ClientCode::JoinRoom, "the application is disabled", false);
+    return true;
+  }
   if (const std::optional<Bans::Match> ban = core.bans.match(command.joiner)) {
     core.out.put(JoinRefused{.connection = command.connection,
                              .code = ban->code,

@@ -36,6 +36,12 @@ struct PersistBans {
   std::vector<BanId> drop;
   std::vector<Tombstone> tombstones;
 };
+// The whole application as it is now; answered by RecordStored.
+struct PersistApp {
+  OperationId operation;
+  App app;
+  bool is_new = false;  // one of the same id or API key makes the write fail
+};
 struct PersistTombstones {
   std::vector<Tombstone> tombstones;
 };  // found unacknowledged later
@@ -252,11 +258,14 @@ enum class ActionOutcome : uint8_t {
   RecordFailed,  // InternalError; what was done in memory stays done
   Unfinished,    // InternalError with the operation id: not known to be finished in time
   TooManyBans,   // refused
+  TooManyApps,   // refused
+  Exists,        // refused: an AppId or API key that is taken
 };
 struct ActionReply {
   WaiterId waiter;
   ActionOutcome outcome = ActionOutcome::Done;
-  OperationId operation;  // empty where nothing was done
+  OperationId operation;                     // empty where nothing was done
+  std::shared_ptr<const App> app = nullptr;  // of CreateApp and ChangeApp: as it is now
 };
 // The life is over; node may forget what it keyed by this sid.
 struct LifeForgotten {
@@ -268,7 +277,7 @@ struct ParticipantForgotten {
 };
 
 using Effect =
-    std::variant<PersistDismissal, PersistBans, PersistTombstones, CutRoom, CloseRoom,
+    std::variant<PersistDismissal, PersistBans, PersistApp, PersistTombstones, CutRoom, CloseRoom,
                  CutParticipant, CloseParticipant, StartForward, StopForward, PauseForward,
                  PauseTrack, StopTrack, SetDataPermission, JoinAccepted, JoinRefused,
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,

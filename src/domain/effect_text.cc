@@ -167,6 +167,14 @@ std::string write(const PersistBans& e) {
       .list("tombstones", e.tombstones, tombstone_text)
       .str();
 }
+std::string write(const PersistApp& e) {
+  return Line("PersistApp")
+      .id("operation", e.operation)
+      .id("app", e.app.id)
+      .number("enabled", e.app.enabled)
+      .number("is_new", e.is_new)
+      .str();
+}
 std::string write(const PersistTombstones& e) {
   return Line("PersistTombstones").list("tombstones", e.tombstones, tombstone_text).str();
 }

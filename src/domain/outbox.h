@@ -21,7 +21,7 @@ inline constexpr bool is_one_of = (std::is_same_v<T, Kinds> || ...);
 
 template <typename T>
 constexpr EffectPhase phase_of_type() {
-  if constexpr (is_one_of<T, PersistDismissal, PersistBans, PersistTombstones>) {
+  if constexpr (is_one_of<T, PersistDismissal, PersistBans, PersistApp, PersistTombstones>) {
     return EffectPhase::Persist;
   } else if constexpr (is_one_of<T, CutRoom, CloseRoom, CutParticipant, CloseParticipant,
                                  StartForward, StopForward, PauseForward, PauseTrack, StopTrack,

@@ -48,6 +48,10 @@ Effects Registry::apply(Command command, Now now) {
   return core.out.take();
 }
 
+const Apps& Registry::apps() const {
+  return state_->core.apps;
+}
+
 Mono Registry::next_deadline() const {
   return state_->core.timers.next();
 }

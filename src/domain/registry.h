@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret_source.h"
+#include "domain/apps.h"
 #include "domain/command.h"
 #include "domain/effect.h"
 
@@ -41,6 +42,8 @@ class Registry {
   std::shared_ptr<const ParticipantView> find_user(const AppId& app, const RoomId& room,
                                                    const UserId& user) const;
   bool is_in_any_room(const AppId& app, const UserId& user) const;
+
+  const Apps& apps() const;
 
   bool is_banned(const AppId& app,
                  const BanTarget& target) const;  // a rule of exactly this target is in force

@@ -9,21 +9,7 @@
 namespace atrium::domain {
 namespace {
 
-void reply(Core& core, WaiterId waiter, ActionOutcome outcome, OperationId operation = {}) {
-  core.out.put(ActionReply{waiter, outcome, std::move(operation)});
-}
-
 // --- rules --------------------------------------------------------------------------------------
-
-void arm_expiry(Core& core) {
-  core.timers.arm(TimerKind::BanExpiry, "", core.bans.next_expiry());
-}
-
-bool put_in_force(Core& core, const BanRule& rule) {
-  const bool is_put = core.bans.put(rule, deadline_of(rule.expires_at, core.now));
-  arm_expiry(core);
-  return is_put;
-}
 
 BanRule make_rule(Core& core, const AppId& app, BanTarget target, Duration interval,
                   const ActionOrigin& origin) {
@@ -36,43 +22,16 @@ BanRule make_rule(Core& core, const AppId& app, BanTarget target, Duration inter
           .expires_at = core.now.wall + interval};
 }
 
-// --- pending actions ----------------------------------------------------------------------------
-
-struct Started {
-  OperationId id;
-  PendingAction& action;
-};
-Started start_action(Core& core, WaiterId waiter) {
-  OperationId id(core.secrets.sid("OP_"));
-  PendingAction& action = core.actions[id];
-  action.waiter = waiter;
-  core.timers.arm(TimerKind::ActionDue, id.value,
-                  core.now.mono + limit_ms(limits::kActionFinishMs));
-  return {std::move(id), action};
-}
-
-void finish_if_done(Core& core, const OperationId& id) {
-  const auto found = core.actions.find(id);
-  const PendingAction& action = found->second;
-  if (!action.is_stored || !action.leaving.empty()) return;
-  if (!action.is_answered)
-    reply(core, action.waiter,
-          action.has_store_failed ? ActionOutcome::RecordFailed : ActionOutcome::Done, id);
-  core.timers.cancel(TimerKind::ActionDue, id.value);
-  core.actions.erase(found);
-}
-
 // --- evictions ----------------------------------------------------------------------------------
 
 // Takes them out with -1006 and remembers that `action` waits for their end.
-void evict(Core& core, Started& action, const std::vector<Core::Seat>& who,
+void evict(Core& core, StartedAction& action, const std::vector<Core::Seat>& who,
            std::optional<Wall> forbidden_until, PersistBans& write) {
   for (const auto& [room_sid, sid] : who) {
     Room& room = core.lives.at(room_sid);
     write.tombstones.push_back(
         make_tombstone(core, room, room.participants.at(sid), action.id, ClientCode::KickedOut));
-    action.action.leaving.insert(sid);
-    core.awaited.emplace(sid, action.id);
+    await_end(core, action, sid);
     remove_participant(core, room, sid, removal_by_order(forbidden_until));
   }
 }
@@ -100,7 +59,7 @@ Present present_of(Core& core, const AppId& app, const BanTarget& target) {
 void remove_and_store(Core& core, WaiterId waiter, const Present& who,
                       const std::optional<BanRule>& rule, std::optional<Wall> forbidden_until) {
   if (who.empty() && !rule) return reply(core, waiter, ActionOutcome::Done);
-  Started started = start_action(core, waiter);
+  StartedAction started = start_action(core, waiter);
   PersistBans write{.operation = started.id, .put = {}, .drop = {}, .tombstones = {}};
   evict(core, started, who, forbidden_until, write);
   if (rule) {
@@ -146,6 +105,18 @@ void ban_room(Core& core, const BanUsers& command, const std::optional<BanRule>&
 
 }  // namespace
 
+namespace {
+void arm_expiry(Core& core) {
+  core.timers.arm(TimerKind::BanExpiry, "", core.bans.next_expiry());
+}
+}  // namespace
+
+bool put_in_force(Core& core, const BanRule& rule) {
+  const bool is_put = core.bans.put(rule, deadline_of(rule.expires_at, core.now));
+  arm_expiry(core);
+  return is_put;
+}
+
 void take_out_of_force(Core& core, const std::vector<std::pair<AppId, BanId>>& rules) {
   for (const auto& [app, id] : rules) core.bans.erase(app, id);
   arm_expiry(core);
@@ -185,7 +156,7 @@ void on(Core& core, const UpdateBan& command) {
   if (known == nullptr && is_full) return reply(core, command.waiter, ActionOutcome::TooManyBans);
   BanRule rule = make_rule(core, command.app, command.target, command.interval, command.origin);
   if (known != nullptr) rule.id = known->id;
-  const Started started = start_action(core, command.waiter);
+  const StartedAction started = start_action(core, command.waiter);
   core.out.put(PersistBans{.operation = started.id, .put = {rule}, .drop = {}, .tombstones = {}});
   started.action.put_when_stored.push_back(std::move(rule));
 }
@@ -193,7 +164,7 @@ void on(Core& core, const UpdateBan& command) {
 void on(Core& core, const LiftBan& command) {
   if (!core.bans.contains(command.app, command.ban))
     return reply(core, command.waiter, ActionOutcome::NotThere);
-  const Started started = start_action(core, command.waiter);
+  const StartedAction started = start_action(core, command.waiter);
   started.action.erase_when_stored.emplace_back(command.app, command.ban);
   core.out.put(
       PersistBans{.operation = started.id, .put = {}, .drop = {command.ban}, .tombstones = {}});
@@ -206,7 +177,7 @@ void on(Core& core, const LimitToken& command) {
   BanRule rule = make_rule(core, command.app, std::move(target), command.interval, command.origin);
   if (known != nullptr) rule.id = known->id;
   if (!put_in_force(core, rule)) return reply(core, command.waiter, ActionOutcome::TooManyBans);
-  const Started started = start_action(core, command.waiter);
+  const StartedAction started = start_action(core, command.waiter);
   if (known == nullptr) started.action.erase_if_not_stored.emplace_back(rule.app, rule.id);
   for (const auto& [room_sid, sid] : core.seats_of(command.app, command.room, command.user)) {
     Room& room = core.lives.at(room_sid);
@@ -221,36 +192,6 @@ void on(Core& core, const LimitToken& command) {
 void on(Core& core, const RestoreBans& command) {
   for (const BanRule& rule : command.rules)
     if (rule.expires_at > core.now.wall) put_in_force(core, rule);
-}
-
-void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {
-  const auto found = core.actions.find(operation);
-  if (found == core.actions.end() || found->second.is_stored) return;
-  PendingAction& action = found->second;
-  action.is_stored = true;
-  action.has_store_failed = !is_ok;
-  take_out_of_force(core, is_ok ? action.erase_when_stored : action.erase_if_not_stored);
-  if (is_ok)
-    for (const BanRule& rule : action.put_when_stored) put_in_force(core, rule);
-  finish_if_done(core, operation);
-}
-
-void on_participant_gone(Core& core, const ParticipantSid& participant) {
-  const auto [first, last] = core.awaited.equal_range(participant);
-  std::vector<OperationId> waiting;
-  for (auto at = first; at != last; ++at) waiting.push_back(at->second);
-  core.awaited.erase(first, last);
-  for (const OperationId& id : waiting) {
-    core.actions.at(id).leaving.erase(participant);
-    finish_if_done(core, id);
-  }
-}
-
-void on_action_due(Core& core, const std::string& operation) {
-  const OperationId id(operation);
-  PendingAction& action = core.actions.at(id);
-  if (!action.is_answered) reply(core, action.waiter, ActionOutcome::Unfinished, id);
-  action.is_answered = true;
 }
 
 void on_bans_expired(Core& core, const std::string&) {

@@ -111,6 +111,25 @@ struct BanRule {
   friend bool operator==(const BanRule&, const BanRule&) = default;
 };
 
+// A LiveKit API key of an application: named in a JWT's `iss`.
+struct ApiKey {
+  std::string key, secret;
+  friend bool operator==(const ApiKey&, const ApiKey&) = default;
+};
+// A customer's application: whose rooms and users are one space of names, and whose tokens open its doors.
+struct App {
+  AppId id;             // 24 lower-case hex digits
+  std::string account;  // whose access keys may manage it
+  std::string name;     // for people
+  bool enabled = true;
+  bool any_ids = false;                    // ids = "any" (DESIGN section 4)
+  std::string primary_key, secondary_key;  // AppKeys, used as text; an empty one signs nothing
+  // Besides the AppId itself, which is always an API key with either AppKey as its secret.
+  std::vector<ApiKey> api_keys;
+  Wall created_at{};
+  friend bool operator==(const App&, const App&) = default;
+};
+
 // Who asks for a management action, for the record.
 struct ActionOrigin {
   std::string operator_id;  // access key id

@@ -6,34 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "adapters/openapi/action.h"
 #include "base/ids.h"
 #include "base/ip_prefix.h"
 #include "base/socket_address.h"
 #include "base/time.h"
 
 namespace atrium::node {
-
-struct Account {
-  std::string account_id;
-  std::string access_key_id;
-  std::string secret;      // used as text
-  bool read_only = false;  // scope = "read": may look at rooms, not end them
-};
-
-struct ApiKeyAlias {
-  std::string
-      api_key;  // LiveKit API key; the AppId itself is always one, with the AppKey as secret
-  std::string secret;
-};
-
-struct Application {
-  AppId app;
-  std::string account_id;
-  std::string app_key, secondary_app_key;
-  std::vector<ApiKeyAlias> aliases;
-  bool any_ids = false;  // ids = "any"
-  bool enabled = true;
-};
 
 struct StaticFile {
   std::string content_type;
@@ -49,14 +28,17 @@ struct Faults {
 };
 
 struct Config {
-  std::vector<Account> accounts;
-  std::vector<Application> applications;
+  // What may change while the server runs (ControlPlane::reconfigure):
+  std::vector<openapi::AccessKey> keys;
+  std::map<std::string, uint32_t, std::less<>> quotas;  // calls per second, by action
   std::string region = "cn-north-1";
   std::vector<std::string> accepted_regions;
   std::vector<std::string> public_hosts;  // Host values that a proxy may have hidden
   std::vector<IpPrefix> trusted_proxies;  // whose X-Forwarded-For is believed
   bool byteplus_bans = false;             // the overseas limits of ban intervals
   bool business_errors_200 = false;
+
+  // What may not:
   bool dev = false;
 
   std::vector<SocketAddress> media_addresses;  // advertised, port 0: each shard fills in its own

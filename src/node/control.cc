@@ -14,13 +14,8 @@ constexpr Duration kRetryRings = std::chrono::milliseconds(1);
 
 openapi::GatewayOptions gateway_options(const Config& config) {
   openapi::GatewayOptions options;
-  for (const Account& account : config.accounts)
-    options.keys.push_back(
-        {account.access_key_id, account.secret, account.account_id,
-         account.read_only ? openapi::KeyScope::Read : openapi::KeyScope::Manage});
-  for (const Application& app : config.applications)
-    options.apps.push_back(
-        {app.app, app.account_id, app.any_ids ? openapi::IdRule::Any : openapi::IdRule::Vendor});
+  options.keys = config.keys;
+  options.quotas = config.quotas;
   options.region = config.region;
   options.accepted_regions = config.accepted_regions;
   options.public_hosts = config.public_hosts;
@@ -45,10 +40,10 @@ ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway g
       secrets_(parts.secrets),
       fingerprint_(std::move(parts.fingerprint)),
       figures_(std::move(parts.figures)),
+      reload_(std::move(parts.reload)),
       registry_(parts.secrets, {.empty_room_grace = config_.empty_room_grace,
                                 .resume_grace = config_.resume_grace}),
       gateway_(std::move(gateway)),
-      token_context_(make_token_context(config_)),
       serialiser_(make_serialiser()),
       media_(std::move(parts.shards)),
       to_store_(parts.to_store, limits::kRingOverflowMax),
@@ -58,6 +53,29 @@ ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway g
 
 ControlPlane::~ControlPlane() = default;
 
+Result<void> ControlPlane::reconfigure(const Config& config) {
+  TRY(gateway_.reconfigure(gateway_options(config)));
+  config_.keys = config.keys;
+  config_.quotas = config.quotas;
+  config_.region = config.region;
+  config_.accepted_regions = config.accepted_regions;
+  config_.public_hosts = config.public_hosts;
+  config_.trusted_proxies = config.trusted_proxies;
+  config_.byteplus_bans = config.byteplus_bans;
+  config_.business_errors_200 = config.business_errors_200;
+  return {};
+}
+
+Reloaded ControlPlane::reload() {
+  Reloaded out = reload_ ? reload_() : Reloaded{{"this server reads no settings"}, {}};
+  for (const std::string& problem : out.problems)
+    log_line(LogLevel::Error, "settings not reloaded", {{"problem", problem}});
+  for (const std::string& key : out.need_restart)
+    log_line(LogLevel::Warning, "setting changes with the next restart", {{"key", key}});
+  if (out.problems.empty()) log_line(LogLevel::Info, "settings reloaded");
+  return out;
+}
+
 void ControlPlane::restore(std::vector<domain::Tombstone> tombstones, Now now) {
   submit(domain::RestoreTombstones{std::move(tombstones)});
   finish_turn(now);
@@ -65,6 +83,11 @@ void ControlPlane::restore(std::vector<domain::Tombstone> tombstones, Now now) {
 
 void ControlPlane::restore(std::vector<domain::BanRule> bans, Now now) {
   submit(domain::RestoreBans{std::move(bans)});
+  finish_turn(now);
+}
+
+void ControlPlane::restore(std::vector<domain::App> apps, Now now) {
+  submit(domain::RestoreApps{std::move(apps)});
   finish_turn(now);
 }
 

@@ -37,6 +37,13 @@ struct ProcessFigures {
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
 };
 
+// What came of reading the settings anew.
+struct Reloaded {
+  std::vector<std::string> problems;  // where there are any, nothing was changed
+  std::vector<std::string>
+      need_restart;  // keys that were given another value, without effect for now
+};
+
 // What the control plane stands on; all pointees outlive it.
 struct ControlParts {
   HttpPort& http;
@@ -47,6 +54,7 @@ struct ControlParts {
   SecretSource& secrets;
   std::string fingerprint;  // of the process's DTLS certificate, "AB:CD:…"
   std::function<ProcessFigures()> figures;
+  std::function<Reloaded()> reload = {};  // asks reconfigure() for what changed
 };
 
 class ControlPlane final : public ControlHandler {
@@ -57,6 +65,11 @@ class ControlPlane final : public ControlHandler {
   // Once, before the loop starts: what the store remembered.
   void restore(std::vector<domain::Tombstone> tombstones, Now now);
   void restore(std::vector<domain::BanRule> bans, Now now);
+  void restore(std::vector<domain::App> apps, Now now);
+  // Takes over the keys, quotas, regions, hosts and proxies of `config` from the next request on; all or nothing.
+  Result<void> reconfigure(const Config& config);
+  // Reads the settings anew (SIGHUP, POST /reload) and says in the log what came of it.
+  Reloaded reload();
   // Once, when the process ends: management calls that still wait are answered with 503.  What they began is in the
   // store or is not; the caller asks again.
   void abandon_waiting_calls();
@@ -123,6 +136,7 @@ class ControlPlane final : public ControlHandler {
   void carry_out(domain::Effect effect, Now now);
   void run(domain::PersistDismissal& effect, Now now);
   void run(domain::PersistBans& effect, Now now);
+  void run(domain::PersistApp& effect, Now now);
   void run(domain::PersistTombstones& effect, Now now);
   void run(domain::CutRoom& effect, Now now);
   void run(domain::CloseRoom& effect, Now now);
@@ -164,10 +178,10 @@ class ControlPlane final : public ControlHandler {
                          const signal::Target& target, Now now);
   void answer_file(ConnectionId connection, const HttpRequest& request);
   void answer_scrapes(Now now);
+  void answer_reload(ConnectionId connection);
   std::string metrics() const;
 
   // --- control_join.cc
-  static signal::TokenContext make_token_context(const Config& config);
   static signal::Serialiser make_serialiser();
   signal::TokenOutcome verify(std::string_view token, const std::optional<RoomId>& path_room,
                               Now now) const;
@@ -232,16 +246,16 @@ class ControlPlane final : public ControlHandler {
   void observe(const domain::DismissalRecord& record);
 
   // given
-  const Config config_;
+  Config config_;
   HttpPort& http_;
   FaultPort& faults_;
   SecretSource& secrets_;
   const std::string fingerprint_;
   const std::function<ProcessFigures()> figures_;
+  const std::function<Reloaded()> reload_;
   // owned
   domain::Registry registry_;
   openapi::Gateway gateway_;
-  signal::TokenContext token_context_;
   signal::Serialiser serialiser_;
   MediaPlane media_;
   OverflowSender<StoreRequest> to_store_;

@@ -74,6 +74,16 @@ void ControlPlane::run(domain::PersistBans& effect, Now) {
   submit(domain::RecordStored{operation, false});
 }
 
+void ControlPlane::run(domain::PersistApp& effect, Now) {
+  const OperationId operation = effect.operation;
+  if (to_store_.send(
+          store::WriteRequest(store::PutApp{operation, std::move(effect.app), effect.is_new})))
+    return;
+  log_line(LogLevel::Error, "the store is too far behind to take an application",
+           {{"operation", operation.value}});
+  submit(domain::RecordStored{operation, false});
+}
+
 void ControlPlane::run(domain::PersistTombstones& effect, Now) {
   if (!to_store_.send(store::WriteRequest(store::PutTombstones{std::move(effect.tombstones)})))
     log_line(LogLevel::Error, "the store is too far behind to take tombstones");

@@ -58,14 +58,7 @@ class ControlTest : public ::testing::Test {
   ControlTest() {
     Config config;
     config.dev = true;
-    config.accounts = {{"dev", "AKLTtest", "secret-key"}};
-    config.applications = {{.app = AppId(kApp),
-                            .account_id = "dev",
-                            .app_key = "app-key",
-                            .secondary_app_key = "",
-                            .aliases = {{"devkey", "secret"}},
-                            .any_ids = false,
-                            .enabled = true}};
+    config.keys = {{"AKLTtest", "secret-key", "dev", openapi::KeyScopes::all()}};
     config.media_addresses = {{IpAddress::parse("127.0.0.1").value(), 0}};
     config.files["/demo/"] = {"text/html", "<p>demo</p>"};
     auto made = ControlPlane::create(std::move(config),
@@ -80,6 +73,12 @@ class ControlTest : public ::testing::Test {
     CHECK(made.has_value());
     control = std::move(*made);
     control->restore(std::vector<domain::Tombstone>(), now);
+    domain::App app;
+    app.id = AppId(kApp);
+    app.account = "dev";
+    app.primary_key = "app-key";
+    app.api_keys = {{"devkey", "secret"}};
+    control->restore(std::vector<domain::App>{std::move(app)}, now);
   }
 
   void advance(Duration by) {

@@ -141,11 +141,22 @@ void ControlPlane::on_operator_request(ConnectionId connection, const HttpReques
   } else if (path == "/drain" && request.method == "DELETE") {
     is_draining_ = false;
     http_.respond(connection, text_response(200, "serving\n"));
+  } else if (path == "/reload" && request.method == "POST") {
+    answer_reload(connection);
   } else {
-    http_.respond(
-        connection,
-        text_response(404, "served here: GET /metrics, /livez, /readyz; POST or DELETE /drain\n"));
+    http_.respond(connection, text_response(404,
+                                            "served here: GET /metrics, /livez, /readyz; POST or "
+                                            "DELETE /drain; POST /reload\n"));
   }
+}
+
+void ControlPlane::answer_reload(ConnectionId connection) {
+  const Reloaded reloaded = reload();
+  std::string text;
+  for (const std::string& problem : reloaded.problems) text += "not reloaded: " + problem + "\n";
+  if (reloaded.problems.empty()) text = "reloaded\n";
+  for (const std::string& key : reloaded.need_restart) text += "needs a restart: " + key + "\n";
+  http_.respond(connection, text_response(reloaded.problems.empty() ? 200 : 422, text));
 }
 
 // A scrape is answered when every shard sent its figures, or with the last known ones after kSnapshotWait.

@@ -18,29 +18,13 @@ constexpr uint16_t closing_code(domain::ClientCode code) {
 
 }  // namespace
 
-signal::TokenContext ControlPlane::make_token_context(const Config& config) {
-  signal::TokenContext context;
-  for (const Application& app : config.applications) {
-    signal::TokenApp entry{.app = app.app,
-                           .primary_key = app.app_key,
-                           .secondary_key = app.secondary_app_key,
-                           .api_keys = {},
-                           .any_ids = app.any_ids,
-                           .enabled = app.enabled};
-    for (const ApiKeyAlias& alias : app.aliases)
-      entry.api_keys.push_back({alias.api_key, alias.secret});
-    context.apps.push_back(std::move(entry));
-  }
-  return context;
-}
-
 signal::Serialiser ControlPlane::make_serialiser() {
   return signal::Serialiser(signal::ServerInfo{});
 }
 
 signal::TokenOutcome ControlPlane::verify(std::string_view token,
                                           const std::optional<RoomId>& path_room, Now now) const {
-  return signal::verify_token(token, token_context_, path_room, now);
+  return signal::verify_token(token, registry_.apps(), path_room, now);
 }
 
 void ControlPlane::refuse(ConnectionId connection, const signal::Refusal& refusal) {
@@ -197,7 +181,7 @@ void ControlPlane::run(domain::ResumeUnknown& effect, Now) {
 // JWT joiners get a fresh token now and every few minutes, so that one that runs out does not bar the way back.
 void ControlPlane::send_refresh(const ParticipantSid&, Session& session, Now now) {
   if (auto token =
-          signal::mint_refresh(session.token, session.token.permissions, token_context_, now))
+          signal::mint_refresh(session.token, session.token.permissions, registry_.apps(), now))
     send(session, serialiser_.refresh_token(*token));
 }
 

@@ -56,6 +56,8 @@ void StoreWorker::write(std::vector<store::WriteRequest> batch) {
       replies_.send(RecordWritten{put->record.operation, ok});
     else if (const auto* bans = std::get_if<store::PutBans>(&batch[i]))
       replies_.send(RecordWritten{bans->operation, ok});
+    else if (const auto* app = std::get_if<store::PutApp>(&batch[i]))
+      replies_.send(RecordWritten{app->operation, ok});
     else if (!ok)
       replies_.send(
           StoreTrouble{i < results.size() ? results[i].error().what : "a write was lost"});

@@ -25,7 +25,7 @@ struct FindBans {
 };
 using StoreRequest = std::variant<store::WriteRequest, FindDismissal, FindBans, PurgeStore>;
 
-// Of a dismissal or a change of ban rules.
+// Of a dismissal, or of a change of ban rules or of an application.
 struct RecordWritten {
   OperationId operation;
   bool ok = false;

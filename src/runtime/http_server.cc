@@ -245,6 +245,7 @@ void HttpServer::set_signal_callback(std::function<void(int)> callback) {
   error_code ec;
   state_->signals.add(SIGTERM, ec);
   state_->signals.add(SIGINT, ec);
+  state_->signals.add(SIGHUP, ec);
 }
 
 void HttpServer::respond(ConnectionId connection, node::HttpResponse response) {

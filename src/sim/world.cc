@@ -17,15 +17,18 @@ constexpr uint16_t kMediaPort = 7882;
 const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), kMediaPort};
 const IpAddress kClients = *IpAddress::parse("198.51.100.7");
 
+domain::App make_app() {
+  domain::App app;
+  app.id = AppId("a7e100000000000000000001");
+  app.account = "acc";
+  app.primary_key = "devappkey00000000000000000000001";
+  app.api_keys = {{"devkey", "secret"}};
+  return app;
+}
+
 node::Config make_config(bool plants_late_send) {
   node::Config config;
-  config.accounts.push_back({.account_id = "acc", .access_key_id = "AKsim", .secret = "secret"});
-  node::Application app;
-  app.app = AppId("a7e100000000000000000001");
-  app.account_id = "acc";
-  app.app_key = "devappkey00000000000000000000001";
-  app.aliases.push_back({"devkey", "secret"});
-  config.applications.push_back(app);
+  config.keys = {{"AKsim", "secret", "acc", openapi::KeyScopes::all()}};
   config.media_addresses = {{kServer.ip, 0}};
   config.empty_room_grace = std::chrono::seconds(1);
   config.resume_grace = std::chrono::seconds(3);
@@ -78,6 +81,7 @@ void World::make_node() {
       node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *this,
                          node_secrets_, media::fingerprint_text(*certificate_),
                          [] { return node::ProcessFigures{}; }}));
+  control_->restore(std::vector<domain::App>{make_app()}, now());
 }
 
 void World::observe_rings(ShardParts& s) {

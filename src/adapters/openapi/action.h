@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,8 +19,40 @@
 
 namespace atrium::openapi {
 
-enum class KeyScope : uint8_t { Read, Manage };  // Manage may also read
-enum class IdRule : uint8_t { Vendor, Any };     // the app option `ids`
+// What an access key may do; each is given by itself.
+enum class KeyScope : uint8_t {
+  Read,  // look at rooms, users, bans, records, history
+  Room,  // dismiss rooms, kick, send messages
+  Ban,   // put and lift rules: rooms, users, addresses, streams, tokens
+  App,   // make and change applications, read AppKeys
+};
+inline constexpr KeyScope kKeyScopes[] = {KeyScope::Read, KeyScope::Room, KeyScope::Ban,
+                                          KeyScope::App};
+std::string_view scope_name(KeyScope scope);  // as the configuration says it: "read"
+// A set of scopes.
+class KeyScopes {
+ public:
+  constexpr KeyScopes() = default;
+  constexpr KeyScopes(std::initializer_list<KeyScope> scopes) {
+    for (const KeyScope scope : scopes) add(scope);
+  }
+  static constexpr KeyScopes all() {
+    KeyScopes scopes;
+    for (const KeyScope scope : kKeyScopes) scopes.add(scope);
+    return scopes;
+  }
+  constexpr void add(KeyScope scope) { bits_ |= 1u << static_cast<unsigned>(scope); }
+  constexpr bool has(KeyScope scope) const {
+    return (bits_ & 1u << static_cast<unsigned>(scope)) != 0;
+  }
+  friend constexpr bool operator==(const KeyScopes&, const KeyScopes&) = default;
+
+ private:
+  uint8_t bits_ = 0;
+};
+
+// Whether an action is about one application, which its AppId names.
+enum class AppUse : uint8_t { Required, Optional, None };
 enum class Method : uint8_t {
   Get,
   Post
@@ -35,13 +68,7 @@ struct AccessKey {
   std::string id;       // "AKLT…"
   std::string secret;   // used as text
   std::string account;  // whose apps it may name and whose quota it uses
-  KeyScope scope = KeyScope::Manage;
-};
-
-struct App {
-  AppId id;
-  std::string account;
-  IdRule ids = IdRule::Vendor;
+  KeyScopes scopes = KeyScopes::all();
 };
 
 struct ActionRow;
@@ -56,10 +83,10 @@ struct PendingCall {
   RoomId room;
   OperationId operation;
   bool wants_receipt = false;
-  bool names_user = false;  // of a ban: not a whole room
-  bool was_banned = false;  // a rule of the same target was in force before
+  bool names_user = false;    // of a ban: not a whole room
+  bool was_banned = false;    // a rule of the same target was in force before
   std::optional<Wall> until;  // when what was ordered ends
-  size_t page_limit = 0;    // of a paged question to the store
+  size_t page_limit = 0;      // of a paged question to the store
 };
 
 // The `Result` of the envelope, or why there is none.
@@ -85,7 +112,7 @@ using HandlerStep = std::variant<Json, Refusal, ApplyCommand, Question>;
 
 struct ActionContext {
   const Args& args;
-  const App& app;
+  const domain::App& app;  // an empty one where the action is about none
   const AccessKey& key;
   const domain::Registry& registry;
   WaiterId waiter;
@@ -108,9 +135,10 @@ struct ActionRow {
   uint32_t per_second = 1;  // quota; burst is one second's worth
   QuotaScope quota = QuotaScope::Account;
   std::string_view quota_name = {};  // actions that name the same share one quota; empty: its own
-  KeyScope scope = KeyScope::Manage;
+  KeyScope scope = KeyScope::Room;
+  AppUse app = AppUse::Required;
   Unknown unknown = Unknown::Ignored;
-  std::span<const FieldRule> fields;  // AppId among them, required
+  std::span<const FieldRule> fields;  // AppId among them, unless `app` is None
   Handler handle = nullptr;
   DismissShaper on_dismissed = nullptr;  // for commands that a DismissReply answers
   ActionShaper on_applied = nullptr;     // for commands that an ActionReply answers

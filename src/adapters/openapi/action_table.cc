@@ -23,6 +23,20 @@ std::vector<const ActionRow*> collect() {
 
 }  // namespace
 
+std::string_view scope_name(KeyScope scope) {
+  switch (scope) {
+    case KeyScope::Read:
+      return "read";
+    case KeyScope::Room:
+      return "room";
+    case KeyScope::Ban:
+      return "ban";
+    case KeyScope::App:
+      return "app";
+  }
+  return "";
+}
+
 std::span<const ActionRow* const> action_rows() {
   static const std::vector<const ActionRow*> rows = collect();
   return rows;

@@ -23,6 +23,7 @@ bool has_type(const Json& value, FieldType type) {
     case FieldType::Text:
       return value.if_text() != nullptr;
     case FieldType::Integer:
+    case FieldType::Number:
       return std::holds_alternative<int64_t>(value.value);
     case FieldType::Boolean:
       return std::holds_alternative<bool>(value.value);
@@ -40,6 +41,8 @@ std::string_view type_name(FieldType type) {
       return "a string";
     case FieldType::Integer:
       return "an integer";
+    case FieldType::Number:
+      return "an integer, as a string";
     case FieldType::Boolean:
       return "true or false";
     case FieldType::TextList:
@@ -52,7 +55,7 @@ std::string_view type_name(FieldType type) {
 Json typed(std::string_view text, FieldType type) {
   if (type == FieldType::Boolean && (text == "true" || text == "false"))
     return Json(text == "true");
-  if (type == FieldType::Integer) {
+  if (type == FieldType::Integer || type == FieldType::Number) {
     int64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error == std::errc() && end == text.data() + text.size()) return Json(number);
@@ -66,6 +69,12 @@ std::optional<Refusal> Args::set(const FieldRule& rule, const Json& value) {
   const std::string name(rule.name);
   if (rule.use == FieldUse::Refused) return invalid(name + ": " + std::string(rule.why_refused));
   if (value.is_null()) return std::nullopt;
+  if (rule.type == FieldType::Number && value.if_text() != nullptr) {
+    // An empty string counts as absent, as the vendor's own samples have it.
+    if (value.if_text()->empty()) return std::nullopt;
+    const Json number = typed(*value.if_text(), rule.type);
+    if (has_type(number, rule.type)) return set(rule, number);
+  }
   if (!has_type(value, rule.type))
     return invalid(name + " must be " + std::string(type_name(rule.type)) + ".");
   if (!values_.emplace(rule.name, value).second) return invalid(name + " was given twice.");

@@ -22,6 +22,7 @@ enum class FieldType : uint8_t {
   Text,
   Integer,
   Boolean,
+  Number,    // the vendor's numbers in strings: "50", or 50; read as integer
   TextList,  // a JSON array of strings; in a query the name again and again
 };
 enum class FieldUse : uint8_t { Required, Optional, Refused };

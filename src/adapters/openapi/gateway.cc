@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <set>
 
 #include "adapters/openapi/id_rule.h"
 #include "adapters/openapi/timestamps.h"
@@ -19,7 +20,7 @@ struct Gateway::Call {
   Target target{};
   Args args{};
   const AccessKey* key = nullptr;
-  const App* app = nullptr;
+  const domain::App* app = nullptr;
 };
 
 namespace {
@@ -134,28 +135,54 @@ Fault describe(FaultKind fault) {
 
 }  // namespace
 
-Result<Gateway> Gateway::create(GatewayOptions options, SecretSource& secrets) {
+namespace {
+
+Result<void> check(const GatewayOptions& options) {
   if (options.public_hosts.size() > static_cast<size_t>(limits::kPublicHostsMax))
     return fail(ErrorKind::LimitExceeded, "too many public hosts");
   if (options.region.empty()) return malformed("the region is empty");
-  for (const AccessKey& key : options.keys)
+  std::set<std::string_view> ids;
+  for (const AccessKey& key : options.keys) {
     if (key.id.empty() || key.secret.empty() || key.id.contains('/'))
       return malformed("an access key needs an id without '/' and a secret");
-  Gateway gateway(std::move(options), secrets);
-  if (gateway.keys_.size() != gateway.options_.keys.size())
-    return fail(ErrorKind::Conflict, "an access key is named twice");
-  if (gateway.apps_.size() != gateway.options_.apps.size())
-    return fail(ErrorKind::Conflict, "an app is named twice");
-  return gateway;
+    if (!ids.insert(key.id).second)
+      return fail(ErrorKind::Conflict, "an access key is named twice");
+  }
+  for (const auto& [name, per_second] : options.quotas)
+    if (!is_quota(name) || per_second == 0 || per_second > limits::kQuotaPerSecondMax)
+      return malformed("a quota names no action, or is out of its range");
+  return {};
 }
 
-// The maps point into the vectors of `options_`, whose elements a move of the gateway leaves where
-// they are.
+}  // namespace
+
+bool is_quota(std::string_view name) {
+  return std::ranges::any_of(action_rows(),
+                             [name](const ActionRow* row) { return quota_of(*row) == name; });
+}
+
+Result<Gateway> Gateway::create(GatewayOptions options, SecretSource& secrets) {
+  TRY(check(options));
+  return Gateway(std::move(options), secrets);
+}
+
+Result<void> Gateway::reconfigure(GatewayOptions options) {
+  TRY(check(options));
+  options_ = std::move(options);
+  index();
+  return {};
+}
+
 Gateway::Gateway(GatewayOptions options, SecretSource& secrets)
     : options_(std::move(options)), secrets_(&secrets) {
+  index();
+}
+
+// The map points into the vector of `options_`, whose elements a move of the gateway leaves where they are.
+void Gateway::index() {
   options_.accepted_regions.insert(options_.accepted_regions.begin(), options_.region);
+  keys_.clear();
   for (const AccessKey& key : options_.keys) keys_.emplace(key.id, &key);
-  for (const App& app : options_.apps) apps_.emplace(app.id.value, &app);
 }
 
 std::optional<Response> Gateway::check_head(const Request& head, Now now) {
@@ -185,7 +212,7 @@ Outcome Gateway::handle(const Request& request, WaiterId waiter, const domain::R
   if (auto refusal = authenticate(call, now)) return refuse(call.pending, *refusal);
   if (auto refusal = choose_action(call)) return refuse(call.pending, *refusal);
   if (auto refusal = read_arguments(call)) return refuse(call.pending, *refusal);
-  if (auto refusal = find_app(call)) return refuse(call.pending, *refusal);
+  if (auto refusal = find_app(call, registry)) return refuse(call.pending, *refusal);
   if (auto refusal = take_quota(call, now)) return refuse(call.pending, *refusal);
   return run_handler(call, waiter, registry, now);
 }
@@ -246,10 +273,10 @@ Gateway::Check Gateway::choose_action(Call& call) const {
     return Refusal{ErrorCode::MethodNotAllowed,
                    call.pending.action_name + " is asked with " + allowed + ".", 0, allowed};
   }
-  if (action->scope == KeyScope::Manage && call.key->scope != KeyScope::Manage)
-    return Refusal{
-        ErrorCode::AccessDenied,
-        "The access key may only read; it is not authorised for " + call.pending.action_name + "."};
+  if (!call.key->scopes.has(action->scope))
+    return Refusal{ErrorCode::AccessDenied,
+                   "The access key lacks the scope \"" + std::string(scope_name(action->scope)) +
+                       "\"; it is not authorised for " + call.pending.action_name + "."};
   return std::nullopt;
 }
 
@@ -274,19 +301,28 @@ Gateway::Check Gateway::read_arguments(Call& call) const {
   return std::nullopt;
 }
 
-Gateway::Check Gateway::find_app(Call& call) const {
-  const std::string_view id = call.args.text("AppId");
-  const auto found = apps_.find(id);
-  if (found == apps_.end() && !looks_like_app_id(id))
-    return Refusal{ErrorCode::IllegalAppId, "AppId must be 24 letters and digits."};
-  if (found == apps_.end())
+Gateway::Check Gateway::find_app(Call& call, const domain::Registry& registry) const {
+  static const domain::App kNone;
+  const AppUse use = call.pending.action->app;
+  const std::string_view id = use == AppUse::None ? std::string_view() : call.args.text("AppId");
+  call.app = &kNone;
+  if (id.empty() && use != AppUse::Required) return std::nullopt;
+  const domain::App* found = registry.apps().find(AppId(id));
+  if (found == nullptr && !looks_like_app_id(id))
+    return Refusal{ErrorCode::IllegalAppId, "AppId must be 24 lower-case hexadecimal digits."};
+  if (found == nullptr)
     return Refusal{ErrorCode::NotExistAppId, "There is no app " + printable(id) + "."};
-  if (found->second->account != call.key->account)
+  if (found->account != call.key->account)
     return Refusal{ErrorCode::AccountIdMismatch,
                    "Check owner failed: the app belongs to another account."};
-  call.app = found->second;
+  call.app = found;
   call.pending.app = call.app->id;
   return std::nullopt;
+}
+
+uint32_t Gateway::rate_of(const ActionRow& action) const {
+  const auto own = options_.quotas.find(quota_of(action));
+  return own == options_.quotas.end() ? action.per_second : own->second;
 }
 
 Gateway::Check Gateway::take_quota(Call& call, Now now) {
@@ -294,10 +330,10 @@ Gateway::Check Gateway::take_quota(Call& call, Now now) {
   const bool is_apps = action.quota == QuotaScope::App;
   const std::string_view owner = is_apps ? call.app->id.value : call.key->account;
   const std::string_view member = is_apps ? std::string_view() : call.app->id.value;
-  const Duration wait = quota_.take(owner, member, quota_of(action), action.per_second, now.mono);
+  const Duration wait = quota_.take(owner, member, quota_of(action), rate_of(action), now.mono);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
-                                               std::to_string(action.per_second) +
+                                               std::to_string(rate_of(action)) +
                                                " requests per second."};
   refusal.retry_after_s =
       std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
@@ -346,6 +382,14 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
       return refuse(call,
                     {ErrorCode::SizeOverLimit, "There are " + std::to_string(limits::kBansMax) +
                                                    " ban rules already; lift some first."});
+    case domain::ActionOutcome::TooManyApps:
+      return refuse(call, {ErrorCode::SizeOverLimit,
+                           "An account has at most " + std::to_string(limits::kAppsPerAccountMax) +
+                               " apps, and an app " + std::to_string(limits::kApiKeysPerAppMax) +
+                               " API keys."});
+    case domain::ActionOutcome::Exists:
+      return refuse(call, {ErrorCode::InvalidParameter,
+                           "The AppId or the API key is taken; choose another one."});
     case domain::ActionOutcome::Done:
     case domain::ActionOutcome::NotThere:
       break;

@@ -27,14 +27,17 @@ namespace atrium::openapi {
 
 struct GatewayOptions {
   std::vector<AccessKey> keys;                // at least one; ids are unique
-  std::vector<App> apps;                      // ids are unique
   std::string region = "cn-north-1";          // echoed in answers; always accepted in a credential
   std::vector<std::string> accepted_regions;  // accepted in a credential besides it
   // Host values that a proxy may have hidden; at most kPublicHostsMax.
   std::vector<std::string> public_hosts;
   bool business_errors_200 = false;  // Version 2020-12-01 answers business errors with HTTP 200
   BanRange bans{limits::kBanSecondsMinChina, limits::kBanSecondsMaxChina};
+  // Calls per second that replace an action's own quota, by quota_of(); 1…kQuotaPerSecondMax.
+  std::map<std::string, uint32_t, std::less<>> quotas = {};
 };
+// Whether an action counts against a quota of this name.
+bool is_quota(std::string_view name);
 
 // To be applied to the registry in this same turn, before any other command; the DismissReply for
 // `waiter` then goes to on_dismiss_reply.
@@ -69,9 +72,11 @@ enum class FaultKind : uint8_t {
 
 class Gateway {
  public:
-  // Refuses keys or apps named twice, keys without id or secret, and too many public hosts.
+  // Refuses keys named twice, keys without id or secret, quotas of no action, and too many public hosts.
   // `secrets` gives the request ids and must outlive the gateway.
   static Result<Gateway> create(GatewayOptions options, SecretSource& secrets);
+  // The same, while it runs: calls that wait are not touched.  Refused as a whole, or taken as a whole.
+  Result<void> reconfigure(GatewayOptions options);
   Gateway(Gateway&&) = default;
   Gateway& operator=(Gateway&&) = default;
 
@@ -101,11 +106,13 @@ class Gateway {
   using Check = std::optional<Refusal>;
 
   Gateway(GatewayOptions options, SecretSource& secrets);
+  void index();
   Check read_target(Call& call) const;
   Check authenticate(Call& call, Now now) const;
   Check choose_action(Call& call) const;
   Check read_arguments(Call& call) const;
-  Check find_app(Call& call) const;
+  Check find_app(Call& call, const domain::Registry& registry) const;
+  uint32_t rate_of(const ActionRow& action) const;
   Check take_quota(Call& call, Now now);
   Outcome run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);
   Response answer(const PendingCall& call, const Answer& result) const;
@@ -116,7 +123,6 @@ class Gateway {
   SecretSource* secrets_;
   // derived
   std::map<std::string, const AccessKey*, std::less<>> keys_;
-  std::map<std::string, const App*, std::less<>> apps_;
   // owned
   Quota quota_;
 };

@@ -24,12 +24,21 @@ inline const Now kNow{.mono = Mono(std::chrono::hours(1)),
 
 inline GatewayOptions make_options() {
   GatewayOptions options;
-  options.keys = {{"AKLTmanager", "secret-1", "account-1", KeyScope::Manage},
-                  {"AKLTreader", "secret-2", "account-1", KeyScope::Read}};
-  options.apps = {{AppId(kOwnApp), "account-1", IdRule::Vendor},
-                  {AppId(kWideApp), "account-1", IdRule::Any},
-                  {AppId(kForeignApp), "account-2", IdRule::Vendor}};
+  options.keys = {{"AKLTmanager", "secret-1", "account-1", KeyScopes::all()},
+                  {"AKLTreader", "secret-2", "account-1", {KeyScope::Read}}};
   return options;
+}
+
+inline domain::App make_app(const char* id, const char* account, bool any_ids = false) {
+  domain::App app;
+  app.id = AppId(id);
+  app.account = account;
+  app.name = "app";
+  app.any_ids = any_ids;
+  app.primary_key = "primary-key";
+  app.secondary_key = "secondary-key";
+  app.created_at = kNow.wall;
+  return app;
 }
 
 inline Gateway make_gateway(GatewayOptions options, SecretSource& secrets) {
@@ -43,6 +52,12 @@ inline std::string url(std::string_view action, std::string_view version,
 
 class GatewayTest : public testing::Test {
  protected:
+  GatewayTest() {
+    registry.apply(
+        domain::RestoreApps{{make_app(kOwnApp, "account-1"), make_app(kWideApp, "account-1", true),
+                             make_app(kForeignApp, "account-2")}},
+        now);
+  }
   Request unsigned_request(std::string method, std::string target, std::string body) {
     return {.method = std::move(method),
             .target = std::move(target),

@@ -567,7 +567,9 @@ TEST(GatewayOptionsTest, that_contradict_themselves_are_refused) {
   options.keys.push_back(options.keys[0]);
   EXPECT_FALSE(Gateway::create(options, secrets).has_value());
   options = make_options();
-  options.apps.push_back(options.apps[0]);
+  options.quotas = {{"NoSuchAction", 10}};
+  EXPECT_FALSE(Gateway::create(options, secrets).has_value());
+  options.quotas = {{"DismissRoom", 0}};
   EXPECT_FALSE(Gateway::create(options, secrets).has_value());
   options = make_options();
   options.keys[0].secret = "";
@@ -586,9 +588,11 @@ TEST_F(GatewayTest, a_moved_gateway_goes_on_knowing_its_keys) {
 TEST_F(GatewayTest, a_presigned_url_is_served_for_get) {
   // A vector of the vendor's Node SDK, asked of a gateway that knows its key and app.
   GatewayOptions options;
-  options.keys = {
-      {"AKLTtestaccesskeyid0001", "c2VjcmV0LWtleS1mb3ItdmVjdG9ycw==", "account-1", KeyScope::Read}};
-  options.apps = {{AppId("123456781234567812345678"), "account-1", IdRule::Vendor}};
+  options.keys = {{"AKLTtestaccesskeyid0001",
+                   "c2VjcmV0LWtleS1mb3ItdmVjdG9ycw==",
+                   "account-1",
+                   {KeyScope::Read}}};
+  registry.apply(domain::RestoreApps{{make_app("123456781234567812345678", "account-1")}}, now);
   gateway = make_gateway(std::move(options), secrets);
   const Response response = ask(unsigned_request(
       "GET",

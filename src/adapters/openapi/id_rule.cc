@@ -50,8 +50,8 @@ bool is_clean_utf8(std::string_view text) {
 
 }  // namespace
 
-bool is_legal_id(std::string_view id, IdRule rule) {
-  if (rule == IdRule::Any)
+bool is_legal_id(std::string_view id, bool any_ids) {
+  if (any_ids)
     return !id.empty() && id.size() <= static_cast<size_t>(limits::kIdBytesMax) &&
            is_clean_utf8(id);
   return !id.empty() && id.size() <= kVendorIdBytesMax && std::ranges::all_of(id, [](char c) {
@@ -60,7 +60,21 @@ bool is_legal_id(std::string_view id, IdRule rule) {
 }
 
 bool looks_like_app_id(std::string_view id) {
-  return id.size() == kAppIdBytes && std::ranges::all_of(id, is_alphanumeric);
+  return id.size() == kAppIdBytes && std::ranges::all_of(id, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+bool is_legal_app_name(std::string_view name) {
+  int64_t characters = 0;
+  while (!name.empty()) {
+    uint32_t c = 0;
+    if (!take_code_point(name, c)) return false;
+    const bool is_chinese = (c >= 0x3400 && c <= 0x9fff) || (c >= 0x20000 && c <= 0x323af);
+    const bool is_ascii = c < 0x80 && (is_alphanumeric(static_cast<char>(c)) || c == '_');
+    if ((!is_chinese && !is_ascii) || ++characters > limits::kAppNameCharsMax) return false;
+  }
+  return characters > 0;
 }
 
 namespace {

@@ -7,9 +7,11 @@
 
 namespace atrium::openapi {
 
-// Vendor: 1…128 of [a-zA-Z0-9@_.-].  Any: 1…kIdBytesMax bytes of UTF-8 without control characters.
-bool is_legal_id(std::string_view id, IdRule rule);
-// 24 letters and digits: what an AppId looks like, whether or not it exists.
+// 1…128 of [a-zA-Z0-9@_.-].  any_ids: 1…kIdBytesMax bytes of UTF-8 without control characters.
+bool is_legal_id(std::string_view id, bool any_ids);
+// 1…kAppNameCharsMax Chinese characters, ASCII letters, digits and underscores (vendor page 74487).
+bool is_legal_app_name(std::string_view name);
+// 24 lower-case hexadecimal digits: what an AppId looks like, whether or not it exists.
 bool looks_like_app_id(std::string_view id);
 // OP_ and 17 letters and digits.
 bool looks_like_operation_id(std::string_view id);

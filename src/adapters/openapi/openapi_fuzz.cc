@@ -36,9 +36,7 @@ Request read_request(std::string_view text) {
 
 GatewayOptions options() {
   GatewayOptions out;
-  out.keys = {{"AKLTfuzz", "secret", "account-1", KeyScope::Manage}};
-  out.apps = {{AppId("a7e100000000000000000001"), "account-1", IdRule::Any},
-              {AppId("b7e100000000000000000001"), "account-2", IdRule::Vendor}};
+  out.keys = {{"AKLTfuzz", "secret", "account-1", KeyScopes::all()}};
   out.public_hosts = {"rtc.example.com"};
   return out;
 }
@@ -68,6 +66,10 @@ void run(std::string_view text) {
 
   SeededSecretSource secrets(1);
   domain::Registry registry(secrets, {});
+  domain::App own, other;
+  own.id = AppId("a7e100000000000000000001"), own.account = "account-1", own.any_ids = true;
+  other.id = AppId("b7e100000000000000000001"), other.account = "account-2";
+  registry.apply(domain::RestoreApps{{own, other}}, now);
   Gateway gateway = MUST(Gateway::create(options(), secrets));
   if (const auto early = gateway.check_head(request, now)) check_answer(*early);
   check_answer(gateway.fault_response(request, FaultKind::HeadersTooLong, now));
@@ -77,8 +79,9 @@ void run(std::string_view text) {
   if (const auto* call = std::get_if<DomainCall>(&outcome)) {
     const WaiterId waiter{1};
     if (call->call.action->on_applied != nullptr)
-      check_answer(gateway.on_action_reply(call->call,
-                                           {waiter, domain::ActionOutcome::Done, OperationId()}));
+      check_answer(
+          gateway.on_action_reply(call->call, {waiter, domain::ActionOutcome::Done, OperationId(),
+                                               std::make_shared<const domain::App>(own)}));
     if (call->call.action->on_dismissed != nullptr)
       check_answer(gateway.on_dismiss_reply(
           call->call,

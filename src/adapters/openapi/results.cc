@@ -138,18 +138,18 @@ Json user_json(const domain::ParticipantView& participant) {
   };
 }
 
-std::optional<Refusal> check_room_id(const Args& args, const App& app) {
-  if (is_legal_id(args.text("RoomId"), app.ids)) return std::nullopt;
+std::optional<Refusal> check_room_id(const Args& args, const domain::App& app) {
+  if (is_legal_id(args.text("RoomId"), app.any_ids)) return std::nullopt;
   return Refusal{ErrorCode::IllegalRoomId,
-                 app.ids == IdRule::Any
+                 app.any_ids
                      ? "RoomId must be 1 to 256 bytes of UTF-8 without control characters."
                      : "RoomId must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
 }
 
-std::optional<Refusal> check_user_id(const Args& args, const App& app) {
-  if (is_legal_id(args.text("UserId"), app.ids)) return std::nullopt;
+std::optional<Refusal> check_user_id(const Args& args, const domain::App& app) {
+  if (is_legal_id(args.text("UserId"), app.any_ids)) return std::nullopt;
   return Refusal{ErrorCode::InvalidParameter,
-                 app.ids == IdRule::Any
+                 app.any_ids
                      ? "UserId must be 1 to 256 bytes of UTF-8 without control characters."
                      : "UserId must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
 }
@@ -163,7 +163,8 @@ std::expected<Duration, Refusal> read_interval(const Args& args, const BanRange&
   return std::chrono::seconds(std::clamp(seconds, range.least_s, range.most_s));
 }
 
-std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args, const App& app) {
+std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args,
+                                                          const domain::App& app) {
   domain::BanTarget target;
   if (!args.text("RoomId").empty()) {
     if (auto refusal = check_room_id(args, app)) return std::unexpected(*refusal);
@@ -209,6 +210,53 @@ Json ban_json(const domain::BanRule& rule) {
   return out;
 }
 
+Json app_json(const domain::App& app) {
+  Json::Array keys;
+  for (const domain::ApiKey& key : app.api_keys) keys.emplace_back(key.key);
+  return Json::Object{{"AppId", app.id.value},
+                      {"AppName", app.name},
+                      {"Owner", app.account},
+                      {"Enabled", app.enabled},
+                      {"Ids", app.any_ids ? "any" : "vendor"},
+                      {"ApiKeys", std::move(keys)},
+                      {"CreatedAt", extended_time_ms(app.created_at)}};
+}
+
+std::optional<Refusal> check_app_name(std::string_view name) {
+  if (is_legal_app_name(name)) return std::nullopt;
+  return Refusal{ErrorCode::InvalidParameter,
+                 "AppName must be 1 to " + std::to_string(limits::kAppNameCharsMax) +
+                     " Chinese characters, letters, digits and underscores."};
+}
+
+std::optional<Refusal> check_key_text(std::string_view field, std::string_view text) {
+  const bool is_printable = std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!text.empty() && text.size() <= static_cast<size_t>(limits::kAppKeyBytesMax) && is_printable)
+    return std::nullopt;
+  return Refusal{ErrorCode::InvalidParameter, std::string(field) + " must be 1 to " +
+                                                  std::to_string(limits::kAppKeyBytesMax) +
+                                                  " printable ASCII characters."};
+}
+
+std::expected<AppSecrets, Refusal> read_app_secrets(const Args& args) {
+  AppSecrets out;
+  for (auto [field, place] :
+       {std::pair("AppKey", &out.primary), std::pair("SecondaryAppKey", &out.secondary)}) {
+    if (!args.has(field)) continue;
+    *place = std::string(args.text(field));
+    if (auto refusal = check_key_text(field, **place)) return std::unexpected(*refusal);
+  }
+  return out;
+}
+
+std::expected<std::optional<bool>, Refusal> read_ids_rule(const Args& args) {
+  const std::string_view ids = args.text("Ids");
+  if (!args.has("Ids")) return std::nullopt;
+  if (ids == "any" || ids == "vendor") return std::optional(ids == "any");
+  return std::unexpected(
+      Refusal{ErrorCode::InvalidParameter, "Ids must be \"vendor\" or \"any\"."});
+}
+
 Json message_json(const PendingCall& call, std::string_view text) {
   const bool is_2020 = call.action->version == kVersion2020;
   return Json::Object{{is_2020 ? "message" : "Message", text}};
@@ -241,8 +289,8 @@ Answer shape_success(const PendingCall& call, const domain::ActionReply&) {
   return message_json(call, "success");
 }
 
-std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
-                                               std::string_view room) {
+std::optional<domain::RoomView> find_live_room(const domain::Registry& registry,
+                                               const domain::App& app, std::string_view room) {
   std::optional<domain::RoomView> found = registry.find_room(app.id, RoomId(room));
   if (found && found->dismissing) return std::nullopt;
   return found;

@@ -25,18 +25,36 @@ Json room_json(const domain::RoomView& room);
 Json user_json(const domain::ParticipantView& participant);
 
 // RoomId of the arguments, checked against the app's rule: IllegalRoomID.
-std::optional<Refusal> check_room_id(const Args& args, const App& app);
+std::optional<Refusal> check_room_id(const Args& args, const domain::App& app);
 // UserId, likewise: InvalidParameter, since the vendor has no code for it.
-std::optional<Refusal> check_user_id(const Args& args, const App& app);
+std::optional<Refusal> check_user_id(const Args& args, const domain::App& app);
 // ForbiddenInterval in seconds, clamped into `range` where it is not 0; absent counts as 0.
 std::expected<Duration, Refusal> read_interval(const Args& args, const BanRange& range);
 // RoomId, UserId and IP of a ban, empty ones absent: at least one, IP alone.
-std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args, const App& app);
+std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args, const domain::App& app);
 // Who calls, for the record; InvalidParameter where Reason is too long.
 std::expected<domain::ActionOrigin, Refusal> read_origin(const ActionContext& context);
 // What went wrong, with the operation to ask about; nullopt: nothing.
 std::optional<Refusal> dismissal_failure(const domain::DismissReply& reply);
 Json ban_json(const domain::BanRule& rule);
+// An application without its secrets, in our own words.
+Json app_json(const domain::App& app);
+// Refuses an AppName that is not legal; empty ones, too.
+std::optional<Refusal> check_app_name(std::string_view name);
+// AppKey and SecondaryAppKey where given: 1…kAppKeyBytesMax printable ASCII characters.
+struct AppSecrets {
+  std::optional<std::string> primary, secondary;
+};
+std::expected<AppSecrets, Refusal> read_app_secrets(const Args& args);
+// Ids: "vendor" or "any"; true: any.
+std::expected<std::optional<bool>, Refusal> read_ids_rule(const Args& args);
+// A key of tokens: 1…kAppKeyBytesMax printable ASCII characters.
+std::optional<Refusal> check_key_text(std::string_view field, std::string_view text);
+// The numbers by which the vendor says how an application is.
+inline constexpr int kAppRunning = 1, kAppDisabled = 98;
+constexpr int status_of(const domain::App& app) {
+  return app.enabled ? kAppRunning : kAppDisabled;
+}
 // {"message":…} of Version 2020-12-01 room management, {"Message":…} of all others (vendor-contract 1.3).
 Json message_json(const PendingCall& call, std::string_view text);
 
@@ -44,8 +62,8 @@ Json message_json(const PendingCall& call, std::string_view text);
 Answer shape_success(const PendingCall& call, const domain::ActionReply& reply);
 
 // The current life; a life that is being dismissed is none.
-std::optional<domain::RoomView> find_live_room(const domain::Registry& registry, const App& app,
-                                               std::string_view room);
+std::optional<domain::RoomView> find_live_room(const domain::Registry& registry,
+                                               const domain::App& app, std::string_view room);
 // Those who are in the room, ordered by user id.
 std::vector<std::shared_ptr<const domain::ParticipantView>> online_users(
     const domain::Registry& registry, const RoomSid& room_sid);

@@ -60,4 +60,10 @@ std::string extended_time_ms(Wall time) {
   return format("%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", time);
 }
 
+std::string vendor_time_ns(Wall time) {
+  std::string text = extended_time_ms(time);
+  text.pop_back();
+  return text + "000000+00:00";
+}
+
 }  // namespace atrium::openapi

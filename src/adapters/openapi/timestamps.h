@@ -1,4 +1,4 @@
-// The two spellings of a point in time in the management API, both UTC.
+// The spellings of a point in time in the management API, both UTC.
 #pragma once
 
 #include <optional>
@@ -15,5 +15,8 @@ std::optional<Wall> parse_basic_time(std::string_view text);
 std::string basic_time(Wall time);
 // "2024-01-02T03:04:05.678Z", as in results.
 std::string extended_time_ms(Wall time);
+
+// "2024-01-02T03:04:05.678000000+00:00": nine digits and an offset, as the vendor dates applications.
+std::string vendor_time_ns(Wall time);
 
 }  // namespace atrium::openapi

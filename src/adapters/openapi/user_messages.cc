@@ -18,7 +18,7 @@ std::expected<domain::SendMessage, Refusal> read_message(const ActionContext& co
                                                          int64_t bytes_max) {
   const std::string_view from = context.args.text("From");
   // Of every app alike: a topic ends with it, and ':' stands before it there.
-  if (!is_legal_id(from, IdRule::Vendor))
+  if (!is_legal_id(from, false))
     return refuse(ErrorCode::IllegalFrom,
                   "From must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -.");
   const bool is_binary = context.args.flag("Binary");
@@ -51,12 +51,11 @@ std::optional<Refusal> check_sender(const ActionContext& context,
                       : "From is the id of a user who is in a room of the app."};
 }
 
-std::optional<Refusal> check_addressee(std::string_view id, const App& app) {
-  if (is_legal_id(id, app.ids)) return std::nullopt;
+std::optional<Refusal> check_addressee(std::string_view id, const domain::App& app) {
+  if (is_legal_id(id, app.any_ids)) return std::nullopt;
   return Refusal{ErrorCode::IllegalTo,
-                 app.ids == IdRule::Any
-                     ? "To must be 1 to 256 bytes of UTF-8 without control characters."
-                     : "To must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
+                 app.any_ids ? "To must be 1 to 256 bytes of UTF-8 without control characters."
+                             : "To must be 1 to 128 characters of a-z, A-Z, 0-9, @, _, . and -."};
 }
 
 Answer message_sent(const PendingCall&, const domain::ActionReply&) {

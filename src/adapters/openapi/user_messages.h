@@ -21,7 +21,7 @@ std::expected<domain::SendMessage, Refusal> read_message(const ActionContext& co
 std::optional<Refusal> check_sender(const ActionContext& context,
                                     const std::optional<RoomId>& room);
 // IllegalTo.
-std::optional<Refusal> check_addressee(std::string_view id, const App& app);
+std::optional<Refusal> check_addressee(std::string_view id, const domain::App& app);
 
 // {"Message":"success"} in every version: the exception to the rule of message_json (vendor-contract 1.3).
 Answer message_sent(const PendingCall& call, const domain::ActionReply& reply);
@@ -34,7 +34,7 @@ constexpr ActionRow message_row(std::string_view name, std::string_view version,
           .per_second = 500,
           .quota = QuotaScope::Account,
           .quota_name = "messages",
-          .scope = KeyScope::Manage,
+          .scope = KeyScope::Room,
           .unknown = Unknown::Ignored,
           .fields = fields,
           .handle = handle,

@@ -144,15 +144,14 @@ domain::Permissions permissions_of(const json::object& grants, bool& ok) {
 // --- keys ----------------------------------------------------------------------------------------
 
 struct Key {
-  const TokenApp* app = nullptr;
+  const domain::App* app = nullptr;
   std::vector<std::string_view> secrets;
 };
-Key find_key(std::string_view api_key, const TokenContext& context) {
-  for (const TokenApp& app : context.apps)
-    if (app.app.value == api_key) return {&app, {app.primary_key, app.secondary_key}};
-  for (const TokenApp& app : context.apps)
-    for (const ApiKey& alias : app.api_keys)
-      if (alias.key == api_key) return {&app, {alias.secret}};
+Key find_key(std::string_view api_key, const domain::Apps& apps) {
+  // An AppId wins over an alias of the same text.
+  if (const domain::App* app = apps.find(AppId(api_key)))
+    return {app, {app->primary_key, app->secondary_key}};
+  if (const auto owner = apps.find_api_key(api_key)) return {owner->app, {owner->secret}};
   return {};
 }
 
@@ -288,7 +287,7 @@ std::string sign(const json::object& claims, std::string_view secret) {
 
 }  // namespace
 
-AuthenticOutcome verify_jwt(std::string_view text, const TokenContext& context, Now now) {
+AuthenticOutcome verify_jwt(std::string_view text, const domain::Apps& apps, Now now) {
   const auto segments = split(text);
   if (!segments) return invalid_token("The token is malformed.");
   const auto header = decode_object(segments->header);
@@ -298,23 +297,23 @@ AuthenticOutcome verify_jwt(std::string_view text, const TokenContext& context, 
   const auto signature = decode_segment(segments->signature);
   if (!claims || !signature) return invalid_token("The token is malformed.");
   bool ok = true;
-  const Key key = find_key(text_member(*claims, "iss", ok), context);
+  const Key key = find_key(text_member(*claims, "iss", ok), apps);
   if (key.app == nullptr || !ok) return invalid_token("The token names an unknown API key.");
   if (!is_signed_with_one_of(key, *segments, *signature))
     return invalid_token("The token's signature does not match.");
   auto token = read_claims(*claims, unix_s(now.wall));
   if (!token) return std::unexpected(token.error());
-  token->app = key.app->app;
+  token->app = key.app->id;
   token->hash = origin_of(*claims).value_or(sha256(as_bytes(text)));
   return AuthenticToken{std::move(*token), key.app, false};
 }
 
 std::optional<std::string> mint_refresh(const VerifiedToken& token,
                                         const domain::Permissions& current,
-                                        const TokenContext& context, Now now) {
+                                        const domain::Apps& apps, Now now) {
   if (token.kind != domain::TokenKind::Jwt) return std::nullopt;
-  const Key key = find_key(token.api_key, context);
-  if (key.app == nullptr || !key.app->enabled || key.app->app != token.app) return std::nullopt;
+  const Key key = find_key(token.api_key, apps);
+  if (key.app == nullptr || !key.app->enabled || key.app->id != token.app) return std::nullopt;
   const auto secret =
       std::ranges::find_if(key.secrets, [](std::string_view s) { return !s.empty(); });
   if (secret == key.secrets.end()) return std::nullopt;

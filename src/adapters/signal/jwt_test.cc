@@ -51,8 +51,8 @@ TEST(Jwt, a_token_of_the_server_sdk_is_verified_with_all_that_it_says) {
 }
 
 TEST(Jwt, the_app_id_is_an_api_key_with_either_app_key_as_secret) {
-  TokenContext context = vector_context();
-  context.apps[1].secondary_key = "second";
+  const domain::Apps context =
+      vector_context([](domain::App& dev) { dev.secondary_key = "second"; });
   const std::string text = R"({"iss":"a7e100000000000000000001","sub":"a","exp":1700003600,)"
                            R"("video":{"roomJoin":true,"room":"r"}})";
   EXPECT_TRUE(verify_token(make_jwt(kHs256, text, kDevAppKey), context, {}, at_s(kNow)));
@@ -279,12 +279,10 @@ TEST(Refresh, there_is_none_for_vendor_tokens_gone_keys_and_disabled_apps) {
   EXPECT_FALSE(mint_refresh(*vendor, vendor->permissions, vector_context(), at_s(kNow)));
   const auto token = verify(make_jwt(claims()));
   ASSERT_TRUE(token);
-  TokenContext context = vector_context();
-  context.apps[1].api_keys.clear();
+  const domain::Apps context = vector_context([](domain::App& dev) { dev.api_keys.clear(); });
   EXPECT_FALSE(mint_refresh(*token, token->permissions, context, at_s(kNow)));
-  context = vector_context();
-  context.apps[1].enabled = false;
-  EXPECT_FALSE(mint_refresh(*token, token->permissions, context, at_s(kNow)));
+  const domain::Apps disabled = vector_context([](domain::App& dev) { dev.enabled = false; });
+  EXPECT_FALSE(mint_refresh(*token, token->permissions, disabled, at_s(kNow)));
 }
 
 }  // namespace

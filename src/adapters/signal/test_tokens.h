@@ -46,17 +46,31 @@ inline Now at_s(int64_t unix_seconds) {
   return {.mono = Mono{}, .wall = wall_from_unix_s(unix_seconds)};
 }
 
-inline TokenContext vector_context() {
-  TokenApp vectors;
-  vectors.app = AppId(kVectorApp);
+inline domain::App vector_app() {
+  domain::App vectors;
+  vectors.id = AppId(kVectorApp);
   vectors.primary_key = "app key";
   vectors.secondary_key = "0123456789abcdef0123456789abcdef";
   vectors.any_ids = true;  // T1's ids have spaces
-  TokenApp dev;
-  dev.app = AppId(kDevApp);
+  return vectors;
+}
+
+inline domain::App dev_app() {
+  domain::App dev;
+  dev.id = AppId(kDevApp);
   dev.primary_key = kDevAppKey;
   dev.api_keys = {{"devkey", "secret"}};
-  return {{vectors, dev}};
+  return dev;
+}
+
+// The applications of the vectors and of development; the latter as `change` leaves it.
+inline domain::Apps vector_context(void (*change)(domain::App& dev) = nullptr) {
+  domain::Apps apps;
+  apps.put_stored(vector_app());
+  domain::App dev = dev_app();
+  if (change != nullptr) change(dev);
+  apps.put_stored(std::move(dev));
+  return apps;
 }
 
 struct VendorParts {

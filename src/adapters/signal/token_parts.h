@@ -21,14 +21,14 @@ inline std::unexpected<TokenRefusal> illegal_id(const char* message) {
 
 // A token before its application's rules: which room, whose ids, is the app enabled (tokens.cc decides).
 struct AuthenticToken {
-  VerifiedToken token;            // room as written in the token
-  const TokenApp* app = nullptr;  // in the caller's context
-  bool is_wildcard = false;       // 001 whose room is "*": the path names it
+  VerifiedToken token;               // room as written in the token
+  const domain::App* app = nullptr;  // in the caller's context
+  bool is_wildcard = false;          // 001 whose room is "*": the path names it
 };
 using AuthenticOutcome = std::expected<AuthenticToken, TokenRefusal>;
 
-AuthenticOutcome verify_vendor_token(std::string_view text, const TokenContext& context, Now now);
-AuthenticOutcome verify_jwt(std::string_view text, const TokenContext& context, Now now);
+AuthenticOutcome verify_vendor_token(std::string_view text, const domain::Apps& apps, Now now);
+AuthenticOutcome verify_jwt(std::string_view text, const domain::Apps& apps, Now now);
 
 // --- 001 (vendor-contract 4.1), before any key is asked
 struct VendorToken {

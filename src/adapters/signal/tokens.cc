@@ -36,12 +36,12 @@ bool is_legal_id(std::string_view id, bool any_ids) {
   return id.size() <= kVendorIdBytesMax && std::ranges::all_of(id, is_id_character);
 }
 
-TokenOutcome verify_token(std::string_view text, const TokenContext& context,
+TokenOutcome verify_token(std::string_view text, const domain::Apps& apps,
                           const std::optional<RoomId>& path_room, Now now) {
   if (text.empty()) return invalid_token("A token is required.");
   if (text.size() > limits::kTokenBytesMax) return invalid_token("The token is too long.");
-  AuthenticOutcome authentic = text.starts_with("001") ? verify_vendor_token(text, context, now)
-                                                       : verify_jwt(text, context, now);
+  AuthenticOutcome authentic =
+      text.starts_with("001") ? verify_vendor_token(text, apps, now) : verify_jwt(text, apps, now);
   if (!authentic) return std::unexpected(authentic.error());
   if (!authentic->app->enabled)
     return std::unexpected(

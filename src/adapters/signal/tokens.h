@@ -12,28 +12,10 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "domain/apps.h"
 #include "domain/types.h"
 
 namespace atrium::signal {
-
-// A LiveKit API key: named in a JWT's `iss`.
-struct ApiKey {
-  std::string key, secret;
-};
-
-struct TokenApp {
-  AppId app;
-  std::string primary_key, secondary_key;  // AppKeys, used as text; an empty one signs nothing
-  // Aliases.  The AppId itself is always an API key, with either AppKey as its secret.
-  std::vector<ApiKey> api_keys;
-  bool any_ids = false;  // ids = "any" (DESIGN section 4)
-  bool enabled = true;
-};
-
-// An AppId wins over an alias of the same text; of equal aliases the first wins.
-struct TokenContext {
-  std::vector<TokenApp> apps;
-};
 
 // What a token that holds at `now` says.  Permissions are those in force now: an expired privilege is no privilege.
 struct VerifiedToken {
@@ -65,7 +47,7 @@ using TokenOutcome = std::expected<VerifiedToken, TokenRefusal>;
 // `text`: as presented, percent-decoded where it came in a query; either kind.  `path_room`: of the
 // /r/<RoomId> prefix.  It gives a wildcard 001 token its room and must agree with any other
 // token's.
-TokenOutcome verify_token(std::string_view text, const TokenContext& context,
+TokenOutcome verify_token(std::string_view text, const domain::Apps& apps,
                           const std::optional<RoomId>& path_room, Now now);
 
 // What `refresh_token` may carry: the same identity and room, grants that are the token's and still
@@ -73,7 +55,7 @@ TokenOutcome verify_token(std::string_view text, const TokenContext& context,
 // longer.  nullopt for 001 tokens, and when the key that signed is gone or the app is disabled.
 std::optional<std::string> mint_refresh(const VerifiedToken& token,
                                         const domain::Permissions& current,
-                                        const TokenContext& context, Now now);
+                                        const domain::Apps& apps, Now now);
 
 // The vendor's rule for RoomId and UserId: [a-zA-Z0-9@_.-]{1,128}.  With any_ids: UTF-8 of 1 to
 // kIdBytesMax bytes without control characters.

@@ -13,7 +13,7 @@ namespace {
 
 void try_token(std::string_view text) {
   const Now now = at_s(kServerSdkJwtNow);
-  const signal::TokenContext context = vector_context();
+  const domain::Apps context = vector_context();
   const auto token = signal::verify_token(text, context, RoomId("room-1"), now);
   if (!token) return;
   CHECK(token->room == RoomId("room-1"));

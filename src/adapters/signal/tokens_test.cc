@@ -76,8 +76,8 @@ TEST(Tokens, a_messaging_token_opens_no_room) {
 }
 
 TEST(Tokens, either_key_of_the_app_may_have_signed_and_no_other) {
-  TokenContext context = vector_context();
-  context.apps[1].secondary_key = "second";
+  const domain::Apps context =
+      vector_context([](domain::App& dev) { dev.secondary_key = "second"; });
   EXPECT_TRUE(verify_token(make_vendor_token({}), context, {}, at_s(kNow)));
   EXPECT_TRUE(verify_token(make_vendor_token({.key = "second"}), context, {}, at_s(kNow)));
   EXPECT_EQ(code_of(verify_token(make_vendor_token({.key = "third"}), context, {}, at_s(kNow))),
@@ -85,9 +85,10 @@ TEST(Tokens, either_key_of_the_app_may_have_signed_and_no_other) {
 }
 
 TEST(Tokens, an_empty_key_signs_nothing) {
-  TokenContext context = vector_context();
-  context.apps[1].primary_key.clear();
-  context.apps[1].api_keys = {{"devkey", ""}};
+  const domain::Apps context = vector_context([](domain::App& dev) {
+    dev.primary_key.clear();
+    dev.api_keys = {{"devkey", ""}};
+  });
   EXPECT_FALSE(verify_token(make_vendor_token({.key = ""}), context, {}, at_s(kNow)));
   const std::string claims =
       R"({"iss":"devkey","sub":"a","exp":4102444800,"video":{"roomJoin":true,"room":"r"}})";
@@ -100,8 +101,7 @@ TEST(Tokens, an_unknown_app_is_an_invalid_token) {
 }
 
 TEST(Tokens, a_disabled_app_is_told_only_to_holders_of_its_tokens) {
-  TokenContext context = vector_context();
-  context.apps[1].enabled = false;
+  const domain::Apps context = vector_context([](domain::App& dev) { dev.enabled = false; });
   EXPECT_EQ(code_of(verify_token(make_vendor_token({}), context, {}, at_s(kNow))),
             ClientCode::JoinRoom);
   EXPECT_EQ(code_of(verify_token(make_vendor_token({.key = "guess"}), context, {}, at_s(kNow))),

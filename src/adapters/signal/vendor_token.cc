@@ -122,18 +122,18 @@ std::optional<VendorToken> parse_vendor_token(std::string_view text) {
   return token;
 }
 
-AuthenticOutcome verify_vendor_token(std::string_view text, const TokenContext& context, Now now) {
+AuthenticOutcome verify_vendor_token(std::string_view text, const domain::Apps& apps, Now now) {
   const auto parsed = parse_vendor_token(text);
   if (!parsed) return invalid_token("The token is malformed.");
-  const auto app = std::ranges::find(context.apps, parsed->app, &TokenApp::app);
-  if (app == context.apps.end()) return invalid_token("The token names an unknown application.");
+  const domain::App* app = apps.find(parsed->app);
+  if (app == nullptr) return invalid_token("The token names an unknown application.");
   if (!is_signed_with(*parsed, app->primary_key) && !is_signed_with(*parsed, app->secondary_key))
     return invalid_token("The token's signature does not match.");
   const int64_t now_s = unix_s(now.wall);
   if (parsed->expire_at != 0 && now_s > int64_t{parsed->expire_at})
     return invalid_token("The token has expired.");
   if (parsed->room.empty()) return invalid_token("The token is for messaging, not for a room.");
-  return AuthenticToken{verified(*parsed, text, now_s), &*app, parsed->room.value == "*"};
+  return AuthenticToken{verified(*parsed, text, now_s), app, parsed->room.value == "*"};
 }
 
 }  // namespace atrium::signal

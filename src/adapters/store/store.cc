@@ -82,6 +82,7 @@ struct Store::State {
   Statement find, names, list_room, list_app, tombstones;
   Statement purge_dismissals, purge_tombstones, trim_tombstones;
   Statement put_ban, delete_ban, list_bans, all_bans, purge_bans;
+  AppTable apps;
 
   static Result<std::unique_ptr<State>> create(Database database, StoreOptions options);
 
@@ -119,13 +120,27 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   Statement list_bans = TRY(prepare(kListBansSql));
   Statement all_bans = TRY(prepare(kAllBansSql));
   Statement purge_bans = TRY(prepare(kPurgeBansSql));
-  return std::unique_ptr<State>(
-      new State{std::move(options), std::move(database), std::move(put_dismissal),
-                std::move(put_not_notified), std::move(put_tombstone), std::move(delete_tombstone),
-                std::move(find), std::move(names), std::move(list_room), std::move(list_app),
-                std::move(tombstones), std::move(purge_dismissals), std::move(purge_tombstones),
-                std::move(trim_tombstones), std::move(put_ban), std::move(delete_ban),
-                std::move(list_bans), std::move(all_bans), std::move(purge_bans)});
+  AppTable apps = TRY(AppTable::create(database, options.sealing));
+  return std::unique_ptr<State>(new State{std::move(options),
+                                          std::move(database),
+                                          std::move(put_dismissal),
+                                          std::move(put_not_notified),
+                                          std::move(put_tombstone),
+                                          std::move(delete_tombstone),
+                                          std::move(find),
+                                          std::move(names),
+                                          std::move(list_room),
+                                          std::move(list_app),
+                                          std::move(tombstones),
+                                          std::move(purge_dismissals),
+                                          std::move(purge_tombstones),
+                                          std::move(trim_tombstones),
+                                          std::move(put_ban),
+                                          std::move(delete_ban),
+                                          std::move(list_bans),
+                                          std::move(all_bans),
+                                          std::move(purge_bans),
+                                          std::move(apps)});
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -189,6 +204,7 @@ Result<void> Store::State::write(const WriteRequest& request) {
     TRY(write_bans(bans->put, bans->drop));
     return write_tombstones(bans->tombstones);
   }
+  if (const auto* app = std::get_if<PutApp>(&request)) return apps.put(app->app, app->is_new);
   return write_tombstones(std::get<PutTombstones>(request).tombstones);
 }
 
@@ -306,6 +322,10 @@ Result<std::vector<domain::Tombstone>> Store::load_tombstones(Wall now) {
   std::vector<domain::Tombstone> tombstones;
   while (TRY(load.step())) tombstones.push_back(read_tombstone(load));
   return tombstones;
+}
+
+Result<std::vector<domain::App>> Store::load_apps() {
+  return state_->apps.load();
 }
 
 Result<std::vector<domain::BanRule>> Store::list_bans(const AppId& app, const BanId& after,

@@ -1,4 +1,4 @@
-// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones and ban rules.  WAL,
+// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones, ban rules and applications.  WAL,
 // synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
 // thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
 #pragma once
@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "adapters/store/apps.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/types.h"
@@ -24,6 +25,8 @@ struct StoreOptions {
   std::function<void(std::string_view point)> at_point = {};
   // A planted fault: dismissals and their tombstones are reported as written and are not.
   bool drop_dismissal_writes = false;
+  // For AppKeys.
+  Sealing sealing = {};
   // Most pages (4 KiB) that the file may grow to; writes beyond it fail as on a full disk.  0 = no bound.
   int64_t pages_max = 0;
 };
@@ -46,7 +49,13 @@ struct PutBans {
 struct PutTombstones {
   std::vector<domain::Tombstone> tombstones;
 };
-using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones>;
+// The whole application; a new one fails when one of its id or API keys is there.
+struct PutApp {
+  OperationId operation;
+  domain::App app;
+  bool is_new = false;
+};
+using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones, PutApp>;
 
 struct Purged {
   uint32_t dismissals = 0;
@@ -84,6 +93,8 @@ class Store {
   // application, or where `app` is empty of all.
   Result<std::vector<domain::BanRule>> list_bans(const AppId& app, const BanId& after, size_t limit,
                                                  Wall now);
+  // All of them.  Malformed: the sealing key is not the one that they were written with.
+  Result<std::vector<domain::App>> load_apps();
 
  private:
   struct State;

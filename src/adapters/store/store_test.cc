@@ -13,6 +13,7 @@
 #include "adapters/store/schema.h"
 #include "adapters/store/sqlite.h"
 #include "base/limits.h"
+#include "base/seeded_secret_source.h"
 
 namespace atrium::store {
 namespace {
@@ -541,6 +542,75 @@ TEST_F(StoreTest, ban_rules_come_back_as_they_were) {
   EXPECT_EQ(MUST(store.list_bans(app, BanId(), 10, kStart)).size(), 2u);
   EXPECT_EQ(MUST(store.purge(kStart + 10s)).bans, 1u);
   EXPECT_EQ(MUST(store.list_bans(app, BanId(), 10, kStart)).size(), 1u);
+}
+
+// --- applications ---
+
+domain::App some_app(const char* id = "a7e100000000000000000001") {
+  domain::App app;
+  app.id = AppId(id);
+  app.account = "school";
+  app.name = "lessons";
+  app.any_ids = true;
+  app.primary_key = "first key of some app";
+  app.secondary_key = "second key of some app";
+  app.api_keys = {{"alias", "secret of the alias"}};
+  app.created_at = kNow.wall;
+  return app;
+}
+
+class AppStoreTest : public StoreTest {
+ protected:
+  StoreOptions sealed_with(uint8_t byte) {
+    StoreOptions options;
+    options.sealing.key.fill(byte);
+    options.sealing.nonces = &nonces_;
+    return options;
+  }
+  static Result<void> put(Store& store, domain::App app, bool is_new) {
+    const WriteRequest request = PutApp{OperationId("OP_1"), std::move(app), is_new};
+    return store.apply_batch({&request, 1}).front();
+  }
+  SeededSecretSource nonces_{5};
+};
+
+TEST_F(AppStoreTest, app_is_read_back_as_it_was_written_and_replaced_as_a_whole) {
+  Store store = open(sealed_with(1));
+  ASSERT_TRUE(put(store, some_app(), true));
+  EXPECT_EQ(MUST(store.load_apps()), std::vector{some_app()});
+  domain::App changed = some_app();
+  changed.enabled = false;
+  changed.secondary_key = "third key";
+  changed.api_keys = {{"another", "secret"}};
+  ASSERT_TRUE(put(store, changed, false));
+  EXPECT_EQ(MUST(store.load_apps()), std::vector{changed});
+}
+
+TEST_F(AppStoreTest, file_shows_no_key_and_another_sealing_key_opens_none) {
+  {
+    Store store = open(sealed_with(1));
+    ASSERT_TRUE(put(store, some_app(), true));
+  }
+  for (const auto& file : fs::directory_iterator(folder_)) {
+    if (!file.is_regular_file()) continue;
+    std::ifstream in(file.path(), std::ios::binary);
+    const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+    for (const char* secret : {"first key of some app", "second key of some app", "secret of the"})
+      EXPECT_EQ(bytes.find(secret), std::string::npos) << file.path();
+  }
+  Store other = open(sealed_with(2));
+  EXPECT_FALSE(other.load_apps().has_value());
+}
+
+TEST_F(AppStoreTest, second_app_of_one_id_or_api_key_fails_alone) {
+  Store store = open(sealed_with(1));
+  ASSERT_TRUE(put(store, some_app(), true));
+  const auto same_id = put(store, some_app(), true);
+  ASSERT_FALSE(same_id);
+  EXPECT_EQ(same_id.error().kind, ErrorKind::Conflict);
+  const auto same_key = put(store, some_app("a7e100000000000000000002"), true);
+  ASSERT_FALSE(same_key);
+  EXPECT_EQ(MUST(store.load_apps()), std::vector{some_app()});
 }
 
 // A file that version 1 of the schema was written into by a daemon of that time.

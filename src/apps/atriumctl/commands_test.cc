@@ -16,13 +16,19 @@ constexpr char kApp[] = "a7e100000000000000000001";
 
 openapi::Gateway make_gateway(SecretSource& secrets) {
   openapi::GatewayOptions options;
-  options.keys = {{"AKLTmanager", "secret-1", "account-1", openapi::KeyScope::Manage}};
-  options.apps = {{AppId(kApp), "account-1", openapi::IdRule::Any}};
+  options.keys = {{"AKLTmanager", "secret-1", "account-1", openapi::KeyScopes::all()}};
   return MUST(openapi::Gateway::create(std::move(options), secrets));
 }
 
 class CommandsTest : public testing::Test {
  protected:
+  CommandsTest() {
+    domain::App app;
+    app.id = AppId(kApp);
+    app.account = "account-1";
+    app.any_ids = true;
+    registry.apply(domain::RestoreApps{{std::move(app)}}, now);
+  }
   // What node does with a request, with a dismissal that is done at once.
   Result<HttpReply> serve(const openapi::Request& request) {
     ++requests;

@@ -39,41 +39,53 @@ std::map<std::string, std::string> fields(const toml::table& table,
   return out;
 }
 
-void read_accounts(const toml::array& array, Settings& settings, Problems& problems) {
-  for (const auto& item : array) {
-    const auto* table = item.as_table();
-    if (table == nullptr) continue;
-    auto f = fields(*table, {"id", "access_key", "secret", "scope"}, "[[account]]", problems);
-    if (!f["scope"].empty() && f["scope"] != "manage" && f["scope"] != "read")
-      problems.push_back("[[account]] scope: must be \"manage\" or \"read\"");
-    settings.node.accounts.push_back({f["id"], f["access_key"], f["secret"], f["scope"] == "read"});
+std::vector<std::string> texts_of(const toml::node* node) {
+  std::vector<std::string> out;
+  if (node == nullptr) return out;
+  if (const auto* array = node->as_array())
+    for (const auto& item : *array) out.push_back(text_of(item));
+  else
+    out.push_back(text_of(*node));
+  return out;
+}
+
+void read_keys(const toml::table& account, const std::string& id, Settings& settings,
+               Problems& problems) {
+  const auto* keys = account["key"].as_array();
+  if (keys == nullptr || !account["key"].is_array_of_tables()) {
+    problems.push_back("[[account]] \"" + id + "\": it needs at least one [[account.key]]");
+    return;
+  }
+  for (const auto& item : *keys) {
+    const toml::table& table = *item.as_table();
+    if (table.contains("secret"))
+      problems.push_back(
+          "[[account.key]] secret: put it into a file of its own and name that with secret_file");
+    auto f = fields(table, {"access_key", "secret_file", "scopes", "secret"}, "[[account.key]]",
+                    problems);
+    settings.accounts.push_back(
+        {id, f["access_key"], f["secret_file"], texts_of(table.get("scopes"))});
   }
 }
 
-void read_apps(const toml::array& array, Settings& settings, Problems& problems) {
+void read_accounts(const toml::array& array, Settings& settings, Problems& problems) {
+  settings.accounts.clear();
   for (const auto& item : array) {
-    const auto* table = item.as_table();
-    if (table == nullptr) continue;
-    auto f = fields(*table, {"id", "account", "key", "secondary_key", "ids", "enabled"}, "[[app]]",
-                    problems);
-    node::Application app{.app = AppId(f["id"]),
-                          .account_id = f["account"],
-                          .app_key = f["key"],
-                          .secondary_app_key = f["secondary_key"],
-                          .aliases = {},
-                          .any_ids = f["ids"] == "any",
-                          .enabled = f["enabled"] != "false"};
-    if (!f["ids"].empty() && f["ids"] != "any" && f["ids"] != "vendor")
-      problems.push_back("[[app]] ids: must be \"vendor\" or \"any\"");
-    if (const auto* aliases = (*table)["alias"].as_array()) {
-      for (const auto& alias : *aliases) {
-        if (alias.as_table() == nullptr) continue;
-        auto a = fields(*alias.as_table(), {"api_key", "secret"}, "[[app.alias]]", problems);
-        app.aliases.push_back({a["api_key"], a["secret"]});
-      }
-    }
-    settings.node.applications.push_back(std::move(app));
+    const toml::table& table = *item.as_table();
+    const auto f = fields(table, {"id"}, "[[account]]", problems);
+    for (const auto& [key, value] : table)
+      if (value.is_array_of_tables() && key.str() != "key")
+        problems.push_back("[[account]]: unknown table \"" + std::string(key.str()) + "\"");
+    read_keys(table, f.contains("id") ? f.at("id") : "", settings, problems);
   }
+}
+
+// [quota] with a line for each action, in the form that a flag has.
+std::string quotas_of(const toml::table& table) {
+  std::string text;
+  for (const auto& [key, value] : table)
+    text += (text.empty() ? "" : ",") + std::string(key.str()) + "=" + text_of(value);
+  return text;
 }
 
 void read_scalars(const toml::table& table, const std::string& prefix, Settings& settings,
@@ -84,12 +96,14 @@ void read_scalars(const toml::table& table, const std::string& prefix, Settings&
       if (name == "account")
         read_accounts(*value.as_array(), settings, problems);
       else if (name == "app")
-        read_apps(*value.as_array(), settings, problems);
+        problems.push_back(
+            "[[app]]: applications live in the store; make them with `atriumctl app create`");
       else
         problems.push_back("unknown table [[" + name + "]]");
       continue;
     }
-    if (const auto* inner = value.as_table()) {
+    const toml::table* inner = value.as_table();
+    if (inner != nullptr && name != "quota") {
       read_scalars(*inner, name + ".", settings, problems);
       continue;
     }
@@ -97,8 +111,8 @@ void read_scalars(const toml::table& table, const std::string& prefix, Settings&
     for (const SettingKey& row : setting_keys()) {
       if (name != row.name) continue;
       known = true;
-      if (auto problem = row.set(settings, text_of(value)))
-        problems.push_back(name + ": " + *problem);
+      const std::string text = inner != nullptr ? quotas_of(*inner) : text_of(value);
+      if (auto problem = set(settings, row, text)) problems.push_back(name + ": " + *problem);
     }
     if (!known) problems.push_back("unknown key \"" + name + "\"");
   }

@@ -6,5 +6,6 @@
 namespace atrium::atriumd {
 
 void install_log_sink(const std::string& level);  // debug, info, warning, error
+void set_log_level(const std::string& level);     // from now on
 
 }  // namespace atrium::atriumd

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
 #include <set>
+#include <thread>
 
+#include "adapters/openapi/gateway.h"
 #include "base/limits.h"
 
 namespace atrium::atriumd {
@@ -81,6 +85,31 @@ Problem set_grace(Duration& out, const std::string& text) {
   return std::nullopt;
 }
 
+// "DismissRoom=120,KickUser=30"
+Problem set_quotas(Settings& s, const std::string& text) {
+  std::map<std::string, uint32_t, std::less<>> quotas;
+  for (const std::string& part : split(text)) {
+    const size_t equals = std::min(part.find('='), part.size());
+    const std::string name = part.substr(0, equals);
+    if (!openapi::is_quota(name)) return "\"" + name + "\" is no action with a quota";
+    const std::string rate = equals < part.size() ? part.substr(equals + 1) : "";
+    const auto per_second = number<uint32_t>(rate, 1, limits::kQuotaPerSecondMax);
+    if (!per_second)
+      return name + " must be calls per second from 1 to " +
+             std::to_string(limits::kQuotaPerSecondMax);
+    quotas[name] = *per_second;
+  }
+  s.node.quotas = std::move(quotas);
+  return std::nullopt;
+}
+
+Problem set_accounts(Settings& s, const std::string& text) {
+  auto accounts = parse_accounts(text);
+  if (!accounts) return accounts.error();
+  s.accounts = std::move(*accounts);
+  return std::nullopt;
+}
+
 Problem set_fault(Settings& s, const std::string& text) {
   static const std::set<std::string> points{"before_commit", "after_commit", "after_cut",
                                             "mid_notices"};
@@ -152,32 +181,43 @@ const std::vector<SettingKey>& setting_keys() {
       {"media.advertise", "IP,…",
        "addresses told to clients (default: every address that is not loopback; --dev 127.0.0.1)",
        [](S& s, T t) { return set_media_addresses(s.media_advertise, t); }},
+      {"account", "id=ID,access_key=KEY,secret_file=FILE,scopes=A+B;…",
+       "accounts and their access keys (in the file: [[account]] with [[account.key]])",
+       set_accounts, true},
+      {"quota", "ACTION=N,…", "calls per second that replace the documented ones", set_quotas,
+       true},
       {"store.data_dir", "DIR", "where the store lies (default ./data)",
        [](S& s, T t) -> Problem {
          return s.data_dir = t, t.empty() ? Problem("must not be empty") : std::nullopt;
        }},
+      {"store.key_file", "FILE",
+       "64 hexadecimal digits that seal AppKeys in the store (default store.key in store.data_dir, "
+       "made where it is missing)",
+       [](S& s, T t) -> Problem { return s.store_key_file = t, std::nullopt; }},
       {"web.dir", "DIR", "files served under / (default: none; --dev the demo page)",
        [](S& s, T t) -> Problem { return s.web_dir = t, std::nullopt; }},
       {"api.region", "NAME", "region echoed in answers (default cn-north-1)",
        [](S& s, T t) -> Problem {
          return s.node.region = t, t.empty() ? Problem("must not be empty") : std::nullopt;
-       }},
+       },
+       true},
       {"api.accepted_regions", "NAME,…", "further regions accepted in credentials",
-       [](S& s, T t) -> Problem { return s.node.accepted_regions = split(t), std::nullopt; }},
+       [](S& s, T t) -> Problem { return s.node.accepted_regions = split(t), std::nullopt; }, true},
       {"api.ban_limits", "china|byteplus", "which of the vendor's limits clamp ban intervals",
        [](S& s, T t) -> Problem {
          if (t != "china" && t != "byteplus") return "must be china or byteplus";
          return s.node.byteplus_bans = t == "byteplus", std::nullopt;
-       }},
+       },
+       true},
       {"http.trusted_proxies", "RANGE,…",
        "proxies whose X-Forwarded-For is believed, as 10.0.0.0/8,192.0.2.7",
-       [](S& s, T t) -> Problem { return set_ranges(s.node.trusted_proxies, t); }},
+       [](S& s, T t) -> Problem { return set_ranges(s.node.trusted_proxies, t); }, true},
       {"api.public_hosts", "HOST,…",
        "Host values that a proxy hides, tried when a signature covers the host",
-       [](S& s, T t) -> Problem { return s.node.public_hosts = split(t), std::nullopt; }},
+       [](S& s, T t) -> Problem { return s.node.public_hosts = split(t), std::nullopt; }, true},
       {"api.business_errors_200", "true|false",
        "answer business errors of 2020-12-01 with HTTP 200 (default false)",
-       [](S& s, T t) { return set_flag(s.node.business_errors_200, t); }},
+       [](S& s, T t) { return set_flag(s.node.business_errors_200, t); }, true},
       {"room.empty_grace_ms", "MS",
        "a room ends this long after its last user left (default 10000)",
        [](S& s, T t) { return set_grace(s.node.empty_room_grace, t); }},
@@ -189,7 +229,8 @@ const std::vector<SettingKey>& setting_keys() {
          s.log_level = t;
          if (t == "debug" || t == "info" || t == "warning" || t == "error") return std::nullopt;
          return "must be debug, info, warning or error";
-       }},
+       },
+       true},
       {"dev.public", "true|false",
        "--dev may listen beyond loopback although its keys are public (default false)",
        [](S& s, T t) { return set_flag(s.media_public, t); }},
@@ -214,15 +255,16 @@ std::string environment_of(const SettingKey& key) {
 void apply_dev_defaults(Settings& settings) {
   static constexpr char kAccount[] = "dev";
   settings.node.dev = true;
-  settings.node.accounts.push_back(
-      {kAccount, "AKLTdevaccesskey000000000001", "ZGV2LXNlY3JldC1rZXk="});
-  settings.node.applications.push_back({.app = AppId("a7e100000000000000000001"),
-                                        .account_id = kAccount,
-                                        .app_key = "devappkey00000000000000000000001",
-                                        .secondary_app_key = "",
-                                        .aliases = {{"devkey", "secret"}},
-                                        .any_ids = true,
-                                        .enabled = true});
+  settings.node.keys.push_back({"AKLTdevaccesskey000000000001", "ZGV2LXNlY3JldC1rZXk=", kAccount,
+                                openapi::KeyScopes::all()});
+  domain::App app;
+  app.id = AppId("a7e100000000000000000001");
+  app.account = kAccount;
+  app.name = "dev";
+  app.any_ids = true;
+  app.primary_key = "devappkey00000000000000000000001";
+  app.api_keys = {{"devkey", "secret"}};
+  settings.dev_app = std::move(app);
   const IpAddress loopback = IpAddress::parse("127.0.0.1").value();
   if (settings.http_listen.empty()) settings.http_listen = {{loopback, 7880}};
   if (settings.operator_listen.empty()) settings.operator_listen = {{loopback, 7889}};
@@ -233,30 +275,29 @@ void apply_dev_defaults(Settings& settings) {
 
 namespace {
 
-void check_accounts(const node::Config& config, std::vector<std::string>& problems) {
-  if (config.accounts.empty()) {
+void check_accounts(Settings& settings, std::vector<std::string>& problems) {
+  std::vector<openapi::AccessKey>& keys = settings.node.keys;
+  const std::string folder = std::filesystem::path(settings.config_file).parent_path().string();
+  for (const KeySetting& account : settings.accounts) {
+    auto key = make_access_key(account, folder);
+    if (key)
+      keys.push_back(std::move(*key));
+    else
+      problems.push_back(key.error());
+  }
+  if (keys.empty() && settings.accounts.empty())
     problems.push_back(
         "no account: add one to the configuration file, for example\n"
-        "    [[account]]\n    id = \"ops\"\n    access_key = \"AKLT…\"\n    secret = \"…\"\n"
+        "    [[account]]\n    id = \"ops\"\n    [[account.key]]\n    access_key = \"AKLT…\"\n"
+        "    secret_file = \"ops.secret\"\n    scopes = [\"read\", \"room\", \"ban\", \"app\"]\n"
         "  (or start with --dev to try Atrium with public keys on loopback)");
-  }
-  std::set<std::string> keys, accounts;
-  for (const node::Account& account : config.accounts) {
-    accounts.insert(account.account_id);
-    if (account.access_key_id.empty() || account.secret.empty())
-      problems.push_back("account " + account.account_id +
-                         ": access_key and secret must not be empty");
-    if (!keys.insert(account.access_key_id).second)
-      problems.push_back("account: access_key " + account.access_key_id + " is given twice");
-  }
-  for (const node::Application& app : config.applications) {
-    if (app.app.value.size() != 24)
-      problems.push_back("app " + app.app.value + ": id must have 24 characters");
-    if (app.app_key.empty()) problems.push_back("app " + app.app.value + ": key must not be empty");
-    if (!accounts.contains(app.account_id))
-      problems.push_back("app " + app.app.value + ": no account is named \"" + app.account_id +
-                         "\"");
-  }
+  if (keys.size() > static_cast<size_t>(limits::kAccessKeysMax))
+    problems.push_back("account: more than " + std::to_string(limits::kAccessKeysMax) +
+                       " access keys");
+  std::set<std::string> ids;
+  for (const openapi::AccessKey& key : keys)
+    if (!ids.insert(key.id).second)
+      problems.push_back("account: access_key " + key.id + " is given twice");
 }
 
 void check_dev(const Settings& settings, std::vector<std::string>& problems) {
@@ -277,13 +318,56 @@ void check_dev(const Settings& settings, std::vector<std::string>& problems) {
 
 }  // namespace
 
-std::vector<std::string> check(const Settings& settings) {
+std::vector<std::string> check(Settings& settings) {
   std::vector<std::string> problems;
-  check_accounts(settings.node, problems);
+  check_accounts(settings, problems);
   check_dev(settings, problems);
   if (settings.media_port + settings.media_shards > 65'536)
     problems.push_back("media.port: the ports of all shards must lie below 65536");
   return problems;
+}
+
+std::optional<std::string> set(Settings& settings, const SettingKey& key, const std::string& text) {
+  settings.given[key.name] = text;
+  return key.set(settings, text);
+}
+
+ReadSettings read_settings(const CommandLine& line) {
+  ReadSettings out;
+  Settings& settings = out.settings;
+  settings.dev = line.dev;
+  settings.config_file = line.config_file;
+  if (!settings.config_file.empty())
+    out.problems = read_config_file(settings.config_file, settings);
+  const auto apply = [&](const SettingKey& key, const std::string& text, const std::string& where) {
+    if (auto problem = set(settings, key, text)) out.problems.push_back(where + ": " + *problem);
+  };
+  for (const SettingKey& key : setting_keys()) {
+    const std::string variable = environment_of(key);
+    if (const char* text = std::getenv(variable.c_str())) apply(key, text, variable);
+    const auto flag = line.flags.find(key.name);
+    if (flag != line.flags.end() && !flag->second.empty()) apply(key, flag->second, flag_of(key));
+  }
+  if (settings.dev) apply_dev_defaults(settings);
+  if (settings.http_listen.empty())
+    settings.http_listen = {{IpAddress::parse("0.0.0.0").value(), 7880}};
+  if (settings.operator_listen.empty())
+    settings.operator_listen = {{IpAddress::parse("127.0.0.1").value(), 7889}};
+  if (settings.media_shards == 0)
+    settings.media_shards = std::max(1u, std::thread::hardware_concurrency() - 1);
+  for (std::string& problem : check(settings)) out.problems.push_back(std::move(problem));
+  return out;
+}
+
+std::vector<std::string> need_restart(const Settings& running, const Settings& fresh) {
+  std::vector<std::string> out;
+  for (const SettingKey& key : setting_keys()) {
+    const auto before = running.given.find(key.name), after = fresh.given.find(key.name);
+    const std::string old_text = before == running.given.end() ? "" : before->second;
+    const std::string new_text = after == fresh.given.end() ? "" : after->second;
+    if (!key.reloads && old_text != new_text) out.emplace_back(key.name);
+  }
+  return out;
 }
 
 }  // namespace atrium::atriumd

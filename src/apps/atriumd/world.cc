@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -7,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "log_sink.h"
 #include "media/dtls.h"
 #include "node/control.h"
 #include "node/sctp_worker.h"
@@ -15,6 +17,7 @@
 #include "runtime/clock.h"
 #include "runtime/directory_lock.h"
 #include "runtime/process.h"
+#include "runtime/secret_file.h"
 #include "runtime/spsc_ring.h"
 #include "runtime/udp_shard.h"
 #include "runtime/worker_thread.h"
@@ -61,6 +64,8 @@ struct World::Parts {
   std::unique_ptr<node::StoreWorker> store_worker;
   std::unique_ptr<node::SctpWorker> sctp_worker;
   std::unique_ptr<node::ControlPlane> control;
+  Settings running;
+  CommandLine line;
 };
 
 namespace {
@@ -85,14 +90,53 @@ std::expected<runtime::DirectoryLock, std::string> lock_data(const Settings& set
   return std::move(*lock);
 }
 
-std::expected<store::Store, std::string> open_store(const Settings& settings, StopAt& faults,
-                                                    Now now) {
+struct OpenStore {
+  store::Store store;
+  std::vector<domain::App> apps;
+};
+
+// The store with its applications, whose keys a file of its own opens.  The file is made with the first store; a store
+// that has applications and whose key file is gone is refused, or all their tokens would be lost without a word.
+std::expected<OpenStore, std::string> open_store(const Settings& settings, World::Parts& parts,
+                                                 Now now) {
+  const std::string key_file =
+      settings.store_key_file.empty() ? settings.data_dir + "/store.key" : settings.store_key_file;
+  const auto found = runtime::read_secret_key(key_file);
+  if (!found) return Problem(with(key_file, found.error()));
   store::StoreOptions options;
   options.drop_dismissal_writes = settings.node.faults.no_record_write;
-  options.at_point = [&faults](std::string_view point) { faults.at_point(point); };
+  options.at_point = [&faults = *parts.faults](std::string_view point) { faults.at_point(point); };
+  options.sealing.nonces = &parts.secrets;
+  if (*found)
+    options.sealing.key = **found;
+  else
+    parts.secrets.fill(options.sealing.key);
+  const SealingKey key = options.sealing.key;
   auto store = store::Store::open(settings.data_dir + "/atrium.db", std::move(options), now);
   if (!store) return Problem(with("cannot open the store in " + settings.data_dir, store.error()));
-  return std::move(*store);
+  auto apps = store->load_apps();
+  if (!apps && !*found)
+    return Problem("the key that sealed the AppKeys of this store is missing: put it back at " +
+                   key_file);
+  if (!apps) return Problem(with("cannot read the applications with " + key_file, apps.error()));
+  if (!*found)
+    if (auto written = runtime::write_secret_key(key_file, key); !written)
+      return Problem(with(key_file, written.error()));
+  return OpenStore{std::move(*store), std::move(*apps)};
+}
+
+// The development application, where it is not there yet.
+std::expected<void, std::string> add_dev_app(const Settings& settings, OpenStore& open, Now now) {
+  if (!settings.dev_app) return {};
+  const auto is_it = [&](const domain::App& app) { return app.id == settings.dev_app->id; };
+  if (std::ranges::any_of(open.apps, is_it)) return {};
+  domain::App app = *settings.dev_app;
+  app.created_at = now.wall;
+  const store::WriteRequest request = store::PutApp{OperationId(), app, true};
+  if (auto written = open.store.apply_batch({&request, 1}).front(); !written)
+    return Problem(with("cannot store the development application", written.error()));
+  open.apps.push_back(std::move(app));
+  return {};
 }
 
 node::SocketDrops socket_drops(const runtime::UdpShard& udp) {
@@ -168,6 +212,15 @@ void make_handlers(World::Parts& parts, std::shared_ptr<const media::Certificate
   parts.sctp_worker = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
 }
 
+node::Reloaded reload(World::Parts& parts) {
+  auto [fresh, problems] = read_settings(parts.line);
+  if (!problems.empty()) return {std::move(problems), {}};
+  if (auto taken = parts.control->reconfigure(fresh.node); !taken)
+    return {{taken.error().what}, {}};
+  set_log_level(fresh.log_level);
+  return {{}, need_restart(parts.running, fresh)};
+}
+
 std::expected<void, std::string> make_control(World::Parts& parts, const Settings& settings,
                                               node::Config config,
                                               const media::CertificateKey& certificate) {
@@ -179,10 +232,10 @@ std::expected<void, std::string> make_control(World::Parts& parts, const Setting
   if (!addresses) return Problem(addresses.error());
   config.media_addresses = std::move(*addresses);
   auto control = node::ControlPlane::create(
-      std::move(config),
-      node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
-                         parts.from_store->receiver, *parts.faults, parts.secrets,
-                         media::fingerprint_text(certificate), process_figures});
+      std::move(config), node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
+                                            parts.from_store->receiver, *parts.faults,
+                                            parts.secrets, media::fingerprint_text(certificate),
+                                            process_figures, [&parts] { return reload(parts); }});
   if (!control) return Problem(with("configuration", control.error()));
   parts.control = std::move(*control);
   return {};
@@ -190,15 +243,20 @@ std::expected<void, std::string> make_control(World::Parts& parts, const Setting
 
 }  // namespace
 
-std::expected<std::unique_ptr<World>, std::string> World::create(const Settings& settings) {
+std::expected<std::unique_ptr<World>, std::string> World::create(const Settings& settings,
+                                                                 const CommandLine& line) {
   auto parts = std::make_unique<Parts>();
+  parts->running = settings;
+  parts->line = line;
   const Now now = runtime::read_clock();
   parts->faults = std::make_unique<StopAt>(settings.node.faults.stop_at);
   auto lock = lock_data(settings);
   if (!lock) return Problem(lock.error());
   parts->data_lock.emplace(std::move(*lock));
-  auto store = open_store(settings, *parts->faults, now);
-  if (!store) return Problem(store.error());
+  auto opened = open_store(settings, *parts, now);
+  if (!opened) return Problem(opened.error());
+  if (auto added = add_dev_app(settings, *opened, now); !added) return Problem(added.error());
+  store::Store* store = &opened->store;
   auto tombstones = store->load_tombstones(now.wall);
   if (!tombstones) return Problem(with("cannot read the store", tombstones.error()));
   std::vector<std::vector<domain::BanRule>> bans;
@@ -227,6 +285,7 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   make_handlers(*parts, certificate);
   if (auto made = make_control(*parts, settings, settings.node, *certificate); !made)
     return Problem(made.error());
+  parts->control->restore(std::move(opened->apps), now);
   parts->control->restore(std::move(*tombstones), now);
   for (std::vector<domain::BanRule>& page : bans) parts->control->restore(std::move(page), now);
   return std::unique_ptr<World>(new World(std::move(parts)));
@@ -245,7 +304,11 @@ void World::run() {
   parts_->store_thread.start(*parts_->store_worker);
   parts_->sctp_thread.start(*parts_->sctp_worker);
   for (auto& shard : parts_->shards) shard->udp->start(*shard->handler);
-  parts_->http->set_signal_callback([this](int) {
+  parts_->http->set_signal_callback([this](int number) {
+    if (number == SIGHUP) {
+      static_cast<void>(parts_->control->reload());
+      return;
+    }
     parts_->control->abandon_waiting_calls();
     parts_->http->stop();
   });

@@ -13,9 +13,10 @@ namespace atrium::atriumd {
 
 class World {
  public:
-  // Opens the store, binds every port, makes the certificate; nothing runs yet.  The problem is one line for the
+  // `line`: where the settings come from, read again at each reload.  Opens the store, binds every port, makes the certificate; nothing runs yet.  The problem is one line for the
   // operator.
-  static std::expected<std::unique_ptr<World>, std::string> create(const Settings& settings);
+  static std::expected<std::unique_ptr<World>, std::string> create(const Settings& settings,
+                                                                   const CommandLine& line);
   ~World();
 
   // Runs until SIGTERM or SIGINT.

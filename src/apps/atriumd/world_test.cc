@@ -69,7 +69,7 @@ class WorldTest : public ::testing::Test {
     settings.media_port = 0;
     settings.media_shards = 2;
     apply_dev_defaults(settings);
-    auto world = World::create(settings);
+    auto world = World::create(settings, {});
     ASSERT_TRUE(world.has_value()) << world.error();
     world_ = std::move(*world);
     thread_ = std::thread([this] { world_->run(); });

@@ -62,7 +62,7 @@ constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fie
           .method = Method::Post,
           .per_second = 40,
           .quota = QuotaScope::Account,
-          .scope = KeyScope::Manage,
+          .scope = KeyScope::Ban,
           .unknown = Unknown::Ignored,
           .fields = fields,
           .handle = ban,

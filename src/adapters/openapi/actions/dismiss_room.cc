@@ -59,6 +59,10 @@ HandlerStep dismiss(ActionContext& context) {
   if (!origin) return origin.error();
   const auto forbidden = read_interval(context.args, context.bans);
   if (!forbidden) return forbidden.error();
+  if (*forbidden > Duration{} && !context.key.scopes.has(KeyScope::Ban))
+    return Refusal{ErrorCode::AccessDenied,
+                   "ForbiddenInterval makes a ban rule, and the access key lacks the scope "
+                   "\"ban\"; nothing was done."};
   context.call.room = RoomId(context.args.text("RoomId"));
   context.call.wants_receipt = context.args.flag("Receipt");
   if (auto refusal = check_session(context)) return *refusal;
@@ -104,7 +108,7 @@ constexpr auto kRows = std::to_array<ActionRow>({
      .method = Method::Post,
      .per_second = 60,
      .quota = QuotaScope::Account,
-     .scope = KeyScope::Manage,
+     .scope = KeyScope::Room,
      .unknown = Unknown::Ignored,
      .fields = kVendorFields,
      .handle = dismiss,
@@ -115,7 +119,7 @@ constexpr auto kRows = std::to_array<ActionRow>({
      .method = Method::Post,
      .per_second = 60,
      .quota = QuotaScope::Account,
-     .scope = KeyScope::Manage,
+     .scope = KeyScope::Room,
      .unknown = Unknown::Refused,
      .fields = kOwnFields,
      .handle = dismiss,

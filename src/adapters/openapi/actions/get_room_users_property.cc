@@ -63,7 +63,7 @@ HandlerStep get_users_property(ActionContext& context) {
   const RoomId room(context.args.text("RoomId"));
   Json::Array users;
   for (const std::string_view id : ids) {
-    if (!is_legal_id(id, context.app.ids))
+    if (!is_legal_id(id, context.app.any_ids))
       return Refusal{ErrorCode::InvalidParameter, "UserIds must be ids of users."};
     const auto user = context.registry.find_user(context.app.id, room, UserId(id));
     users.push_back(user ? property_of(*user)

@@ -35,7 +35,7 @@ constexpr ActionRow row(std::string_view version) {
           .method = Method::Post,
           .per_second = 20,
           .quota = QuotaScope::Account,
-          .scope = KeyScope::Manage,
+          .scope = KeyScope::Ban,
           .unknown = Unknown::Ignored,
           .fields = kFields,
           .handle = update,
