@@ -245,10 +245,8 @@ void World::run() {
   parts_->store_thread.start(*parts_->store_worker);
   parts_->sctp_thread.start(*parts_->sctp_worker);
   for (auto& shard : parts_->shards) shard->udp->start(*shard->handler);
-  parts_->http->set_signal_callback([this](int) {
-    parts_->control->abandon_waiting_calls();
-    parts_->http->stop();
-  });
+  parts_->http->set_signal_callback(
+      [this](int) { parts_->control->on_stop_signal(runtime::read_clock()); });
   parts_->http->run(*parts_->control);
 }
 

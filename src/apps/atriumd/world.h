@@ -18,7 +18,7 @@ class World {
   static std::expected<std::unique_ptr<World>, std::string> create(const Settings& settings);
   ~World();
 
-  // Runs until SIGTERM or SIGINT.
+  // Runs until SIGTERM or SIGINT, and then until everybody has left or the drain's deadline; a second signal ends it.
   void run();
 
   std::vector<SocketAddress> http_addresses() const;
