@@ -169,6 +169,40 @@ TEST_F(StopTest, a_dismissal_that_was_begun_is_finished_and_answered) {
   EXPECT_TRUE(control->is_finished());
 }
 
+TEST_F(StopTest, a_question_to_the_store_is_answered) {
+  http.open_connections = 0;
+  const ConnectionId caller =
+      api("GetDismissal", "2026-12-01",
+          std::string(R"({"AppId":")") + kApp + R"(","OperationId":"OP_0123456789ABCDEFG"})");
+  stop_signal();
+  EXPECT_FALSE(control->is_finished());
+  for (const StoreRequest& request : to_store.values)
+    if (const auto* find = std::get_if<FindDismissal>(&request))
+      from_store.values.push_back(DismissalFound{find->waiter, true, std::nullopt});
+  control->on_wake(now);
+  EXPECT_NE(body_of(caller).find("NotExistOperation"), std::string::npos) << body_of(caller);
+  EXPECT_TRUE(control->is_finished());
+}
+
+TEST_F(StopTest, a_dismissal_whose_caller_hung_up_is_finished_too) {
+  const ConnectionId alice = upgrade(jwt("alice", "room-1"));
+  const ConnectionId caller = dismiss("room-1");
+  control->on_closed(caller, now);
+  http.open_connections = 0;
+  stop_signal();
+  const auto cut = next_command<media::CutLife>(urgent);
+  ASSERT_TRUE(cut.has_value());
+  report(media::LifeCut{.life = cut->life, .at = now.mono, .wall_at = now.wall});
+  control->on_websocket_closed_out(alice, true, now);
+  const auto close = next_command<media::CloseLife>(commands);
+  ASSERT_TRUE(close.has_value());
+  report(media::LifeClosed{.life = close->life, .transports_closed = 0, .packets_after_cut = 0});
+  write_store(true);  // the fence's record
+  EXPECT_FALSE(control->is_finished()) << "whether the final record is written is not known";
+  write_store(true);
+  EXPECT_TRUE(control->is_finished());
+}
+
 TEST_F(StopTest, who_is_being_dismissed_at_the_deadline_is_not_asked_to_reconnect) {
   const ConnectionId alice = upgrade(jwt("alice", "room-1"));
   stop_signal();
