@@ -21,6 +21,15 @@ Result<void> sync(const std::string& path) {
   return {};
 }
 
+// Sets errno.
+bool rename(const char* from, const char* to, Existing existing) {
+  if (existing == Existing::Replace) return ::rename(from, to) == 0;
+  // Refuses in the same step to replace what came to be there meanwhile.
+  if (::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+  // NFS knows no such rename, but does not link over a file either.
+  return errno == EINVAL && ::link(from, to) == 0 && ::unlink(from) == 0;
+}
+
 }  // namespace
 
 Result<void> make_private_file(const std::string& path) {
@@ -46,9 +55,7 @@ Result<void> take_owner_and_mode(const std::string& from, const std::string& to)
 
 Result<void> put_in_place(const std::string& from, const std::string& to, Existing existing) {
   TRY(sync(from));
-  // renameat2 alone refuses in the same step to replace what came to be there meanwhile.
-  const unsigned flags = existing == Existing::Keep ? RENAME_NOREPLACE : 0;
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), flags) != 0)
+  if (!rename(from.c_str(), to.c_str(), existing))
     return errno == EEXIST ? fail(ErrorKind::Conflict, "a file of this name is there already")
                            : fail(ErrorKind::Unavailable, "the file cannot be renamed");
   const std::string folder = std::filesystem::path(to).parent_path().string();
