@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,10 @@ struct Config {
 
   Duration empty_room_grace = std::chrono::milliseconds(10'000);
   Duration resume_grace = std::chrono::milliseconds(20'000);
+
+  // After the first signal to stop calls go on at most this long; zero: no more.  Not given: kDrainDeadlineMs, and in
+  // --dev zero.
+  std::optional<Duration> drain_deadline;
 
   std::string server_version = "0.1.0";
   std::map<std::string, StaticFile> files;  // path → what is served there

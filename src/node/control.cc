@@ -113,6 +113,7 @@ void ControlPlane::on_deadline(Now now) {
 Mono ControlPlane::next_deadline() const {
   Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_});
   if (!settling_.empty()) deadline = std::min(deadline, settling_.front().due);
+  deadline = std::min({deadline, stop_.deadline, stop_.next_progress});
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
   if (media_.has_unsent() || !to_store_.is_empty())
     deadline = std::min(deadline, last_turn_ + kRetryRings);
@@ -149,6 +150,7 @@ void ControlPlane::finish_turn(Now now) {
     if (Session* session = find_session(participant)) ask_for_sections(*session);
   media_.flush();
   to_store_.flush();
+  advance_stop(now);
 }
 
 ControlPlane::Session* ControlPlane::find_session(const ParticipantSid& participant) {
@@ -208,6 +210,7 @@ void ControlPlane::on_closed(ConnectionId connection, Now now) {
 }
 
 void ControlPlane::on_websocket_closed_out(ConnectionId connection, bool written, Now now) {
+  if (farewells_.erase(connection) > 0) return finish_turn(now);
   const auto known = closing_.find(connection);
   if (known == closing_.end()) return;
   const ParticipantSid participant = known->second;

@@ -2,7 +2,8 @@
 // turns it into
 // domain commands, and carries the registry's effects out in their order.  Owner: apps (or sim).  Thread: control.
 // Files: control.cc (the loop), control_effects.cc (effects), control_http.cc (routes), control_join.cc (doors),
-// control_signal.cc (messages of clients), control_media.cc (reports of shards), control_api.cc (management calls).
+// control_signal.cc (messages of clients), control_media.cc (reports of shards), control_api.cc (management calls),
+// control_stop.cc (the process's end).
 // Does not: decide about rooms (domain), packets (media), words on the wire (adapters).
 #pragma once
 
@@ -70,9 +71,9 @@ class ControlPlane final : public ControlHandler {
   Result<void> reconfigure(const Config& config);
   // Reads the settings anew (SIGHUP, POST /reload) and says in the log what came of it.
   Reloaded reload();
-  // Once, when the process ends: management calls that still wait are answered with 503.  What they began is in the
-  // store or is not; the caller asks again.
-  void abandon_waiting_calls();
+  // SIGTERM or SIGINT.  The first begins to drain: new joins are refused, calls go on, until nobody is left or the
+  // deadline sends who is left elsewhere; a further one, or a deadline of zero, ends the process at once.
+  void on_stop_signal(Now now);
 
   // ControlHandler
   std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) override;
@@ -85,6 +86,7 @@ class ControlPlane final : public ControlHandler {
   void on_wake(Now now) override;
   void on_deadline(Now now) override;
   Mono next_deadline() const override;
+  bool is_finished() const override { return stop_.phase == StopPhase::Finished; }
 
   const domain::Registry& registry() const { return registry_; }
 
@@ -189,6 +191,7 @@ class ControlPlane final : public ControlHandler {
                        signal::VerifiedToken token, const IpAddress& from);
   void on_validate_request(ConnectionId connection, const signal::Target& target,
                            const signal::VerifiedToken& token, Now now);
+  bool is_door_open(bool is_reconnect) const;
   void refuse(ConnectionId connection, const signal::Refusal& refusal);
   void send_refresh(const ParticipantSid& participant, Session& session, Now now);
   void close_with_leave(ConnectionId connection, signal::Message leave, uint16_t code);
@@ -245,6 +248,28 @@ class ControlPlane final : public ControlHandler {
   void take_store_reply(StoreReply reply);
   void observe(const domain::DismissalRecord& record);
 
+  // --- control_stop.cc
+  enum class StopPhase : uint8_t {
+    Serving,
+    Draining,     // new joins are refused, everything else goes on
+    Farewell,     // who was left is sent elsewhere; what was written to sockets is on its way
+    HandingOver,  // to the store, what did not fit into its ring
+    Finished,
+  };
+  struct Stop {
+    StopPhase phase = StopPhase::Serving;
+    Mono deadline = kNever;       // when the phase ends at the latest
+    Mono next_progress = kNever;  // when to log who is left
+  };
+  // May go through several phases at once; called when all else in a turn is done.
+  void advance_stop(Now now);
+  void start_farewell(Now now);
+  void start_handing_over(Now now);
+  bool is_at_rest() const;  // nobody is in, and nothing that was begun is unfinished
+  // Management calls that still wait are answered with 503.  What they began is in the store or is not; the caller
+  // asks again.
+  void abandon_waiting_calls();
+
   // given
   Config config_;
   HttpPort& http_;
@@ -292,6 +317,8 @@ class ControlPlane final : public ControlHandler {
   uint64_t next_waiter_ = 1;
   Mono next_purge_{}, next_refresh_{}, last_turn_{};
   bool is_draining_ = false;
+  Stop stop_;
+  std::unordered_set<ConnectionId> farewells_;  // told to reconnect, their close not yet written
   bool store_is_healthy_ = true;
   bool has_durable_record_ = false, has_reached_stop_ = false;  // for is_planted_stop() alone
 };

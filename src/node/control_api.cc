@@ -56,13 +56,6 @@ void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
   waiting_.erase(found);
 }
 
-void ControlPlane::abandon_waiting_calls() {
-  while (!waiting_.empty()) {
-    const auto& [waiter, waiting] = *waiting_.begin();
-    answer_api(waiter, gateway_.on_abandoned(waiting.call));
-  }
-}
-
 void ControlPlane::run(domain::DismissReply& effect, Now) {
   const bool is_done = effect.outcome == domain::DismissOutcome::Done;
   const bool is_unknown = effect.outcome == domain::DismissOutcome::NoSuchRoom;

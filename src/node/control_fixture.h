@@ -42,7 +42,8 @@ class FakeHttp final : public HttpPort {
     if (last) seen[connection].last = *last;
   }
   void drop(ConnectionId connection) override { seen[connection].dropped = true; }
-  size_t connection_count() const override { return seen.size(); }
+  size_t connection_count() const override { return open_connections.value_or(seen.size()); }
+  std::optional<size_t> open_connections;
   std::map<ConnectionId, Seen> seen;
 };
 
@@ -55,9 +56,8 @@ class ControlTest : public ::testing::Test {
  protected:
   static constexpr const char* kApp = "a7e100000000000000000001";
 
-  ControlTest() {
-    Config config;
-    config.dev = true;
+  ControlTest() : ControlTest(dev_config()) {}
+  explicit ControlTest(Config config) {
     config.keys = {{"AKLTtest", "secret-key", "dev", openapi::KeyScopes::all()}};
     config.media_addresses = {{IpAddress::parse("127.0.0.1").value(), 0}};
     config.files["/demo/"] = {"text/html", "<p>demo</p>"};
@@ -81,6 +81,11 @@ class ControlTest : public ::testing::Test {
     control->restore(std::vector<domain::App>{std::move(app)}, now);
   }
 
+  static Config dev_config() {
+    Config config;
+    config.dev = true;
+    return config;
+  }
   void advance(Duration by) {
     now.mono += by;
     now.wall += by;

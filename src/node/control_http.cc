@@ -138,6 +138,8 @@ void ControlPlane::on_operator_request(ConnectionId connection, const HttpReques
     is_draining_ = true;
     http_.respond(connection,
                   text_response(200, "draining: new joins are refused with 503, calls go on\n"));
+  } else if (path == "/drain" && request.method == "DELETE" && stop_.phase != StopPhase::Serving) {
+    http_.respond(connection, text_response(409, "stopping: this cannot be taken back\n"));
   } else if (path == "/drain" && request.method == "DELETE") {
     is_draining_ = false;
     http_.respond(connection, text_response(200, "serving\n"));

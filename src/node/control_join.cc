@@ -34,13 +34,17 @@ void ControlPlane::refuse(ConnectionId connection, const signal::Refusal& refusa
                 {answer.status, std::move(answer.headers), std::move(answer.body), false});
 }
 
+// Calls go on while the server drains: who is in a room may come back to it, until all are sent elsewhere.
+bool ControlPlane::is_door_open(bool is_reconnect) const {
+  return !is_draining_ || (is_reconnect && stop_.phase <= StopPhase::Draining);
+}
+
 void ControlPlane::on_join_request(ConnectionId connection, const signal::Target& target,
                                    signal::VerifiedToken token, const IpAddress& from) {
   auto parameters = signal::parse_join_parameters(target);
   if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
   const bool is_reconnect = parameters->is_reconnect;
-  // Calls go on while the server drains: who is in a room may come back to it.
-  if (is_draining_ && !is_reconnect)
+  if (!is_door_open(is_reconnect))
     return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   const ParticipantSid former = parameters->participant;
   domain::Joiner joiner = signal::make_joiner(token, *parameters);
@@ -61,7 +65,7 @@ void ControlPlane::on_validate_request(ConnectionId connection, const signal::Ta
     if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
     is_reconnect = parameters->is_reconnect;
   }
-  if (is_draining_ && !is_reconnect)
+  if (!is_door_open(is_reconnect))
     return refuse(connection, signal::refuse_busy("this server is draining; try again"));
   std::erase_if(recent_refusals_,
                 [&](const auto& entry) { return entry.second.until <= now.mono; });

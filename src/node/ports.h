@@ -133,6 +133,8 @@ class ControlHandler : public HttpHandler {
   virtual void on_wake(Now now) = 0;  // rings from shards and store may hold something
   virtual void on_deadline(Now now) = 0;
   virtual Mono next_deadline() const = 0;
+  // Asked at the end of each turn of the loop; true: what was answered is written, and the loop ends.
+  virtual bool is_finished() const { return false; }
 };
 
 // Where a test may stop the process (atriumd --dev --fault stop_at=…).  Production gives a port that does nothing.

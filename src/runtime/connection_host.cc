@@ -121,6 +121,7 @@ void ConnectionHost::settle() {
   graveyard_.clear();
   if (!dirty_.empty() || !reports_.empty()) asio::post(context, [this] { settle(); });
   arm_timer();
+  if (handler->is_finished()) context.stop();
 }
 
 void ConnectionHost::deliver(Report report) {

@@ -109,6 +109,7 @@ class Handler final : public node::ControlHandler {
       return;
     }
     if (request.target == "/drop") return port_.drop(connection);
+    is_finished_ = request.target == "/last";
     auto answer = text(200, request.method + " " + request.target + " " + request.body);
     answer.close = request.target == "/bye";
     port_.respond(connection, answer);
@@ -158,6 +159,8 @@ class Handler final : public node::ControlHandler {
       port_.respond(connection, text(200, "slow"));
   }
   Mono next_deadline() const override { return deadline_; }
+  bool is_finished() const override { return is_finished_; }
+  void on_loop_ended() { note("loop ended"); }
 
   // Test thread: waits for the word to have been noted `count` times; false after five seconds.
   bool wait_for(const std::string& word, int count = 1) {
@@ -198,6 +201,7 @@ class Handler final : public node::ControlHandler {
   Mono deadline_ = kNever;
   int depth_ = 0;
   bool has_nested_ = false;
+  bool is_finished_ = false;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, int> notes_;
@@ -216,7 +220,10 @@ class Running {
         handler(*server_) {
     // The only way into the loop from outside is a wake, as in the daemon.
     server_->set_signal_callback([this](int) { server_->stop(); });
-    thread_ = std::thread([this] { server_->run(handler); });
+    thread_ = std::thread([this] {
+      server_->run(handler);
+      handler.on_loop_ended();
+    });
   }
   ~Running() {
     ::kill(::getpid(), SIGTERM);
@@ -318,6 +325,17 @@ TEST(HttpServer, keeps_the_connection_when_the_refused_body_is_already_there) {
   const std::string all = client.read_to_end();
   EXPECT_LT(all.find("early"), all.find("GET /bye"));
   EXPECT_NE(all.find("GET /bye"), all.npos);
+}
+
+TEST(HttpServer, ends_when_its_handler_is_finished_and_the_last_answer_is_written) {
+  Running running;
+  Client client(running.address());
+  client.send("GET /a" + kHost + "\r\n");
+  EXPECT_EQ(body_of(client.read_until("GET /a ")), "GET /a ");
+  EXPECT_EQ(running.handler.noted("loop ended"), 0);
+  client.send("GET /last" + kHost + "\r\n");
+  EXPECT_EQ(body_of(client.read_until("GET /last ")), "GET /last ");
+  EXPECT_TRUE(running.handler.wait_for("loop ended"));
 }
 
 std::string fault_answer(Running& running, const std::string& bytes) {

@@ -122,16 +122,6 @@ Result<int64_t> single_number(Database& database, const char* sql) {
   return statement.number();
 }
 
-// 0: an empty file.
-Result<int64_t> version_of(Database& database) {
-  const int64_t application = TRY(single_number(database, "PRAGMA application_id"));
-  const int64_t tables = TRY(single_number(database, "SELECT count(*) FROM sqlite_schema"));
-  if (application == 0 && tables == 0) return 0;
-  if (application != kApplicationId)
-    return fail(ErrorKind::Unsupported, "the store's file is the database of another program");
-  return single_number(database, "SELECT version FROM schema_version");
-}
-
 // What an operator goes back to when the new version does not suit.
 Result<void> copy_before(Database& database, const std::string& path, int64_t version) {
   const std::string copy = path + ".v" + std::to_string(version);
@@ -141,6 +131,15 @@ Result<void> copy_before(Database& database, const std::string& path, int64_t ve
 }
 
 }  // namespace
+
+Result<int64_t> version_of(Database& database) {
+  const int64_t application = TRY(single_number(database, "PRAGMA application_id"));
+  const int64_t tables = TRY(single_number(database, "SELECT count(*) FROM sqlite_schema"));
+  if (application == 0 && tables == 0) return 0;
+  if (application != kApplicationId)
+    return fail(ErrorKind::Unsupported, "the store's file is the database of another program");
+  return single_number(database, "SELECT version FROM schema_version");
+}
 
 Result<void> migrate(Database& database, const std::string& path) {
   const int64_t version = TRY(version_of(database));

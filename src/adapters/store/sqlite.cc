@@ -19,7 +19,7 @@ std::unexpected<Error> failure_of(int code) {
     case SQLITE_LOCKED:
       return fail(ErrorKind::Unavailable, "another process holds the store");
     case SQLITE_CORRUPT:
-      return fail(ErrorKind::Unavailable, "the store's file is damaged");
+      return fail(ErrorKind::Malformed, "the store's file is damaged");
     case SQLITE_NOTADB:
       return fail(ErrorKind::Unsupported, "the store's file is not a database");
     case SQLITE_CANTOPEN:
@@ -38,6 +38,22 @@ std::unexpected<Error> failure_of(int code) {
   }
 }
 
+// SQLite's form of a file name with options.
+std::string uri_of(const std::string& path, const char* options) {
+  std::string out = path.starts_with('/') ? "file://" : "file:";
+  for (const char c : path) {
+    if (c == '%')
+      out += "%25";
+    else if (c == '?')
+      out += "%3f";
+    else if (c == '#')
+      out += "%23";
+    else
+      out += c;
+  }
+  return out + options;
+}
+
 }  // namespace
 
 // --- Database ------------------------------------------------------------------------------------
@@ -52,6 +68,18 @@ Result<Database> Database::open(const std::string& path) {
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
   Database database(handle);  // also on failure there is a handle to close
+  if (code != SQLITE_OK) return failure_of(code);
+  sqlite3_busy_timeout(handle, static_cast<int>(limits::kStoreBusyMs));
+  return database;
+}
+
+Result<Database> Database::open_to_read(const std::string& path, Source source) {
+  sqlite3* handle = nullptr;
+  const int flags =
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  const std::string uri = uri_of(path, source == Source::Still ? "?immutable=1" : "?mode=ro");
+  const int code = sqlite3_open_v2(uri.c_str(), &handle, flags, nullptr);
+  Database database(handle);
   if (code != SQLITE_OK) return failure_of(code);
   sqlite3_busy_timeout(handle, static_cast<int>(limits::kStoreBusyMs));
   return database;
@@ -174,6 +202,33 @@ Result<void> Transaction::commit() {
   TRY(database_->run("COMMIT"));
   database_ = nullptr;
   return {};
+}
+
+// --- Backup --------------------------------------------------------------------------------------
+
+void Backup::Finish::operator()(sqlite3_backup* handle) const {
+  sqlite3_backup_finish(handle);
+}
+
+Result<Backup> Backup::start(Database& from, Database& to) {
+  sqlite3_backup* handle = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
+  if (handle == nullptr) return failure_of(sqlite3_extended_errcode(to.handle()));
+  return Backup(handle);
+}
+
+Result<bool> Backup::step(int pages) {
+  const int code = sqlite3_backup_step(handle_.get(), pages);
+  if (code == SQLITE_OK) return true;
+  if (code == SQLITE_DONE) return false;
+  return failure_of(code);
+}
+
+int64_t Backup::pages_left() const {
+  return sqlite3_backup_remaining(handle_.get());
+}
+
+int64_t Backup::pages_total() const {
+  return sqlite3_backup_pagecount(handle_.get());
 }
 
 }  // namespace atrium::store

@@ -1,5 +1,6 @@
-// Thin owners of SQLite's handles: Database, Statement, Transaction.  sqlite.cc is the one file that includes SQLite.
-// Errors are Unavailable (the disk or another process refused) with a literal that says which.
+// Thin owners of SQLite's handles: Database, Statement, Transaction, Backup.  sqlite.cc is the one file that includes
+// SQLite.  Errors are Unavailable (the disk or another process refused) with a literal that says which; Malformed: the
+// file is damaged.
 #pragma once
 
 #include <cstdint>
@@ -12,13 +13,21 @@
 #include "base/result.h"
 
 struct sqlite3;
+struct sqlite3_backup;
 struct sqlite3_stmt;
 
 namespace atrium::store {
 
+// How a file that is only read came to be there.
+enum class Source : uint8_t {
+  Live,   // a daemon may be writing: its write-ahead log is read too, and nobody is kept waiting
+  Still,  // nobody has it open: nothing beside it is read or made
+};
+
 class Database {
  public:
   static Result<Database> open(const std::string& path);
+  static Result<Database> open_to_read(const std::string& path, Source source);
   // One or more statements whose rows nobody wants.
   Result<void> run(const char* sql);
   // False after an error for which SQLite itself undid the transaction (full disk, I/O).
@@ -99,6 +108,23 @@ class Transaction {
  private:
   explicit Transaction(Database& database) : database_(&database) {}
   Database* database_;
+};
+
+// A copy of a whole database, a few pages at a time.  `from` must be in a read transaction, or each commit of another
+// process begins the copy anew.  Both databases outlive it.
+class Backup {
+ public:
+  static Result<Backup> start(Database& from, Database& to);
+  Result<bool> step(int pages);  // false: all is copied
+  int64_t pages_left() const;
+  int64_t pages_total() const;  // both known after the first step
+
+ private:
+  struct Finish {
+    void operator()(sqlite3_backup* handle) const;
+  };
+  explicit Backup(sqlite3_backup* handle) : handle_(handle) {}
+  std::unique_ptr<sqlite3_backup, Finish> handle_;
 };
 
 }  // namespace atrium::store

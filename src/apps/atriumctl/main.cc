@@ -1,5 +1,5 @@
 // atriumctl: the operator's command line.  Speaks the management API (Version 2026-12-01), signed
-// like any backend.
+// like any backend; `store` works on the files of a server beside it.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
@@ -7,18 +7,20 @@
 
 #include "apps/atriumctl/commands.h"
 #include "apps/atriumctl/http_client.h"
+#include "apps/atriumctl/store_commands.h"
 
 namespace atrium::atriumctl {
 namespace {
 
 constexpr char kFooter[] =
-    "Exit codes: 0 done; 1 refused by the server, or what was asked for does not exist; 2 usage; 3 "
+    "Exit codes: 0 done; 1 refused, or what was asked for does not exist or is not good; 2 usage; 3 "
     "the server cannot be "
     "reached.\n"
     "Examples:\n"
     "  atriumctl --dev room list\n"
     "  atriumctl room dismiss lobby --app a7e100000000000000000001 --reason 'end of the lesson'\n"
-    "  atriumctl room dismiss lobby --if-sid RM_... -o json\n";
+    "  atriumctl room dismiss lobby --if-sid RM_... -o json\n"
+    "  atriumctl store backup atrium-monday.db --data-dir /var/lib/atrium\n";
 
 // The account and app of `atriumd --dev`: public, so not a secret.
 void use_development_keys(Settings& settings) {
@@ -28,9 +30,11 @@ void use_development_keys(Settings& settings) {
 }
 
 struct CommandLine {
-  CLI::App app{"Looks at and ends rooms of an Atrium server.", "atriumctl"};
+  CLI::App app{"Looks at and ends rooms of an Atrium server; takes care of its store.",
+               "atriumctl"};
   Settings settings;
   Command command;
+  StoreCommand store_command;
   bool dev = false;
   double timeout_s = 10;
   std::string output = "text";
@@ -60,6 +64,7 @@ struct CommandLine {
     add_dismissal_commands();
     add_user_commands();
     add_ban_commands();
+    add_store_commands();
   }
 
   void choose(CLI::App* subcommand, Verb verb) {
@@ -109,6 +114,45 @@ struct CommandLine {
     choose(lift, Verb::LiftBan);
   }
 
+  CLI::App* add_store_command(CLI::App* store, const char* name, const char* help, StoreVerb verb) {
+    CLI::App* added = store->add_subcommand(name, help);
+    CLI::Option* data_dir =
+        added->add_option("--data-dir", store_command.data_dir, "atriumd's data directory")
+            ->envname("ATRIUM_STORE_DATA_DIR");
+    if (verb == StoreVerb::Restore)
+      data_dir->required();  // what is replaced is named, not guessed
+    else
+      data_dir->capture_default_str();
+    added->callback([this, verb] { store_command.verb = verb; });
+    return added;
+  }
+
+  void add_store_commands() {
+    CLI::App* store =
+        app.add_subcommand("store", "the files of a server: run it on the server's machine")
+            ->require_subcommand(1);
+    CLI::App* backup = add_store_command(
+        store, "backup",
+        "a copy of the store as it is now; a running server goes on and is not slowed. The copy "
+        "is checked before it gets its name. It does not hold the key file (store.key)",
+        StoreVerb::Backup);
+    backup->add_option("file", store_command.file, "where to")->required();
+    backup->add_flag("--force", store_command.force, "overwrite the file");
+    CLI::App* restore = add_store_command(
+        store, "restore",
+        "put a backup in the place of the store. The server must be stopped; the store that is "
+        "replaced is kept under another name",
+        StoreVerb::Restore);
+    restore->add_option("file", store_command.file, "a backup")->required();
+    CLI::App* check = add_store_command(
+        store, "check",
+        "look a store or a backup through; a running server is not disturbed. Exit code 0: good, "
+        "1: damaged, or not a store of this version",
+        StoreVerb::Check);
+    check->add_option("file", store_command.file,
+                      "a store or backup; without it the store in --data-dir");
+  }
+
   void add_dismissal_commands() {
     CLI::App* dismissal =
         app.add_subcommand("dismissal", "what became of a dismissal")->require_subcommand(1);
@@ -122,11 +166,6 @@ ExitCode run_command_line(CommandLine& line) {
   if (line.dev) use_development_keys(line.settings);
   line.settings.output = line.output == "json" ? Output::Json : Output::Text;
   const Result<Endpoint> endpoint = parse_endpoint(line.settings.url);
-  if (!endpoint) {
-    std::cerr << "atriumctl: --url " << line.settings.url << ": " << endpoint.error().message()
-              << ".\n";
-    return ExitCode::Usage;
-  }
   const auto timeout =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(line.timeout_s));
   World world{
@@ -140,6 +179,13 @@ ExitCode run_command_line(CommandLine& line) {
       .wait = wait_for,
       .out = std::cout,
       .err = std::cerr};
+  if (line.store_command.verb != StoreVerb::None)
+    return run_store(line.settings.output, line.store_command, world);
+  if (!endpoint) {
+    std::cerr << "atriumctl: --url " << line.settings.url << ": " << endpoint.error().message()
+              << ".\n";
+    return ExitCode::Usage;
+  }
   return run(line.settings, endpoint->authority(), line.command, world);
 }
 

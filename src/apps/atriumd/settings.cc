@@ -78,6 +78,13 @@ Problem set_addresses(std::vector<SocketAddress>& out, const std::string& text) 
   return std::nullopt;
 }
 
+Problem set_port(uint16_t& out, const std::string& text) {
+  const auto port = number<uint16_t>(text, 0, 65535);
+  if (!port) return "must be a port from 0 to 65535";
+  out = *port;
+  return std::nullopt;
+}
+
 Problem set_grace(Duration& out, const std::string& text) {
   const auto ms = number<int64_t>(text, 0, 3'600'000);
   if (!ms) return "must be milliseconds from 0 to 3600000";
@@ -158,12 +165,7 @@ const std::vector<SettingKey>& setting_keys() {
        [](S& s, T t) { return set_addresses(s.operator_listen, t); }},
       {"media.port", "PORT",
        "UDP port of the first shard; the others follow (default 7882; 0: the kernel chooses each)",
-       [](S& s, T t) -> Problem {
-         const auto port = number<uint16_t>(t, 0, 65535);
-         if (!port) return "must be a port from 0 to 65535";
-         s.media_port = *port;
-         return std::nullopt;
-       }},
+       [](S& s, T t) { return set_port(s.media_port, t); }},
       {"media.shards", "N",
        "media threads, each with its own UDP port (default: cores - 1, at least 1)",
        [](S& s, T t) -> Problem {
@@ -224,6 +226,9 @@ const std::vector<SettingKey>& setting_keys() {
       {"room.resume_grace_ms", "MS",
        "a user whose signalling is lost counts as present this long (default 20000)",
        [](S& s, T t) { return set_grace(s.node.resume_grace, t); }},
+      {"server.drain_deadline_ms", "MS",
+       "after SIGTERM calls go on at most this long; 0: stop at once (default 30000; --dev 0)",
+       [](S& s, T t) { return set_grace(s.node.drain_deadline.emplace(), t); }},
       {"log.level", "LEVEL", "debug, info, warning or error (default info)",
        [](S& s, T t) -> Problem {
          s.log_level = t;

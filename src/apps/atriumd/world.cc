@@ -305,12 +305,10 @@ void World::run() {
   parts_->sctp_thread.start(*parts_->sctp_worker);
   for (auto& shard : parts_->shards) shard->udp->start(*shard->handler);
   parts_->http->set_signal_callback([this](int number) {
-    if (number == SIGHUP) {
+    if (number == SIGHUP)
       static_cast<void>(parts_->control->reload());
-      return;
-    }
-    parts_->control->abandon_waiting_calls();
-    parts_->http->stop();
+    else
+      parts_->control->on_stop_signal(runtime::read_clock());
   });
   parts_->http->run(*parts_->control);
 }

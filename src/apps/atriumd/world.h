@@ -19,7 +19,7 @@ class World {
                                                                    const CommandLine& line);
   ~World();
 
-  // Runs until SIGTERM or SIGINT.
+  // Runs until SIGTERM or SIGINT, and then until everybody has left or the drain's deadline; a second signal ends it.
   void run();
 
   std::vector<SocketAddress> http_addresses() const;

@@ -1,0 +1,70 @@
+#include "runtime/durable_file.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace atrium::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DurableFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string path(const char* name) const { return folder_ + "/" + name; }
+  void write(const char* name, const char* text) const { std::ofstream(path(name)) << text; }
+  std::string read(const char* name) const {
+    std::ifstream in(path(name));
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  const std::string folder_ = testing::TempDir() + "atrium-durable-file";
+};
+
+TEST_F(DurableFile, is_made_for_its_owner_alone_and_once) {
+  ASSERT_TRUE(make_private_file(path("a")));
+  EXPECT_EQ(fs::status(path("a")).permissions(), fs::perms(0600));
+  const auto again = make_private_file(path("a"));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().kind, ErrorKind::Conflict);
+  fs::create_symlink(path("elsewhere"), path("link"));
+  EXPECT_FALSE(make_private_file(path("link"))) << "a link is not followed";
+  EXPECT_FALSE(make_private_file(path("none/a")));
+}
+
+TEST_F(DurableFile, takes_its_place) {
+  write("new", "new");
+  ASSERT_TRUE(put_in_place(path("new"), path("a"), Existing::Keep));
+  EXPECT_EQ(read("a"), "new");
+  EXPECT_FALSE(fs::exists(path("new")));
+}
+
+TEST_F(DurableFile, replaces_only_when_told_to) {
+  write("new", "new");
+  write("a", "old");
+  const auto kept = put_in_place(path("new"), path("a"), Existing::Keep);
+  ASSERT_FALSE(kept);
+  EXPECT_EQ(kept.error().kind, ErrorKind::Conflict);
+  EXPECT_EQ(read("a"), "old");
+  ASSERT_TRUE(put_in_place(path("new"), path("a"), Existing::Replace));
+  EXPECT_EQ(read("a"), "new");
+}
+
+TEST_F(DurableFile, takes_the_permissions_of_another) {
+  write("a", "");
+  write("b", "");
+  fs::permissions(path("a"), fs::perms(0640));
+  ASSERT_TRUE(take_owner_and_mode(path("a"), path("b")));
+  EXPECT_EQ(fs::status(path("b")).permissions(), fs::perms(0640));
+  EXPECT_FALSE(take_owner_and_mode(path("none"), path("b")));
+}
+
+}  // namespace
+}  // namespace atrium::runtime
