@@ -5,7 +5,7 @@
 
 namespace atrium::store {
 
-inline constexpr int64_t kSchemaVersion = 3;
+inline constexpr int64_t kSchemaVersion = 4;
 
 // Brings the file at `path` to kSchemaVersion, each step in a transaction of its own.  A file of an older version is
 // copied to "<path>.v<version>" before; a copy that is there already stays.  Unsupported: a newer version wrote it, or

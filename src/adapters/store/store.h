@@ -1,4 +1,4 @@
-// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones and ban rules.  WAL,
+// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones, ban rules and history.  WAL,
 // synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
 // thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
 #pragma once
@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "adapters/store/history.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/types.h"
@@ -26,6 +27,8 @@ struct StoreOptions {
   bool drop_dismissal_writes = false;
   // Most pages (4 KiB) that the file may grow to; writes beyond it fail as on a full disk.  0 = no bound.
   int64_t pages_max = 0;
+  int64_t dismissals_max = limits::kDismissalRowsMax;
+  HistoryBounds history = {};
 };
 
 // The record and its tombstones in one transaction.  An operation that is there already is overwritten whole;
@@ -46,20 +49,25 @@ struct PutBans {
 struct PutTombstones {
   std::vector<domain::Tombstone> tombstones;
 };
-using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones>;
+// Facts of history, at most kHistoryBatchMax, in the order in which they happened.
+struct PutHistory {
+  std::vector<domain::Event> facts;
+};
+using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones, PutHistory>;
 
 struct Purged {
   uint32_t dismissals = 0;
   uint32_t tombstones = 0;
   uint32_t bans = 0;
+  uint32_t lives = 0, visits = 0;
   bool is_complete = true;  // false: the bound was met, call again
 };
 
 class Store {
  public:
   // Makes the file where there is none (its folder must exist), brings its schema up to date, marks as
-  // Interrupted what was Running, and purges.  Unsupported: written by a newer version, or a database of another
-  // program.  Unavailable: the disk refused.
+  // Interrupted what was Running, closes the lives and visits of history that are open, and purges.
+  // Unsupported: written by a newer version, or a database of another program.  Unavailable: the disk refused.
   static Result<Store> open(const std::string& path, StoreOptions options, Now now);
   Store(Store&& other) noexcept;
   Store& operator=(Store&& other) noexcept;
@@ -69,8 +77,9 @@ class Store {
   // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable.
   std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch);
 
-  // Deletes records older than kRecordKeepDays, expired tombstones, and the oldest tombstones beyond
-  // kTombstonesMax; at most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
+  // Deletes records older than kRecordKeepDays, expired tombstones and rules, lives and visits that ended before
+  // kHistoryKeepDays, and the oldest records, tombstones, lives and visits beyond what their tables may hold; at
+  // most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
   Result<Purged> purge(Wall now);
 
   Result<std::optional<domain::DismissalRecord>> find_dismissal(const OperationId& operation);
@@ -84,6 +93,8 @@ class Store {
   // application, or where `app` is empty of all.
   Result<std::vector<domain::BanRule>> list_bans(const AppId& app, const BanId& after, size_t limit,
                                                  Wall now);
+  Result<domain::LivesPage> list_lives(const domain::HistoryQuery& query);
+  Result<domain::VisitorsPage> list_visitors(const domain::HistoryQuery& query, Wall now);
 
  private:
   struct State;
