@@ -1,4 +1,4 @@
-// The two spellings of a point in time in the management API, both UTC.
+// The spellings of a point in time in the management API; what we write is UTC.
 #pragma once
 
 #include <optional>
@@ -15,5 +15,11 @@ std::optional<Wall> parse_basic_time(std::string_view text);
 std::string basic_time(Wall time);
 // "2024-01-02T03:04:05.678Z", as in results.
 std::string extended_time_ms(Wall time);
+
+// "2024-01-02T11:04:05+08:00", "2024-01-02T03:04:05.678Z": RFC 3339 §5.6.  A blank stands for the plus of an offset,
+// since that is what a plus in a query means.  nullopt as above; a leap second is the second before it.
+std::optional<Wall> parse_rfc3339(std::string_view text);
+// "2024-01-02T03:04:05Z"
+std::string rfc3339_s(Wall time);
 
 }  // namespace atrium::openapi

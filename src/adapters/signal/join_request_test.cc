@@ -196,6 +196,18 @@ TEST(Joiner, joins_token_and_parameters) {
   EXPECT_FALSE(joiner.removed_at);  // a JWT's expiry ends no session
 }
 
+TEST(Joiner, says_of_its_device_what_is_short_enough_to_keep) {
+  JoinParameters parameters;
+  parameters.client.sdk = "swift";
+  parameters.client.version = "2.1";
+  parameters.client.device_model = "iPhone15,2";
+  parameters.client.network = std::string(static_cast<size_t>(limits::kNameBytesMax) + 1, 'x');
+  const auto device = make_joiner(a_token(), parameters).device;
+  EXPECT_EQ(device.sdk, "swift 2.1");
+  EXPECT_EQ(device.model, "iPhone15,2");
+  EXPECT_EQ(device.network, "");
+}
+
 TEST(Joiner, the_device_is_what_the_client_says_of_itself) {
   using domain::DeviceKind;
   const auto device = [](const char* sdk, const char* os) {
