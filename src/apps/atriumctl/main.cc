@@ -60,6 +60,7 @@ struct CommandLine {
     add_dismissal_commands();
     add_user_commands();
     add_ban_commands();
+    add_history_commands();
   }
 
   void choose(CLI::App* subcommand, Verb verb) {
@@ -107,6 +108,23 @@ struct CommandLine {
     CLI::App* lift = ban->add_subcommand("lift", "end a rule before its time");
     lift->add_option("rule", command.subject, "rule id (BN_...)")->required();
     choose(lift, Verb::LiftBan);
+  }
+
+  void add_history_commands() {
+    CLI::App* history =
+        app.add_subcommand("history", "rooms and users of the last 14 days")->require_subcommand(1);
+    const auto add = [&](const char* name, const char* what, Verb verb) {
+      CLI::App* list = history->add_subcommand(name, what);
+      list->add_option("--room", command.room, "RoomId; this room alone");
+      list->add_option("--from", command.from,
+                       "RFC 3339, as 2006-01-02T15:04:05+08:00; a day ago when not given");
+      list->add_option("--to", command.to, "likewise; now when not given; at most a day later");
+      choose(list, verb);
+      return list;
+    };
+    add("rooms", "rooms that began in this time, and when they ended", Verb::ListLives);
+    add("users", "users who came in this time, and when they left", Verb::ListVisitors)
+        ->add_option("--user", command.user, "UserId, or up to ten with commas; these alone");
   }
 
   void add_dismissal_commands() {
