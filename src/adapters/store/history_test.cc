@@ -297,6 +297,16 @@ TEST_F(HistoryTest, each_fact_takes_a_few_old_rows_along) {
   EXPECT_EQ(visitors(store).visitors.back().user, UserId("PA_49"));
 }
 
+TEST_F(HistoryTest, crash_points_are_those_of_decisions) {
+  std::vector<std::string> points;
+  Store store = MUST(Store::open(
+      path(), {.at_point = [&](std::string_view point) { points.emplace_back(point); }}, kNow));
+  ASSERT_TRUE(put(store, {started("RM_1", 1s)}));
+  EXPECT_THAT(points, ElementsAre());
+  ASSERT_TRUE(store.apply_batch(std::vector<WriteRequest>{PutTombstones{}})[0]);
+  EXPECT_THAT(points, ElementsAre("before_commit", "after_commit"));
+}
+
 TEST_F(HistoryTest, a_write_that_fails_fails_alone) {
   Store store = open();
   {

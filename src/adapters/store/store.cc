@@ -96,7 +96,7 @@ struct Store::State {
   Result<void> write_dismissal(const PutDismissal& put);
   Result<void> write_tombstones(std::span<const domain::Tombstone> rows);
   Result<void> write_bans(std::span<const domain::BanRule> rules, std::span<const BanId> dropped);
-  Result<void> commit(Transaction& transaction);
+  Result<void> commit(Transaction& transaction, std::span<const WriteRequest> batch);
 
   Result<void> add_names(domain::DismissalRecord& record);
   Result<uint32_t> purge_step(Statement& statement, int64_t first, int64_t second);
@@ -181,17 +181,20 @@ std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch
     results.push_back(state_->write_alone(request));
     if (!state_->database.is_in_transaction()) return all_failed(results.back().error());
   }
-  if (auto committed = state_->commit(*transaction); !committed) {
+  if (auto committed = state_->commit(*transaction, batch); !committed) {
     state_->history.forget_counts();
     return all_failed(committed.error());
   }
   return results;
 }
 
-Result<void> Store::State::commit(Transaction& transaction) {
-  at_point(kBeforeCommit);
+Result<void> Store::State::commit(Transaction& transaction, std::span<const WriteRequest> batch) {
+  const bool has_decisions = std::ranges::any_of(batch, [](const WriteRequest& request) {
+    return !std::holds_alternative<PutHistory>(request);
+  });
+  if (has_decisions) at_point(kBeforeCommit);
   TRY(transaction.commit());
-  at_point(kAfterCommit);
+  if (has_decisions) at_point(kAfterCommit);
   return {};
 }
 

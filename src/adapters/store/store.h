@@ -21,7 +21,8 @@
 namespace atrium::store {
 
 struct StoreOptions {
-  // Crash tests stop the process in here: "before_commit" (all statements done) and "after_commit" of each batch.
+  // Crash tests stop the process in here: "before_commit" (all statements done) and "after_commit" of each batch
+  // that is not of history alone.
   std::function<void(std::string_view point)> at_point = {};
   // A planted fault: dismissals and their tombstones are reported as written and are not.
   bool drop_dismissal_writes = false;
