@@ -161,7 +161,9 @@ void on(Core& core, Join& command) {
   self.state = ParticipantState::Joined;  // which it is by the time the client reads this
   core.out.put(JoinAccepted{command.connection, std::move(self), room.view(),
                             room.announced_views(participant.sid())});
-  core.out.put(make_event(core, room, EventKind::UserJoined, participant));
+  Event joined = make_event(core, room, EventKind::UserJoined, participant);
+  joined.with = participant.joiner.device;
+  core.out.put(std::move(joined));
 }
 
 void on(Core& core, Resume& command) {

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/shared_bytes.h"
+#include "domain/event.h"
 #include "domain/types.h"
 
 namespace atrium::domain {
@@ -215,27 +216,7 @@ struct DropConnection {
 
 // --- event
 // -------------------------------------------------------------------------------------------------------------
-enum class EventKind : uint8_t {
-  RoomStarted,
-  RoomEnded,
-  UserJoined,
-  UserLeft,
-  TrackPublished,
-  TrackUnpublished
-};
-struct Event {
-  EventKind kind = EventKind::RoomStarted;
-  AppId app;
-  RoomId room;
-  RoomSid room_sid;
-  ParticipantSid participant;
-  UserId user;
-  TrackSid track;
-  LeaveReason reason = LeaveReason::None;
-  Wall at{};
-  Duration stayed{};
-  bool hidden = false;  // the user is invisible to others
-};
+// Event: domain/event.h
 
 // --- reply
 // -------------------------------------------------------------------------------------------------------------

@@ -361,6 +361,8 @@ std::string write(const Event& e) {
       .wall("at", e.at)
       .number("stayed_us", e.stayed.count())
       .number("hidden", e.hidden)
+      .number("device", e.with.kind)
+      .text("sdk", e.with.sdk)
       .str();
 }
 std::string write(const DismissReply& e) {

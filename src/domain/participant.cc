@@ -75,7 +75,7 @@ ParticipantView Participant::view() const {
                       .is_publisher = has_live_track(),
                       .client_protocol = joiner.client_protocol,
                       .capabilities = joiner.capabilities,
-                      .device = joiner.device,
+                      .device = joiner.device.kind,
                       .tracks = {}};
   for (const auto& [sid, publication] : publications)
     if (publication.view.live) out.tracks.push_back(publication.view);

@@ -16,6 +16,15 @@ TEST_F(JoinTest, first_join_opens_a_life_and_later_ones_enter_it) {
   EXPECT_EQ(room()->num_participants, 2u);
 }
 
+TEST_F(JoinTest, event_of_a_join_alone_says_with_what_they_came) {
+  Joiner who = joiner("ann");
+  who.device = {.kind = DeviceKind::Ios, .model = "iPhone15,2", .sdk = "swift 2", .network = "5g"};
+  const Effects joined = apply(Join{new_connection(), who});
+  EXPECT_EQ(events_of(joined, EventKind::UserJoined).at(0).with, who.device);
+  const Effects left = apply(Leave{only<JoinAccepted>(joined).self.sid});
+  EXPECT_EQ(events_of(left, EventKind::UserLeft).at(0).with, ClientDevice());
+}
+
 TEST_F(JoinTest, sids_carry_the_prefixes_that_clients_check) {
   const JoinAccepted accepted = only<JoinAccepted>(apply(Join{new_connection(), joiner("ann")}));
   EXPECT_TRUE(accepted.self.sid.value.starts_with("PA_"));

@@ -135,7 +135,7 @@ TEST_F(MessagesTest, a_fenced_life_hears_nothing_and_a_new_one_of_the_name_does)
 
 TEST_F(MessagesTest, a_user_is_found_in_the_current_life_alone) {
   Joiner who = joiner("ann");
-  who.device = DeviceKind::Mac;
+  who.device.kind = DeviceKind::Mac;
   const Person ann = enter(who);
   const auto find = [this](const char* app, const char* room_name, const char* user) {
     return registry_.find_user(AppId(app), RoomId(room_name), UserId(user));

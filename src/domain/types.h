@@ -67,6 +67,15 @@ enum class TokenKind : uint8_t { Vendor001, Jwt };
 // What somebody joined with, as the client says.  Web is a browser, on whatever system.
 enum class DeviceKind : uint8_t { Unknown, Android, Ios, Mac, Windows, Linux, Harmony, Web };
 
+// All of it is what the client says of itself; nothing is decided by it.
+struct ClientDevice {
+  DeviceKind kind = DeviceKind::Unknown;
+  std::string model = {};    // "iPhone15,2"
+  std::string sdk = {};      // "js 2.23.0"
+  std::string network = {};  // "wifi"
+  friend bool operator==(const ClientDevice&, const ClientDevice&) = default;
+};
+
 // Somebody with a verified token who wants in, or back in.
 struct Joiner {
   AppId app;
@@ -86,8 +95,7 @@ struct Joiner {
   int32_t protocol = 0;         // client's signalling version
   int32_t client_protocol = 0;  // relayed to others
   std::vector<std::string> capabilities;
-  std::string sdk;  // for operators: "js 2.23.0"
-  DeviceKind device = DeviceKind::Unknown;
+  ClientDevice device;
   std::optional<IpAddress> address;  // where it comes from, as the signalling door saw it
 };
 

@@ -47,6 +47,7 @@ ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway g
       serialiser_(make_serialiser()),
       media_(std::move(parts.shards)),
       to_store_(parts.to_store, limits::kRingOverflowMax),
+      history_(to_store_),
       from_store_(parts.from_store) {
   if (config_.faults.late_send) media_.send_to_all(media::PlantLateSend{});
 }
@@ -111,7 +112,8 @@ void ControlPlane::on_deadline(Now now) {
 }
 
 Mono ControlPlane::next_deadline() const {
-  Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_});
+  Mono deadline =
+      std::min({registry_.next_deadline(), next_purge_, next_refresh_, history_.next_deadline()});
   if (!settling_.empty()) deadline = std::min(deadline, settling_.front().due);
   deadline = std::min({deadline, stop_.deadline, stop_.next_progress});
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
@@ -149,6 +151,7 @@ void ControlPlane::finish_turn(Now now) {
   for (const ParticipantSid& participant : changed)
     if (Session* session = find_session(participant)) ask_for_sections(*session);
   media_.flush();
+  history_.flush(now.mono);
   to_store_.flush();
   advance_stop(now);
 }

@@ -25,6 +25,7 @@
 #include "adapters/signal/tokens.h"
 #include "domain/registry.h"
 #include "node/config.h"
+#include "node/history_writer.h"
 #include "node/media_plane.h"
 #include "node/metrics_page.h"
 #include "node/peer.h"
@@ -284,6 +285,7 @@ class ControlPlane final : public ControlHandler {
   signal::Serialiser serialiser_;
   MediaPlane media_;
   OverflowSender<StoreRequest> to_store_;
+  HistoryWriter history_;
   Receiver<StoreReply>& from_store_;
   std::deque<domain::Command> queue_;
   std::unordered_map<ParticipantSid, Session> sessions_;

@@ -11,6 +11,16 @@ double seconds(int64_t microseconds) {
   return static_cast<double>(microseconds) / 1e6;
 }
 
+StoreRequest to_store(WaiterId waiter, openapi::Question question) {
+  if (auto* record = std::get_if<openapi::FindRecord>(&question))
+    return FindDismissal{waiter, std::move(record->operation)};
+  if (auto* bans = std::get_if<openapi::ListBanRules>(&question))
+    return FindBans{waiter, std::move(bans->app), std::move(bans->after), bans->limit};
+  if (auto* lives = std::get_if<openapi::ListLives>(&question))
+    return FindLives{waiter, std::move(lives->query)};
+  return FindVisitors{waiter, std::move(std::get<openapi::ListVisitors>(question).query)};
+}
+
 }  // namespace
 
 void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& request, Now now) {
@@ -37,12 +47,8 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
     auto& store_call = std::get<openapi::StoreCall>(outcome);
     waiting_.emplace(waiter, Waiting{connection, std::move(store_call.call)});
     waiter_of_[connection] = waiter;
-    StoreRequest question;
-    if (const auto* record = std::get_if<openapi::FindRecord>(&store_call.question))
-      question = FindDismissal{waiter, record->operation};
-    else if (const auto* bans = std::get_if<openapi::ListBanRules>(&store_call.question))
-      question = FindBans{waiter, bans->app, bans->after, bans->limit};
-    if (!to_store_.send(std::move(question)))
+    history_.flush_early(now.mono);  // so that the answer knows of it
+    if (!to_store_.send(to_store(waiter, std::move(store_call.question))))
       answer_api(waiter, gateway_.on_abandoned(waiting_.at(waiter).call));
   }
 }
@@ -118,6 +124,17 @@ void ControlPlane::take_store_reply(StoreReply reply) {
   } else if (auto* bans = std::get_if<BansFound>(&reply)) {
     if (const auto waiting = waiting_.find(bans->waiter); waiting != waiting_.end())
       answer_api(bans->waiter, gateway_.on_ban_rules(waiting->second.call, bans->ok, bans->rules));
+  } else if (const auto* lives = std::get_if<LivesFound>(&reply)) {
+    if (const auto waiting = waiting_.find(lives->waiter); waiting != waiting_.end())
+      answer_api(lives->waiter,
+                 gateway_.on_lives(waiting->second.call, lives->page ? &*lives->page : nullptr));
+  } else if (const auto* visitors = std::get_if<VisitorsFound>(&reply)) {
+    if (const auto waiting = waiting_.find(visitors->waiter); waiting != waiting_.end())
+      answer_api(
+          visitors->waiter,
+          gateway_.on_visitors(waiting->second.call, visitors->page ? &*visitors->page : nullptr));
+  } else if (const auto* history = std::get_if<HistoryWritten>(&reply)) {
+    history_.on_written(*history);
   } else {
     store_is_healthy_ = false;
     log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});

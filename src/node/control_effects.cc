@@ -312,6 +312,7 @@ void ControlPlane::run(domain::Event& effect, Now) {
             {"user", effect.user.value},
             {"participant", effect.participant.value},
             {"track", effect.track.value}});
+  history_.note(effect);
 }
 
 // --- the ends

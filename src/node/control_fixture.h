@@ -195,6 +195,8 @@ class ControlTest : public ::testing::Test {
           from_store.values.push_back(RecordWritten{put->record.operation, ok});
         else if (auto* bans = std::get_if<store::PutBans>(write))
           from_store.values.push_back(RecordWritten{bans->operation, ok});
+        else if (auto* history = std::get_if<store::PutHistory>(write))
+          from_store.values.push_back(HistoryWritten{history->facts.size(), ok});
       }
     }
     control->on_wake(now);

@@ -189,6 +189,7 @@ std::string ControlPlane::metrics() const {
   const ProcessFigures figures = figures_();
   return metrics_text({.rooms = registry_.counts(),
                        .control = counters_,
+                       .history = history_.counters(),
                        .shards = media_.snapshots(),
                        .open_descriptors = figures.open_descriptors,
                        .resident_bytes = figures.resident_bytes,

@@ -130,6 +130,19 @@ void add_control(Page& page, const MetricsInput& in) {
   cpu.metric.push_back(metric);
 }
 
+void add_history(Page& page, const HistoryCounters& history) {
+  page.counter("atrium_history_facts_written_total",
+               "Beginnings and ends of rooms and visits that the store holds", history.written);
+  auto& lost = page.family("atrium_history_facts_lost_total",
+                           "Facts that history will not have, by reason", MetricType::Counter);
+  lost.metric.push_back(
+      Page::with_value(history.lost_to_full_queue, true, {{"reason", "queue_full"}}));
+  lost.metric.push_back(
+      Page::with_value(history.lost_to_store, true, {{"reason", "store_failed"}}));
+  lost.metric.push_back(Page::with_value(history.lost_to_pause, true, {{"reason", "disk_full"}}));
+  page.gauge("atrium_history_facts_waiting", "Facts that wait for the store", history.waiting);
+}
+
 void add_media(Page& page, const MetricsInput& in) {
   using C = media::EngineCounters;
   page.counter("atrium_datagrams_in_total", "Datagrams received by the media ports",
@@ -193,6 +206,7 @@ std::string metrics_text(const MetricsInput& input) {
   add_rooms(page, input);
   add_dismissals(page, input.control);
   add_control(page, input);
+  add_history(page, input.history);
   add_media(page, input);
   return page.text();
 }

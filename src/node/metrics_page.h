@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "domain/registry.h"
+#include "node/history_writer.h"
 #include "node/shard_link.h"
 
 namespace atrium::node {
@@ -41,6 +42,7 @@ struct ControlCounters {
 struct MetricsInput {
   domain::Registry::Counts rooms;
   ControlCounters control;
+  HistoryCounters history;
   std::vector<ShardSnapshot> shards;
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
   uint64_t http_connections = 0, lost_commands = 0, bugs = 0;

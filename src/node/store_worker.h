@@ -23,7 +23,16 @@ struct FindBans {
   BanId after;
   size_t limit = 0;
 };
-using StoreRequest = std::variant<store::WriteRequest, FindDismissal, FindBans, PurgeStore>;
+struct FindLives {
+  WaiterId waiter;
+  domain::HistoryQuery query;
+};
+struct FindVisitors {
+  WaiterId waiter;
+  domain::HistoryQuery query;
+};
+using StoreRequest =
+    std::variant<store::WriteRequest, FindDismissal, FindBans, FindLives, FindVisitors, PurgeStore>;
 
 // Of a dismissal, or of a change of ban rules or of an application.
 struct RecordWritten {
@@ -40,10 +49,24 @@ struct BansFound {
   bool ok = false;
   std::vector<domain::BanRule> rules;
 };
+struct LivesFound {
+  WaiterId waiter;
+  std::optional<domain::LivesPage> page;  // none: the store could not be read
+};
+struct VisitorsFound {
+  WaiterId waiter;
+  std::optional<domain::VisitorsPage> page;
+};
+struct HistoryWritten {
+  size_t facts = 0;
+  bool ok = false;
+  std::string why = {};  // not ok: the store's words
+};
 struct StoreTrouble {
   std::string what;
 };  // for the log: a write of tombstones or a purge failed
-using StoreReply = std::variant<RecordWritten, DismissalFound, BansFound, StoreTrouble>;
+using StoreReply = std::variant<RecordWritten, DismissalFound, BansFound, LivesFound, VisitorsFound,
+                                HistoryWritten, StoreTrouble>;
 
 class StoreWorker final : public WorkerHandler {
  public:
@@ -55,6 +78,13 @@ class StoreWorker final : public WorkerHandler {
 
  private:
   void write(std::vector<store::WriteRequest> batch);
+  void save_from_history(const std::vector<store::WriteRequest>& batch,
+                         std::vector<Result<void>>& results);
+  void answer(const FindDismissal& question, Now now);
+  void answer(const FindBans& question, Now now);
+  void answer(const FindLives& question, Now now);
+  void answer(const FindVisitors& question, Now now);
+  void answer(const PurgeStore& order, Now now);
 
   store::Store store_;
   Receiver<StoreRequest>& requests_;

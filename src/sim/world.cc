@@ -340,6 +340,10 @@ void World::take_store_requests() {
         node::StoreReply reply = node::RecordWritten{put->operation, !fails};
         if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
       }
+      if (const auto* put = std::get_if<store::PutHistory>(&copy)) {
+        node::StoreReply reply = node::HistoryWritten{put->facts.size(), !fails};
+        if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
+      }
       if (fails) return;
       for (const domain::Tombstone& tombstone : added)
         tombstones_.insert_or_assign(tombstone.participant, tombstone);

@@ -15,6 +15,7 @@
 #include "adapters/openapi/json.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "domain/history.h"
 #include "domain/registry.h"
 
 namespace atrium::openapi {
@@ -87,6 +88,7 @@ struct PendingCall {
   bool was_banned = false;    // a rule of the same target was in force before
   std::optional<Wall> until;  // when what was ordered ends
   size_t page_limit = 0;      // of a paged question to the store
+  size_t page_number = 0;     // of a question to history, from 1
 };
 
 // The `Result` of the envelope, or why there is none.
@@ -106,8 +108,14 @@ struct ListBanRules {
   BanId after;
   size_t limit = 0;
 };
+struct ListLives {
+  domain::HistoryQuery query;
+};
+struct ListVisitors {
+  domain::HistoryQuery query;
+};
 // What only the store can answer.
-using Question = std::variant<FindRecord, ListBanRules>;
+using Question = std::variant<FindRecord, ListBanRules, ListLives, ListVisitors>;
 using HandlerStep = std::variant<Json, Refusal, ApplyCommand, Question>;
 
 struct ActionContext {
@@ -125,6 +133,8 @@ using Handler = HandlerStep (*)(ActionContext&);
 using DismissShaper = Answer (*)(const PendingCall&, const domain::DismissReply&);
 using ActionShaper = Answer (*)(const PendingCall&, const domain::ActionReply&);
 using BansShaper = Answer (*)(const PendingCall&, std::span<const domain::BanRule>);
+using LivesShaper = Answer (*)(const PendingCall&, const domain::LivesPage&);
+using VisitorsShaper = Answer (*)(const PendingCall&, const domain::VisitorsPage&);
 using RecordShaper = Answer (*)(const PendingCall&,
                                 const domain::DismissalRecord*);  // null: no such record
 
@@ -144,6 +154,8 @@ struct ActionRow {
   ActionShaper on_applied = nullptr;     // for commands that an ActionReply answers
   BansShaper on_bans = nullptr;          // for handlers that yield ListBanRules
   RecordShaper on_record = nullptr;      // for handlers that yield FindRecord
+  LivesShaper on_lives = nullptr;        // for handlers that yield ListLives
+  VisitorsShaper on_visitors = nullptr;  // for handlers that yield ListVisitors
 };
 
 inline constexpr std::string_view kVersion2020 = "2020-12-01";

@@ -133,6 +133,10 @@ Fault describe(FaultKind fault) {
   return {500, ErrorCode::InternalError, "Internal error."};
 }
 
+Refusal unreadable_history() {
+  return {ErrorCode::InternalError, "The stored history could not be read."};
+}
+
 }  // namespace
 
 namespace {
@@ -411,6 +415,18 @@ Response Gateway::on_store_answer(const PendingCall& call, const StoreAnswer& fo
     return refuse(call, {ErrorCode::InternalError,
                          "The stored records could not be read; nothing was changed."});
   return answer(call, call.action->on_record(call, found.record ? &*found.record : nullptr));
+}
+
+Response Gateway::on_lives(const PendingCall& call, const domain::LivesPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_lives != nullptr);
+  if (page == nullptr) return refuse(call, unreadable_history());
+  return answer(call, call.action->on_lives(call, *page));
+}
+
+Response Gateway::on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_visitors != nullptr);
+  if (page == nullptr) return refuse(call, unreadable_history());
+  return answer(call, call.action->on_visitors(call, *page));
 }
 
 Response Gateway::on_abandoned(const PendingCall& call) const {

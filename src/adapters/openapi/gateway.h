@@ -45,7 +45,7 @@ struct DomainCall {
   domain::Command command;
   PendingCall call;
 };
-// The store is to be asked; its answer goes to on_store_answer or on_ban_rules.
+// The store is to be asked; its answer goes to the member that its question names.
 struct StoreCall {
   Question question;
   PendingCall call;
@@ -94,6 +94,9 @@ class Gateway {
   // `is_ok` false: the store could not be read.
   Response on_ban_rules(const PendingCall& call, bool is_ok,
                         std::span<const domain::BanRule> rules) const;
+  // Null: the store could not be read.
+  Response on_lives(const PendingCall& call, const domain::LivesPage* page) const;
+  Response on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const;
   // A call that waits and will get no answer, since node is stopping or its queue to the store is
   // full.
   Response on_abandoned(const PendingCall& call) const;

@@ -36,7 +36,67 @@ int digits(std::string_view text) {
   return value;
 }
 
+bool are_digits(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The number in `text`, which is `least` to `most`; nullopt: it is not.
+std::optional<int> number_in(std::string_view text, int least, int most) {
+  if (!are_digits(text)) return std::nullopt;
+  const int value = digits(text);
+  return value < least || value > most ? std::nullopt : std::optional(value);
+}
+
+// "Z", "+08:00": how far local time is ahead of UTC.
+std::optional<std::chrono::minutes> parse_offset(std::string_view text) {
+  if (text == "Z" || text == "z") return std::chrono::minutes(0);
+  if (text.size() != 6 || text[3] != ':') return std::nullopt;
+  if (text[0] != '+' && text[0] != '-' && text[0] != ' ') return std::nullopt;
+  const auto hours = number_in(text.substr(1, 2), 0, 23);
+  const auto minutes = number_in(text.substr(4, 2), 0, 59);
+  if (!hours || !minutes) return std::nullopt;
+  const std::chrono::minutes ahead(*hours * 60 + *minutes);
+  return text[0] == '-' ? -ahead : ahead;
+}
+
+// Takes ".678" off the front; digits beyond the microsecond are let go.
+std::optional<std::chrono::microseconds> take_fraction(std::string_view& text) {
+  if (text.empty() || text.front() != '.') return std::chrono::microseconds(0);
+  text.remove_prefix(1);
+  std::string fraction;
+  while (!text.empty() && are_digits(text.substr(0, 1))) {
+    if (fraction.size() < 6) fraction.push_back(text.front());
+    text.remove_prefix(1);
+  }
+  if (fraction.empty()) return std::nullopt;
+  fraction.resize(6, '0');
+  return std::chrono::microseconds(digits(fraction));
+}
+
 }  // namespace
+
+std::optional<Wall> parse_rfc3339(std::string_view text) {
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[13] != ':' || text[16] != ':')
+    return std::nullopt;
+  if (text[10] != 'T' && text[10] != 't') return std::nullopt;
+  const auto year = number_in(text.substr(0, 4), 0, 9999);
+  const auto month = number_in(text.substr(5, 2), 1, 12);
+  const auto day_of_month = number_in(text.substr(8, 2), 1, 31);
+  const auto hour = number_in(text.substr(11, 2), 0, 23);
+  const auto minute = number_in(text.substr(14, 2), 0, 59);
+  const auto second = number_in(text.substr(17, 2), 0, 60);
+  if (!year || !month || !day_of_month || !hour || !minute || !second) return std::nullopt;
+  const std::chrono::year_month_day day{std::chrono::year(*year),
+                                        std::chrono::month(static_cast<unsigned>(*month)),
+                                        std::chrono::day(static_cast<unsigned>(*day_of_month))};
+  std::string_view rest = text.substr(19);
+  const auto fraction = take_fraction(rest);
+  const auto ahead = parse_offset(rest);
+  if (!day.ok() || !fraction || !ahead) return std::nullopt;
+  return Wall(std::chrono::sys_days(day).time_since_epoch() + std::chrono::hours(*hour) +
+              std::chrono::minutes(*minute) + std::chrono::seconds(std::min(*second, 59)) +
+              *fraction - *ahead);
+}
 
 std::optional<Wall> parse_basic_time(std::string_view text) {
   if (text.size() != 16 || text[8] != 'T' || text[15] != 'Z') return std::nullopt;
@@ -55,6 +115,9 @@ std::optional<Wall> parse_basic_time(std::string_view text) {
 
 std::string basic_time(Wall time) {
   return format("%04d%02u%02uT%02d%02d%02dZ", time);
+}
+std::string rfc3339_s(Wall time) {
+  return format("%04d-%02u-%02uT%02d:%02d:%02dZ", time);
 }
 std::string extended_time_ms(Wall time) {
   return format("%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", time);

@@ -1,4 +1,4 @@
-// The spellings of a point in time in the management API, both UTC.
+// The spellings of a point in time in the management API; what we write is UTC.
 #pragma once
 
 #include <optional>
@@ -18,5 +18,10 @@ std::string extended_time_ms(Wall time);
 
 // "2024-01-02T03:04:05.678000000+00:00": nine digits and an offset, as the vendor dates applications.
 std::string vendor_time_ns(Wall time);
+// "2024-01-02T11:04:05+08:00", "2024-01-02T03:04:05.678Z": RFC 3339 §5.6.  A blank stands for the plus of an offset,
+// since that is what a plus in a query means.  nullopt as above; a leap second is the second before it.
+std::optional<Wall> parse_rfc3339(std::string_view text);
+// "2024-01-02T03:04:05Z"
+std::string rfc3339_s(Wall time);
 
 }  // namespace atrium::openapi

@@ -232,7 +232,7 @@ class UsersPropertyTest : public GatewayTest {
     command.joiner.room = RoomId("room-1");
     command.joiner.user = UserId(user);
     command.joiner.permissions.hidden = hidden;
-    command.joiner.device = device;
+    command.joiner.device.kind = device;
     registry.apply(std::move(command), now);
   }
   Response property(const std::string& users, const char* room = "room-1") {

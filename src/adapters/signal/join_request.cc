@@ -130,7 +130,7 @@ bool contains_ignoring_case(std::string_view text, std::string_view part) {
   return false;
 }
 
-domain::DeviceKind device_of(const ClientInfo& client) {
+domain::DeviceKind kind_of(const ClientInfo& client) {
   const auto known = std::ranges::find_if(kSystemNames, [&](const SystemName& name) {
     return contains_ignoring_case(client.os, name.part);
   });
@@ -139,6 +139,18 @@ domain::DeviceKind device_of(const ClientInfo& client) {
   const bool is_telephone = kind == domain::DeviceKind::Android || kind == domain::DeviceKind::Ios;
   const bool is_browser = client.sdk == "unity-web" || (client.sdk == "js" && !is_telephone);
   return is_browser ? domain::DeviceKind::Web : kind;
+}
+
+// History keeps these for days: what is longer than a name is not worth it, and a part of it may be no text.
+std::string if_short(std::string text) {
+  return text.size() > static_cast<size_t>(limits::kNameBytesMax) ? std::string() : text;
+}
+
+domain::ClientDevice device_of(const ClientInfo& client) {
+  return {.kind = kind_of(client),
+          .model = if_short(client.device_model),
+          .sdk = if_short(client.sdk + " " + client.version),
+          .network = if_short(client.network)};
 }
 
 Result<void> read_resume(const pb::JoinRequest& request, JoinParameters& out) {
@@ -240,7 +252,6 @@ domain::Joiner make_joiner(const VerifiedToken& token, const JoinParameters& par
   joiner.protocol = parameters.client.protocol;
   joiner.client_protocol = parameters.client.client_protocol;
   joiner.capabilities = parameters.client.capabilities;
-  joiner.sdk = parameters.client.sdk + " " + parameters.client.version;
   joiner.device = device_of(parameters.client);
   if (!token.permissions.can_update_metadata) return joiner;
   if (!parameters.metadata.empty()) joiner.metadata = parameters.metadata;

@@ -189,11 +189,23 @@ TEST(Joiner, joins_token_and_parameters) {
   EXPECT_EQ(joiner.app.value, kDevApp);
   EXPECT_EQ(joiner.user.value, "alice");
   EXPECT_EQ(joiner.name, "Alice");
-  EXPECT_EQ(joiner.sdk, "js 2.23.0");
+  EXPECT_EQ(joiner.device.sdk, "js 2.23.0");
   EXPECT_EQ(joiner.protocol, 17);
   EXPECT_TRUE(joiner.adaptive_stream);
   EXPECT_EQ(joiner.token_hash, a_token().hash);
   EXPECT_FALSE(joiner.removed_at);  // a JWT's expiry ends no session
+}
+
+TEST(Joiner, says_of_its_device_what_is_short_enough_to_keep) {
+  JoinParameters parameters;
+  parameters.client.sdk = "swift";
+  parameters.client.version = "2.1";
+  parameters.client.device_model = "iPhone15,2";
+  parameters.client.network = std::string(static_cast<size_t>(limits::kNameBytesMax) + 1, 'x');
+  const auto device = make_joiner(a_token(), parameters).device;
+  EXPECT_EQ(device.sdk, "swift 2.1");
+  EXPECT_EQ(device.model, "iPhone15,2");
+  EXPECT_EQ(device.network, "");
 }
 
 TEST(Joiner, the_device_is_what_the_client_says_of_itself) {
@@ -202,9 +214,9 @@ TEST(Joiner, the_device_is_what_the_client_says_of_itself) {
     JoinParameters parameters;
     parameters.client.sdk = sdk;
     parameters.client.os = os;
-    return make_joiner(a_token(), parameters).device;
+    return make_joiner(a_token(), parameters).device.kind;
   };
-  EXPECT_EQ(make_joiner(a_token(), parse(kPlain).value()).device, DeviceKind::Web);
+  EXPECT_EQ(make_joiner(a_token(), parse(kPlain).value()).device.kind, DeviceKind::Web);
   EXPECT_EQ(device("js", "ios"), DeviceKind::Ios) << "React Native";
   EXPECT_EQ(device("js", "Mac OS"), DeviceKind::Web);
   EXPECT_EQ(device("unity-web", "Android"), DeviceKind::Web);

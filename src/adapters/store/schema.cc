@@ -112,8 +112,56 @@ constexpr const char* kVersion3 = R"sql(
   UPDATE schema_version SET version = 3;
 )sql";
 
+// History: lives of rooms and visits to them.  An end that is NULL: still open.  The row of a user's first visit to a
+// life (is_first) stands for all of that user's visits to it when they are counted and paged, which the two indexes of
+// such rows answer without a look at the table.
+constexpr const char* kVersion4 = R"sql(
+  CREATE TABLE lives (
+    room_sid TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER,
+    reason INTEGER NOT NULL,
+    interrupted INTEGER NOT NULL CHECK (interrupted IN (0, 1))
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX lives_by_app ON lives (app, started_at);
+  CREATE INDEX lives_by_room ON lives (app, room, started_at);
+  CREATE INDEX lives_by_end ON lives (ended_at) WHERE ended_at IS NOT NULL;
+  CREATE INDEX lives_open ON lives (started_at) WHERE ended_at IS NULL;
+
+  CREATE TABLE visits (
+    participant TEXT PRIMARY KEY,
+    room_sid TEXT NOT NULL,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    user TEXT NOT NULL,
+    is_first INTEGER NOT NULL CHECK (is_first IN (0, 1)),
+    hidden INTEGER NOT NULL CHECK (hidden IN (0, 1)),
+    published INTEGER NOT NULL CHECK (published IN (0, 1)),
+    device INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    sdk TEXT NOT NULL,
+    network TEXT NOT NULL,
+    joined_at INTEGER NOT NULL,
+    left_at INTEGER,
+    reason INTEGER NOT NULL,
+    interrupted INTEGER NOT NULL CHECK (interrupted IN (0, 1))
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX visits_by_call ON visits (room_sid, user, joined_at);
+  CREATE INDEX visits_by_app ON visits (app, joined_at, participant, device, user, is_first)
+    WHERE is_first = 1;
+  CREATE INDEX visits_by_room ON visits (app, room, joined_at, participant, device, user, is_first)
+    WHERE is_first = 1;
+  CREATE INDEX visits_by_end ON visits (left_at) WHERE left_at IS NOT NULL;
+  CREATE INDEX visits_open ON visits (room_sid, user, joined_at) WHERE left_at IS NULL;
+
+  UPDATE schema_version SET version = 4;
+)sql";
+
 // Step i leads from version i to version i + 1 and leaves that number in schema_version.
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1, kVersion2, kVersion3};
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1, kVersion2, kVersion3,
+                                                                 kVersion4};
 
 Result<int64_t> single_number(Database& database, const char* sql) {
   Statement statement = TRY(Statement::prepare(database, sql));

@@ -47,6 +47,10 @@ static_assert(static_cast<int>(domain::DismissalState::Interrupted) == 3);
 constexpr const char* kPurgeDismissalsSql =
     "DELETE FROM dismissals WHERE operation IN "
     "(SELECT operation FROM dismissals WHERE accepted_at < ? ORDER BY accepted_at LIMIT ?)";
+constexpr const char* kTrimDismissalsSql =
+    "DELETE FROM dismissals WHERE operation IN "
+    "(SELECT operation FROM dismissals WHERE state <> 0 ORDER BY accepted_at "
+    "LIMIT max(0, min(?, (SELECT count(*) FROM dismissals) - ?)))";
 constexpr const char* kPurgeTombstonesSql =
     "DELETE FROM tombstones WHERE (participant, token_hash) IN "
     "(SELECT participant, token_hash FROM tombstones WHERE expires_at <= ? ORDER BY expires_at "
@@ -83,6 +87,8 @@ struct Store::State {
   Statement purge_dismissals, purge_tombstones, trim_tombstones;
   Statement put_ban, delete_ban, list_bans, all_bans, purge_bans;
   AppTable apps;
+  Statement trim_dismissals;
+  History history;
 
   static Result<std::unique_ptr<State>> create(Database database, StoreOptions options);
 
@@ -91,7 +97,7 @@ struct Store::State {
   Result<void> write_dismissal(const PutDismissal& put);
   Result<void> write_tombstones(std::span<const domain::Tombstone> rows);
   Result<void> write_bans(std::span<const domain::BanRule> rules, std::span<const BanId> dropped);
-  Result<void> commit(Transaction& transaction);
+  Result<void> commit(Transaction& transaction, std::span<const WriteRequest> batch);
 
   Result<void> add_names(domain::DismissalRecord& record);
   Result<uint32_t> purge_step(Statement& statement, int64_t first, int64_t second);
@@ -121,6 +127,8 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   Statement all_bans = TRY(prepare(kAllBansSql));
   Statement purge_bans = TRY(prepare(kPurgeBansSql));
   AppTable apps = TRY(AppTable::create(database, options.sealing));
+  Statement trim_dismissals = TRY(prepare(kTrimDismissalsSql));
+  History history = TRY(History::create(database, options.history));
   return std::unique_ptr<State>(new State{std::move(options),
                                           std::move(database),
                                           std::move(put_dismissal),
@@ -140,7 +148,9 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
                                           std::move(list_bans),
                                           std::move(all_bans),
                                           std::move(purge_bans),
-                                          std::move(apps)});
+                                          std::move(apps),
+                                          std::move(trim_dismissals),
+                                          std::move(history)});
 }
 
 Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -154,7 +164,8 @@ Result<Store> Store::open(const std::string& path, StoreOptions options, Now now
   TRY(migrate(database, path));
   TRY(database.run(kInterruptSql));
   Store store(TRY(State::create(std::move(database), std::move(options))));
-  // On a full disk this fails, and a store that can still be read is better than none; node purges again.
+  // On a full disk these fail, and a store that can still be read is better than none; node purges again.
+  static_cast<void>(store.state_->history.close_interrupted(now.wall));
   static_cast<void>(store.purge(now.wall));
   return store;
 }
@@ -173,15 +184,20 @@ std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch
     results.push_back(state_->write_alone(request));
     if (!state_->database.is_in_transaction()) return all_failed(results.back().error());
   }
-  if (auto committed = state_->commit(*transaction); !committed)
+  if (auto committed = state_->commit(*transaction, batch); !committed) {
+    state_->history.forget_counts();
     return all_failed(committed.error());
+  }
   return results;
 }
 
-Result<void> Store::State::commit(Transaction& transaction) {
-  at_point(kBeforeCommit);
+Result<void> Store::State::commit(Transaction& transaction, std::span<const WriteRequest> batch) {
+  const bool has_decisions = std::ranges::any_of(batch, [](const WriteRequest& request) {
+    return !std::holds_alternative<PutHistory>(request);
+  });
+  if (has_decisions) at_point(kBeforeCommit);
   TRY(transaction.commit());
-  at_point(kAfterCommit);
+  if (has_decisions) at_point(kAfterCommit);
   return {};
 }
 
@@ -189,6 +205,7 @@ Result<void> Store::State::commit(Transaction& transaction) {
 Result<void> Store::State::write_alone(const WriteRequest& request) {
   TRY(database.run("SAVEPOINT request"));
   Result<void> result = write(request);
+  if (!result) history.forget_counts();
   if (!database.is_in_transaction()) return result;  // SQLite undid the whole batch
   if (!result) TRY(database.run("ROLLBACK TO request"));
   TRY(database.run("RELEASE request"));
@@ -205,6 +222,8 @@ Result<void> Store::State::write(const WriteRequest& request) {
     return write_tombstones(bans->tombstones);
   }
   if (const auto* app = std::get_if<PutApp>(&request)) return apps.put(app->app, app->is_new);
+  if (const auto* put = std::get_if<PutHistory>(&request))
+    return history.write(database, put->facts);
   return write_tombstones(std::get<PutTombstones>(request).tombstones);
 }
 
@@ -275,11 +294,21 @@ Result<Purged> Store::purge(Wall now) {
     const uint32_t surplus =
         TRY(state_->purge_step(state_->trim_tombstones, rows, limits::kTombstonesMax));
     const uint32_t bans = TRY(state_->purge_step(state_->purge_bans, now_us, rows));
-    TRY(transaction.commit());
-    purged.dismissals += dismissals;
+    const uint32_t most =
+        TRY(state_->purge_step(state_->trim_dismissals, rows, state_->options.dismissals_max));
+    const auto history = state_->history.purge(state_->database, now, rows);
+    const Result<void> done = history ? transaction.commit() : std::unexpected(history.error());
+    if (!done) {
+      state_->history.forget_counts();
+      return std::unexpected(done.error());
+    }
+    purged.dismissals += dismissals + most;
+    purged.lives += history->lives;
+    purged.visits += history->visits;
     purged.tombstones += expired + surplus;
     purged.bans += bans;
-    purged.is_complete = std::max({dismissals, expired, surplus, bans}) < rows;
+    purged.is_complete = std::max({dismissals, most, expired, surplus, bans, history->lives,
+                                   history->visits}) < rows;
     if (purged.is_complete) break;
   }
   return purged;
@@ -337,6 +366,14 @@ Result<std::vector<domain::BanRule>> Store::list_bans(const AppId& app, const Ba
   std::vector<domain::BanRule> rules;
   while (TRY(list.step())) rules.push_back(TRY(read_ban(list)));
   return rules;
+}
+
+Result<domain::LivesPage> Store::list_lives(const domain::HistoryQuery& query) {
+  return state_->history.list_lives(query);
+}
+
+Result<domain::VisitorsPage> Store::list_visitors(const domain::HistoryQuery& query, Wall now) {
+  return state_->history.list_visitors(query, now);
 }
 
 }  // namespace atrium::store

@@ -1,4 +1,4 @@
-// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones, ban rules and applications.  WAL,
+// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones, ban rules, applications, history.  WAL,
 // synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
 // thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
 #pragma once
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adapters/store/apps.h"
+#include "adapters/store/history.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "domain/types.h"
@@ -21,7 +22,8 @@
 namespace atrium::store {
 
 struct StoreOptions {
-  // Crash tests stop the process in here: "before_commit" (all statements done) and "after_commit" of each batch.
+  // Crash tests stop the process in here: "before_commit" (all statements done) and "after_commit" of each batch
+  // that is not of history alone.
   std::function<void(std::string_view point)> at_point = {};
   // A planted fault: dismissals and their tombstones are reported as written and are not.
   bool drop_dismissal_writes = false;
@@ -29,6 +31,8 @@ struct StoreOptions {
   Sealing sealing = {};
   // Most pages (4 KiB) that the file may grow to; writes beyond it fail as on a full disk.  0 = no bound.
   int64_t pages_max = 0;
+  int64_t dismissals_max = limits::kDismissalRowsMax;
+  HistoryBounds history = {};
 };
 
 // The record and its tombstones in one transaction.  An operation that is there already is overwritten whole;
@@ -55,20 +59,25 @@ struct PutApp {
   domain::App app;
   bool is_new = false;
 };
-using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones, PutApp>;
+// Facts of history, at most kHistoryBatchMax, in the order in which they happened.
+struct PutHistory {
+  std::vector<domain::Event> facts;
+};
+using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones, PutApp, PutHistory>;
 
 struct Purged {
   uint32_t dismissals = 0;
   uint32_t tombstones = 0;
   uint32_t bans = 0;
+  uint32_t lives = 0, visits = 0;
   bool is_complete = true;  // false: the bound was met, call again
 };
 
 class Store {
  public:
   // Makes the file where there is none (its folder must exist), brings its schema up to date, marks as
-  // Interrupted what was Running, and purges.  Unsupported: written by a newer version, or a database of another
-  // program.  Unavailable: the disk refused.
+  // Interrupted what was Running, closes the lives and visits of history that are open, and purges.
+  // Unsupported: written by a newer version, or a database of another program.  Unavailable: the disk refused.
   static Result<Store> open(const std::string& path, StoreOptions options, Now now);
   Store(Store&& other) noexcept;
   Store& operator=(Store&& other) noexcept;
@@ -78,8 +87,9 @@ class Store {
   // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable.
   std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch);
 
-  // Deletes records older than kRecordKeepDays, expired tombstones, and the oldest tombstones beyond
-  // kTombstonesMax; at most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
+  // Deletes records older than kRecordKeepDays, expired tombstones and rules, lives and visits that ended before
+  // kHistoryKeepDays, and the oldest records, tombstones, lives and visits beyond what their tables may hold; at
+  // most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
   Result<Purged> purge(Wall now);
 
   Result<std::optional<domain::DismissalRecord>> find_dismissal(const OperationId& operation);
@@ -95,6 +105,8 @@ class Store {
                                                  Wall now);
   // All of them.  Malformed: the sealing key is not the one that they were written with.
   Result<std::vector<domain::App>> load_apps();
+  Result<domain::LivesPage> list_lives(const domain::HistoryQuery& query);
+  Result<domain::VisitorsPage> list_visitors(const domain::HistoryQuery& query, Wall now);
 
  private:
   struct State;

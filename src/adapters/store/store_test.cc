@@ -474,6 +474,24 @@ TEST_F(StoreTest, purge_works_in_bounded_steps) {
   EXPECT_TRUE(second->is_complete);
 }
 
+TEST_F(StoreTest, purge_keeps_the_latest_records_within_their_bound_and_all_that_run) {
+  Store store = open({.dismissals_max = 2});
+  DismissalRecord done = a_full_record("OP_1");
+  ASSERT_TRUE(put(store, a_record("OP_0", kStart - 1s)));  // Running
+  ASSERT_TRUE(put(store, done));
+  for (const char* operation : {"OP_2", "OP_3"}) {
+    DismissalRecord later = a_full_record(operation);
+    later.accepted_at = kStart + 1s;
+    ASSERT_TRUE(put(store, later));
+  }
+  const Purged purged = MUST(store.purge(kStart + 2s));
+  EXPECT_EQ(purged.dismissals, 2u);
+  EXPECT_TRUE(find(store, "OP_0"));
+  EXPECT_FALSE(find(store, "OP_1"));
+  EXPECT_FALSE(find(store, "OP_2"));
+  EXPECT_TRUE(find(store, "OP_3"));
+}
+
 TEST_F(StoreTest, opening_purges) {
   {
     Store store = open();
@@ -643,6 +661,20 @@ TEST_F(StoreTest, file_of_version_2_keeps_its_ban_rules) {
   EXPECT_EQ(bans[2].target.user, UserId("eve"));
   EXPECT_TRUE(std::filesystem::exists(path() + ".v2"));
   EXPECT_TRUE(run_raw("SELECT id, primary_key FROM apps"));
+}
+
+// The same of version 3, which has no history yet.
+TEST_F(StoreTest, file_of_version_3_keeps_its_ban_rules_and_takes_history) {
+  std::filesystem::copy_file(
+      std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v3.db", path());
+  const Wall then = wall_from_unix_us(1'795'413'100'000'000);
+  Store store = open({}, {.mono = Mono(1s), .wall = then});
+  const auto bans = MUST(store.list_bans(AppId(), BanId(), 10, then));
+  ASSERT_EQ(bans.size(), 4u);
+  EXPECT_EQ(bans[2].target.room, RoomId("closed"));
+  EXPECT_TRUE(std::filesystem::exists(path() + ".v3"));
+  EXPECT_TRUE(run_raw("SELECT room_sid FROM lives"));
+  EXPECT_TRUE(run_raw("SELECT participant FROM visits"));
 }
 
 TEST_F(StoreTest, file_of_a_newer_version_is_refused) {

@@ -8,7 +8,9 @@
 #include "adapters/openapi/action.h"
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/json.h"
+#include "adapters/openapi/query.h"
 #include "adapters/openapi/signer.h"
+#include "adapters/openapi/timestamps.h"
 #include "apps/atriumctl/show.h"
 #include "base/limits.h"
 
@@ -27,9 +29,28 @@ class Caller {
   std::expected<Json, ExitCode> ask(const char* action, Json::Object fields,
                                     std::string_view version = openapi::kVersionOwn) {
     fields.insert(fields.begin(), {"AppId", settings_.app});
-    const std::string body = openapi::to_text(Json(std::move(fields)));
+    return send("POST", target(action, version), openapi::to_text(Json(std::move(fields))));
+  }
+
+  // The same of an action whose fields stand in the query.
+  std::expected<Json, ExitCode> ask_by_get(const char* action, const openapi::QueryItems& fields,
+                                           std::string_view version) {
+    std::string query =
+        target(action, version) + "&AppId=" + openapi::percent_encode(settings_.app);
+    for (const auto& [name, value] : fields)
+      query += "&" + name + "=" + openapi::percent_encode(value);
+    return send("GET", query, "");
+  }
+
+ private:
+  static std::string target(const char* action, std::string_view version) {
+    return std::string("/?Action=") + action + "&Version=" + std::string(version);
+  }
+
+  std::expected<Json, ExitCode> send(const char* method, const std::string& query,
+                                     const std::string& body) {
     for (int64_t attempt = 0;; ++attempt) {
-      const Result<HttpReply> reply = world_.exchange(request(action, version, body));
+      const Result<HttpReply> reply = world_.exchange(request(method, query, body));
       if (!reply) return unreachable(reply.error());
       if (reply->status == 429 && attempt < limits::kControlRetriesMax) {
         world_.wait(retry_after(*reply));
@@ -39,17 +60,15 @@ class Caller {
     }
   }
 
- private:
-  openapi::Request request(const char* action, std::string_view version,
+  openapi::Request request(const char* method, const std::string& query,
                            const std::string& body) const {
-    openapi::Request out{
-        .method = "POST",
-        .target = std::string("/?Action=") + action + "&Version=" + std::string(version),
-        .headers = {{"Host", authority_},
-                    {"Content-Type", "application/json"},
-                    {"Accept", "application/json"},
-                    {"User-Agent", "atriumctl"}},
-        .body = body};
+    openapi::Request out{.method = method,
+                         .target = query,
+                         .headers = {{"Host", authority_},
+                                     {"Content-Type", "application/json"},
+                                     {"Accept", "application/json"},
+                                     {"User-Agent", "atriumctl"}},
+                         .body = body};
     openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region},
                           world_.now());
     return out;
@@ -221,6 +240,57 @@ ExitCode lift_ban(Caller& caller, const Settings& settings, const Command& comma
       "Rule " + clean(command.subject) + (existed ? " is lifted." : " is not there (any more)."));
 }
 
+// All pages of one question to history, put together in one result: that of the last page, with every item.
+std::expected<Json, ExitCode> ask_history(Caller& caller, const char* action,
+                                          const Command& command, Wall now, std::string_view list) {
+  const Wall to = now + std::chrono::seconds(1);  // what began in this second is asked for, too
+  const Wall from = to - std::chrono::seconds(limits::kHistoryWindowS);
+  openapi::QueryItems fields{
+      {"StartTime", command.from.empty() ? openapi::rfc3339_s(from) : command.from},
+      {"EndTime", command.to.empty() ? openapi::rfc3339_s(to) : command.to},
+      {"ExcludeServerUser", "false"},
+      {"PageSize", std::to_string(limits::kHistoryPageMax)}};
+  if (!command.room.empty()) fields.emplace_back("RoomId", command.room);
+  if (!command.user.empty()) fields.emplace_back("UserId", command.user);
+  fields.emplace_back("PageNum", "");
+  Json::Array items;
+  for (int64_t page = 1;; ++page) {
+    fields.back().second = std::to_string(page);
+    auto result = caller.ask_by_get(action, fields, openapi::kVersion2023);
+    if (!result) return std::unexpected(result.error());
+    const Json* found = result->find(list);
+    const bool has_items =
+        found != nullptr && found->if_array() != nullptr && !found->if_array()->empty();
+    if (has_items) items.insert(items.end(), found->if_array()->begin(), found->if_array()->end());
+    const Json* total = result->find("Total");
+    const auto* count = total == nullptr ? nullptr : std::get_if<int64_t>(&total->value);
+    if (has_items && count != nullptr && std::ssize(items) < *count) continue;
+    return Json(Json::Object{{"Total", std::ssize(items)}, {std::string(list), std::move(items)}});
+  }
+}
+
+ExitCode list_lives(Caller& caller, const Settings& settings, const Command& command,
+                    World& world) {
+  const auto result = ask_history(caller, "ListRoomInfo", command, world.now(), "RoomList");
+  if (!result) return result.error();
+  if (settings.output == Output::Json)
+    world.out << openapi::to_text(*result) << "\n";
+  else
+    show_lives(world.out, *result);
+  return ExitCode::Ok;
+}
+
+ExitCode list_visitors(Caller& caller, const Settings& settings, const Command& command,
+                       World& world) {
+  const auto result = ask_history(caller, "ListUserInfo", command, world.now(), "UserList");
+  if (!result) return result.error();
+  if (settings.output == Output::Json)
+    world.out << openapi::to_text(*result) << "\n";
+  else
+    show_visitors(world.out, *result);
+  return ExitCode::Ok;
+}
+
 ExitCode missing(std::ostream& err, const char* what, const char* how) {
   err << "atriumctl: " << what << " is missing.\n" << how << "\n";
   return ExitCode::Usage;
@@ -256,6 +326,10 @@ ExitCode run(const Settings& settings, const std::string& authority, const Comma
       return list_bans(caller, settings, world.out);
     case Verb::LiftBan:
       return lift_ban(caller, settings, command, world.out);
+    case Verb::ListLives:
+      return list_lives(caller, settings, command, world);
+    case Verb::ListVisitors:
+      return list_visitors(caller, settings, command, world);
   }
   return ExitCode::Usage;
 }

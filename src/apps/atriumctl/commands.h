@@ -38,13 +38,16 @@ enum class Verb {
   KickUser,
   AddBan,
   ListBans,
-  LiftBan
+  LiftBan,
+  ListLives,
+  ListVisitors
 };
 
 struct Command {
   Verb verb = Verb::ListRooms;
   std::string subject{};             // room id, operation id, user id or ban id
-  std::string room{}, user{}, ip{};  // of a kick or a ban
+  std::string room{}, user{}, ip{};  // of a kick or a ban; of history: which alone
+  std::string from{}, to{};          // of history, RFC 3339; empty: the last day until now
   int64_t seconds = 0;               // of a ban
   std::string reason{};
   std::string if_session{};

@@ -43,8 +43,27 @@ class CommandsTest : public testing::Test {
       reason = dismissal.reason;
       return reply_of(gateway.on_dismiss_reply(call->call, reply_to(dismissal)));
     }
-    return reply_of(gateway.on_store_answer(std::get<openapi::StoreCall>(outcome).call,
-                                            {.ok = true, .record = stored}));
+    return reply_of(answer(std::get<openapi::StoreCall>(outcome)));
+  }
+  openapi::Response answer(const openapi::StoreCall& call) {
+    if (const auto* asked = std::get_if<openapi::ListLives>(&call.question)) {
+      query = asked->query;
+      const domain::LivesPage page{.total = lives.size(), .lives = page_of(lives)};
+      return gateway.on_lives(call.call, &page);
+    }
+    if (const auto* asked = std::get_if<openapi::ListVisitors>(&call.question)) {
+      query = asked->query;
+      const domain::VisitorsPage page{.total = visitors.size(), .visitors = page_of(visitors)};
+      return gateway.on_visitors(call.call, &page);
+    }
+    return gateway.on_store_answer(call.call, {.ok = true, .record = stored});
+  }
+  template <typename T>
+  std::vector<T> page_of(const std::vector<T>& all) const {
+    const size_t first = std::min(query.offset, all.size());
+    const size_t count = std::min(query.limit, all.size() - first);
+    return {all.begin() + static_cast<ptrdiff_t>(first),
+            all.begin() + static_cast<ptrdiff_t>(first + count)};
   }
   static HttpReply reply_of(const openapi::Response& response) {
     return {.status = response.status, .headers = response.headers, .body = response.body};
@@ -97,6 +116,9 @@ class CommandsTest : public testing::Test {
                     .app = kApp};
   std::ostringstream out, err;
   std::optional<domain::DismissalRecord> stored;
+  std::vector<domain::LifeEntry> lives;
+  std::vector<domain::VisitorEntry> visitors;
+  domain::HistoryQuery query;  // the last one asked
   std::string reason;
   uint64_t connections = 0;
   int requests = 0, overloaded_times = 0;
@@ -188,6 +210,56 @@ TEST_F(CommandsTest, a_dismissal_is_looked_up_by_its_operation) {
   stored = record();
   EXPECT_EQ(go({.verb = Verb::ShowDismissal, .subject = "OP_abcdefghijklmnopq"}), ExitCode::Ok);
   EXPECT_EQ(out.str().find("Dismissal of room lobby: done.\n"), 0u) << out.str();
+}
+
+TEST_F(CommandsTest, rooms_of_the_last_day_are_listed_page_by_page) {
+  EXPECT_EQ(go({.verb = Verb::ListLives}), ExitCode::Ok);
+  EXPECT_EQ(out.str(), "No room began in this time.\n");
+  EXPECT_EQ(query.until, now.wall + std::chrono::seconds(1));
+  EXPECT_EQ(query.until - query.from, std::chrono::hours(24));
+  for (int i = 0; i < 101; ++i)
+    lives.push_back({.room_sid = RoomSid("RM_" + std::to_string(i)),
+                     .room = RoomId("lobby"),
+                     .started_at = now.wall,
+                     .ended_at = now.wall + std::chrono::seconds(9)});
+  lives[0].ended_at.reset();
+  requests = 0;
+  EXPECT_EQ(go({.verb = Verb::ListLives, .room = "lobby"}), ExitCode::Ok);
+  EXPECT_EQ(requests, 2);
+  EXPECT_EQ(query.room, RoomId("lobby"));
+  EXPECT_NE(out.str().find("RM_0     2024-01-02T03:04:05Z  live"), std::string::npos) << out.str();
+  EXPECT_NE(out.str().find("RM_100   2024-01-02T03:04:05Z  2024-01-02T03:04:14Z"),
+            std::string::npos)
+      << out.str();
+}
+
+TEST_F(CommandsTest, users_of_history_are_shown_as_json_with_those_on_servers) {
+  visitors.push_back({.room_sid = RoomSid("RM_1"),
+                      .room = RoomId("lobby"),
+                      .user = UserId("ann b"),
+                      .with = {.kind = domain::DeviceKind::Linux},
+                      .first_joined_at = now.wall,
+                      .visits = {}});
+  settings.output = Output::Json;
+  EXPECT_EQ(go({.verb = Verb::ListVisitors,
+                .user = "ann b,bob",
+                .from = "2024-01-02T10:00:00+08:00",
+                .to = "2024-01-02T03:00:00Z"}),
+            ExitCode::Ok);
+  EXPECT_FALSE(query.without_linux);
+  EXPECT_EQ(query.users.at(0), UserId("ann b"));
+  EXPECT_EQ(query.until - query.from, std::chrono::hours(1));
+  const auto result = openapi::parse_json(out.str());
+  ASSERT_TRUE(result.has_value()) << out.str();
+  EXPECT_EQ(text_of(result->find("UserList")->if_array()->at(0), "UserId"), "ann b");
+  settings.output = Output::Text;
+  EXPECT_EQ(go({.verb = Verb::ListVisitors}), ExitCode::Ok);
+  EXPECT_NE(out.str().find("present"), std::string::npos) << out.str();
+}
+
+TEST_F(CommandsTest, a_window_that_is_none_is_refused_with_advice) {
+  EXPECT_EQ(go({.verb = Verb::ListLives, .from = "yesterday"}), ExitCode::Refused);
+  EXPECT_NE(err.str().find("StartTime"), std::string::npos) << err.str();
 }
 
 TEST_F(CommandsTest, a_call_over_quota_waits_as_long_as_it_was_told) {

@@ -65,6 +65,7 @@ struct CommandLine {
     add_user_commands();
     add_ban_commands();
     add_store_commands();
+    add_history_commands();
   }
 
   void choose(CLI::App* subcommand, Verb verb) {
@@ -151,6 +152,23 @@ struct CommandLine {
         StoreVerb::Check);
     check->add_option("file", store_command.file,
                       "a store or backup; without it the store in --data-dir");
+  }
+
+  void add_history_commands() {
+    CLI::App* history =
+        app.add_subcommand("history", "rooms and users of the last 14 days")->require_subcommand(1);
+    const auto add = [&](const char* name, const char* what, Verb verb) {
+      CLI::App* list = history->add_subcommand(name, what);
+      list->add_option("--room", command.room, "RoomId; this room alone");
+      list->add_option("--from", command.from,
+                       "RFC 3339, as 2006-01-02T15:04:05+08:00; a day ago when not given");
+      list->add_option("--to", command.to, "likewise; now when not given; at most a day later");
+      choose(list, verb);
+      return list;
+    };
+    add("rooms", "rooms that began in this time, and when they ended", Verb::ListLives);
+    add("users", "users who came in this time, and when they left", Verb::ListVisitors)
+        ->add_option("--user", command.user, "UserId, or up to ten with commas; these alone");
   }
 
   void add_dismissal_commands() {

@@ -153,6 +153,40 @@ void show_bans(std::ostream& out, const Json& result) {
   show_table(out, rows);
 }
 
+void show_lives(std::ostream& out, const Json& result) {
+  const Json::Array* lives = member(result, "RoomList").if_array();
+  if (lives == nullptr || lives->empty()) {
+    out << "No room began in this time.\n";
+    return;
+  }
+  std::vector<Row> rows{{"ROOM", "SESSION", "BEGAN", "ENDED", "USERS NOW"}};
+  for (const Json& life : *lives) {
+    const bool is_over = text_of(life, "IsFinished") == "true";
+    rows.push_back({text_of(life, "RoomId"), text_of(life, "CallId"), text_of(life, "CreatedTime"),
+                    is_over ? text_of(life, "DestroyTime") : "live",
+                    text_of(life, "ActiveUserNum")});
+  }
+  show_table(out, rows);
+}
+
+void show_visitors(std::ostream& out, const Json& result) {
+  const Json::Array* users = member(result, "UserList").if_array();
+  if (users == nullptr || users->empty()) {
+    out << "Nobody came in this time.\n";
+    return;
+  }
+  std::vector<Row> rows{
+      {"USER", "ROOM", "SESSION", "CAME", "LEFT", "SECONDS", "PUBLISHED", "OS", "SDK"}};
+  for (const Json& user : *users) {
+    const bool is_gone = text_of(user, "Finished") == "true";
+    rows.push_back({text_of(user, "UserId"), text_of(user, "RoomId"), text_of(user, "CallId"),
+                    text_of(user, "CreatedAt"), is_gone ? text_of(user, "LeaveAt") : "present",
+                    text_of(user, "Duration"), text_of(user, "Pub"), text_of(user, "OS"),
+                    text_of(user, "SdkVersion")});
+  }
+  show_table(out, rows);
+}
+
 void show_room_and_users(std::ostream& out, const Json& result) {
   const Json& room = member(result, "Room");
   show_table(out, {{"Room", text_of(room, "RoomId")},

@@ -19,6 +19,8 @@ std::string_view advice(std::string_view code);
 
 void show_rooms(std::ostream& out, const openapi::Json& result);
 void show_bans(std::ostream& out, const openapi::Json& result);
+void show_lives(std::ostream& out, const openapi::Json& result);
+void show_visitors(std::ostream& out, const openapi::Json& result);
 void show_room_and_users(std::ostream& out, const openapi::Json& result);
 void show_dry_run(std::ostream& out, std::string_view room, const openapi::Json& result);
 void show_dismissed(std::ostream& out, std::string_view room, const openapi::Json& result,

@@ -20,34 +20,12 @@ constexpr int64_t kAbsent = 0, kPresent = 1;
 constexpr int64_t kVisible = 1, kInvisible = 2;
 constexpr int64_t kNative = 1, kWeb = 2;
 
-std::string_view name_of(domain::DeviceKind device) {
-  switch (device) {
-    case domain::DeviceKind::Unknown:
-      return "";
-    case domain::DeviceKind::Android:
-      return "android";
-    case domain::DeviceKind::Ios:
-      return "ios";
-    case domain::DeviceKind::Mac:
-      return "mac";
-    case domain::DeviceKind::Windows:
-      return "windows";
-    case domain::DeviceKind::Linux:
-      return "linux";
-    case domain::DeviceKind::Harmony:
-      return "harmony";
-    case domain::DeviceKind::Web:
-      return "web";
-  }
-  return "";
-}
-
 Json property_of(const domain::ParticipantView& user) {
   Json::Object out{{"Status", kPresent},
                    {"UserID", user.user.value},
                    {"Role", user.permissions.hidden ? kInvisible : kVisible},
                    {"LoginTime", unix_ms(user.joined_at)}};
-  const std::string_view device = name_of(user.device);
+  const std::string_view device = device_name(user.device);
   if (!device.empty()) out.emplace_back("DeviceType", device);
   out.emplace_back("PlatformType", user.device == domain::DeviceKind::Web ? kWeb : kNative);
   return out;
