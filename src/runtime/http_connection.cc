@@ -18,7 +18,6 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr size_t kPartsPerWrite = 64;
-constexpr size_t kJoinedBytes = 16'384;
 constexpr size_t kKeptInputBytes = 4'096;  // a larger input buffer is given back between requests
 
 }  // namespace
@@ -129,7 +128,7 @@ void HttpConnection::on_head(Now now) {
   phase_ = Phase::Body;
   host_.set_deadline(*this, now.mono + host_.times.body);
   if (reader_.has_body() && reader_.expects_continue() && in_.empty())
-    enqueue({"HTTP/1.1 100 Continue\r\n\r\n", nullptr});
+    enqueue("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 void HttpConnection::hand_over(Now now) {
@@ -153,8 +152,7 @@ void HttpConnection::hand_over(Now now) {
 void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
   last_heard_ = now.mono;
   auto messages = codec_->feed(bytes);
-  if (std::string output = codec_->take_output(); !output.empty())
-    enqueue({std::move(output), nullptr});
+  if (std::string output = codec_->take_output(); !output.empty()) enqueue(std::move(output));
   const auto how = codec_->end();
   for (const WebSocketMessage& message : messages) {
     // A message's handler may have closed this connection: what came behind it is not looked at.
@@ -168,7 +166,7 @@ void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
   report_closed();
   phase_ = Phase::ClosingOut;
   host_.set_deadline(*this, now.mono + host_.times.close_write);
-  enqueue({});
+  mark_dirty();  // in case that nothing waits
 }
 
 // --- time ----------------------------------------------------------------------------------------
@@ -199,7 +197,7 @@ void HttpConnection::on_websocket_deadline(Now now) {
     ++host_.counters.websocket_silence_cuts;
     return end(Farewell::Reset);
   }
-  enqueue({ping_frame(), nullptr});
+  enqueue(ping_frame());
   host_.set_deadline(*this, now.mono + host_.times.ping);
 }
 
@@ -216,7 +214,7 @@ void HttpConnection::accept_websocket(Now now) {
   phase_ = Phase::WebSocket;
   last_heard_ = now.mono;
   ++host_.counters.websockets;
-  enqueue({codec_->take_output(), nullptr});
+  enqueue(codec_->take_output());
   host_.set_deadline(*this, now.mono + host_.times.ping);
   await_read();
 }
@@ -224,11 +222,11 @@ void HttpConnection::accept_websocket(Now now) {
 void HttpConnection::send(std::shared_ptr<const std::string> message) {
   if (phase_ != Phase::WebSocket || !message) return;
   const size_t size = message->size();
-  if (queued_bytes_ + size > static_cast<size_t>(limits::kSignalQueueBytesMax)) {
+  if (out_.bytes() + size > static_cast<size_t>(limits::kSignalQueueBytesMax)) {
     ++host_.counters.websocket_queue_cuts;
     return end(Farewell::Reset);
   }
-  enqueue({frame_header(FrameKind::Binary, size), std::move(message)});
+  enqueue(frame_header(FrameKind::Binary, size), std::move(message));
 }
 
 void HttpConnection::close_websocket(const std::shared_ptr<const std::string>& last, uint16_t code,
@@ -244,7 +242,7 @@ void HttpConnection::close_websocket(const std::shared_ptr<const std::string>& l
   codec_.reset();
   phase_ = Phase::ClosingOut;
   host_.set_deadline(*this, now.mono + host_.times.close_write);
-  enqueue({std::move(farewell), nullptr});
+  enqueue(std::move(farewell));
 }
 
 // --- writing ---------------------------------------------------------------------------------------
@@ -263,18 +261,15 @@ void HttpConnection::answer(const node::HttpResponse& response, bool keep_alive,
       response_head(response, {.date = host_.date(now.wall), .keep_alive = keep_alive_});
   if (!is_answer_to_head_ && response.status != 204 && response.status != 304)
     bytes += response.body;
-  enqueue({std::move(bytes), nullptr});
+  enqueue(std::move(bytes));
 }
 
-void HttpConnection::enqueue(Outgoing outgoing) {
-  queued_bytes_ += outgoing.size();
-  // Small pieces of ours are joined: a client's flood of pings must not become a flood of entries.
-  const bool is_joined = !outgoing.shared && out_first_ < out_.size() && !out_.back().shared &&
-                         out_.back().own.size() < kJoinedBytes;
-  if (is_joined)
-    out_.back().own += outgoing.own;
-  else
-    out_.push_back(std::move(outgoing));
+void HttpConnection::enqueue(std::string own, std::shared_ptr<const std::string> shared) {
+  out_.push(std::move(own), std::move(shared));
+  mark_dirty();
+}
+
+void HttpConnection::mark_dirty() {
   if (is_dirty_) return;
   is_dirty_ = true;
   host_.mark_dirty(id_);
@@ -289,12 +284,8 @@ void HttpConnection::flush(Now now) {
     if (phase_ == Phase::ClosingOut) report_closed_out(false);
     return end(Farewell::Reset);
   }
-  if (out_first_ == out_.size()) {
-    out_.clear();
-    out_first_ = 0;
-    return on_all_written(now);
-  }
-  if (queued_bytes_ > static_cast<size_t>(limits::kSignalQueueBytesMax) &&
+  if (out_.empty()) return on_all_written(now);
+  if (out_.bytes() > static_cast<size_t>(limits::kSignalQueueBytesMax) &&
       phase_ == Phase::WebSocket) {
     ++host_.counters.websocket_queue_cuts;
     return end(Farewell::Reset);
@@ -304,36 +295,16 @@ void HttpConnection::flush(Now now) {
 }
 
 bool HttpConnection::write_some() {
-  while (out_first_ < out_.size()) {
+  while (!out_.empty()) {
     std::array<iovec, kPartsPerWrite> parts;
-    size_t count = 0, offset = out_offset_;
-    const auto add = [&](const std::string& text) {
-      const size_t skip = std::min(offset, text.size());
-      offset -= skip;
-      if (skip == text.size()) return;
-      parts[count++] = {const_cast<char*>(text.data() + skip), text.size() - skip};
-    };
-    for (size_t i = out_first_; i < out_.size() && count + 2 <= kPartsPerWrite; ++i) {
-      add(out_[i].own);
-      if (out_[i].shared) add(*out_[i].shared);
-    }
     msghdr header{};
     header.msg_iov = parts.data();
-    header.msg_iovlen = count;
+    header.msg_iovlen = out_.gather(parts);
     const ssize_t written =
-        count == 0 ? 0 : ::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    queued_bytes_ -= static_cast<size_t>(written);
-    out_offset_ += static_cast<size_t>(written);
-    while (out_first_ < out_.size() && out_offset_ >= out_[out_first_].size()) {
-      out_offset_ -= out_[out_first_].size();
-      out_[out_first_++] = {};
-    }
-    if (out_first_ > kPartsPerWrite && out_first_ * 2 > out_.size()) {
-      out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_first_));
-      out_first_ = 0;
-    }
+    out_.consume(static_cast<size_t>(written));
   }
   return true;
 }

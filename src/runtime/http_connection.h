@@ -6,11 +6,11 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "node/ports.h"
 #include "runtime/connection_host.h"
 #include "runtime/http_codec.h"
+#include "runtime/outgoing_queue.h"
 #include "runtime/websocket_codec.h"
 
 namespace atrium::runtime {
@@ -53,12 +53,6 @@ class HttpConnection {
     Gone
   };
   enum class Farewell : uint8_t { Close, Reset };
-  // Bytes that are ours, then bytes shared with other connections (may be null).
-  struct Outgoing {
-    std::string own;
-    std::shared_ptr<const std::string> shared;
-    size_t size() const { return own.size() + (shared ? shared->size() : 0); }
-  };
 
   void await_read();
   void advance(Now now);
@@ -70,7 +64,8 @@ class HttpConnection {
   void on_websocket_deadline(Now now);
   void on_end_of_input();
   void count_unfinished();
-  void enqueue(Outgoing outgoing);
+  void enqueue(std::string own, std::shared_ptr<const std::string> shared = nullptr);
+  void mark_dirty();
   bool write_some();  // false: broken
   void on_all_written(Now now);
   void begin_drain(Now now, Duration longest);
@@ -86,12 +81,9 @@ class HttpConnection {
   HttpRequestReader reader_;
   size_t unfinished_bytes_ = 0;  // what this connection adds to the host's sum
   std::unique_ptr<WebSocketCodec> codec_;
-  std::string in_;             // read and not yet understood; at most a head and one read
-  std::vector<Outgoing> out_;  // from out_first_ on
+  std::string in_;  // read and not yet understood; at most a head and one read
+  OutgoingQueue out_;
   // derived
-  size_t out_first_ = 0;
-  size_t out_offset_ = 0;  // bytes of out_[out_first_] already written
-  size_t queued_bytes_ = 0;
   size_t drained_bytes_ = 0;
   Mono deadline_ = kNever;
   Mono last_heard_{};
