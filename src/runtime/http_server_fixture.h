@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -74,6 +75,7 @@ class Client {
   }
   std::string read_to_end() { return read_until(std::string(1, '\0') + "never sent"); }
   void shut_sending() { ::shutdown(descriptor_, SHUT_WR); }
+  int descriptor() const { return descriptor_; }
   bool was_reset() const { return last_error_ == ECONNRESET; }
   // The head of the 101; frames that came with it are kept for the caller.
   std::string upgrade(std::string_view target = "/rtc") {
@@ -108,6 +110,10 @@ class Handler final : public node::ControlHandler {
       deadline_ = now.mono + 30ms;
       return;
     }
+    if (request.target == "/call") on_call();
+    if (request.target == "/peer")
+      return port_.respond(connection, text(200, request.peer.text() + "|" +
+                                                     (request.is_proxied ? "proxied" : "own")));
     if (request.target == "/drop") return port_.drop(connection);
     auto answer = text(200, request.method + " " + request.target + " " + request.body);
     answer.close = request.target == "/bye";
@@ -168,6 +174,7 @@ class Handler final : public node::ControlHandler {
     std::lock_guard lock(mutex_);
     return notes_[word];
   }
+  std::function<void()> on_call;
   bool has_nested() const { return has_nested_; }
 
  private:
@@ -207,15 +214,18 @@ class Running {
  public:
   explicit Running(HttpTimes times = {}, size_t connections_max = 0,
                    size_t unfinished_bytes_max = 0)
-      : server_(HttpServer::create({.public_addresses = {{loopback(), 0}},
-                                    .operator_addresses = {{loopback(), 0}},
-                                    .connections_max = connections_max,
-                                    .times = times,
-                                    .unfinished_bytes_max = unfinished_bytes_max})
-                    .value()),
-        handler(*server_) {
+      : Running({.public_addresses = {},
+                 .operator_addresses = {},
+                 .connections_max = connections_max,
+                 .times = times,
+                 .unfinished_bytes_max = unfinished_bytes_max}) {}
+  explicit Running(HttpServerOptions options)
+      : server_(HttpServer::create(on_loopback(std::move(options))).value()), handler(*server_) {
     // The only way into the loop from outside is a wake, as in the daemon.
     server_->set_signal_callback([this](int) { server_->stop(); });
+    handler.on_call = [this] {
+      if (on_call) on_call(*server_);
+    };
     thread_ = std::thread([this] { server_->run(handler); });
   }
   ~Running() {
@@ -231,11 +241,15 @@ class Running {
   const HttpServer& server() const { return *server_; }
 
  private:
-  static IpAddress loopback() { return *IpAddress::parse("127.0.0.1"); }
+  static HttpServerOptions on_loopback(HttpServerOptions options) {
+    options.public_addresses = options.operator_addresses = {{*IpAddress::parse("127.0.0.1"), 0}};
+    return options;
+  }
   std::unique_ptr<HttpServer> server_;
 
  public:
   Handler handler;
+  std::function<void(HttpServer&)> on_call;  // on the control thread, for each request of /call
 
  private:
   std::thread thread_;

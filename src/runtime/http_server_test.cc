@@ -271,6 +271,18 @@ TEST(HttpServer, gives_up_on_a_client_that_never_reads_and_says_so) {
   EXPECT_EQ(running.handler.noted("closed"), 0);
 }
 
+TEST(HttpServer, says_so_when_a_client_resets_before_all_was_written) {
+  Running running;
+  {
+    Client client(running.address(), 4'096);
+    client.upgrade("/flood");
+    const linger at_once{1, 0};
+    ::setsockopt(client.descriptor(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  }
+  EXPECT_TRUE(running.handler.wait_for("not written"));
+  EXPECT_EQ(running.handler.noted("closed"), 0) << "closing out is told instead, once";
+}
+
 TEST(HttpServer, cuts_a_websocket_whose_queue_is_full) {
   Running running;
   Client client(running.address(), 4'096);
