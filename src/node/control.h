@@ -35,6 +35,7 @@ namespace atrium::node {
 // Figures of the process that only the real world knows.
 struct ProcessFigures {
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
+  ListenerFigures listeners = {};
 };
 
 // What the control plane stands on; all pointees outlive it.

@@ -73,7 +73,8 @@ std::vector<std::string> collect(Settings& settings, const CommandLine& line) {
 }
 
 void print_dev_banner(const Settings& settings, const atrium::atriumd::World& world) {
-  const std::string url = "http://" + world.http_addresses().front().text();
+  const std::string url = (settings.tls_certificate.empty() ? "http://" : "https://") +
+                          world.http_addresses().front().text();
   const auto& account = settings.node.accounts.back();
   const auto& app = settings.node.applications.back();
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <set>
 
 #include "base/limits.h"
+#include "listeners.h"
 
 namespace atrium::atriumd {
 namespace {
@@ -115,12 +117,17 @@ std::string with_separator(const char* name, char separator) {
   return out;
 }
 
+std::vector<SettingKey> with_listener_keys(std::vector<SettingKey> keys) {
+  std::ranges::copy(listener_keys(), std::back_inserter(keys));
+  return keys;
+}
+
 }  // namespace
 
 const std::vector<SettingKey>& setting_keys() {
   using S = Settings;
   using T = const std::string&;
-  static const std::vector<SettingKey> keys{
+  static const std::vector<SettingKey> keys = with_listener_keys({
       {"http.listen", "ADDRESS:PORT,…",
        "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
@@ -195,7 +202,7 @@ const std::vector<SettingKey>& setting_keys() {
        [](S& s, T t) { return set_flag(s.media_public, t); }},
       {"fault", "NAME,…", "--dev only, for tests: late_send, no_record_write, stop_at=POINT",
        set_fault},
-  };
+  });
   return keys;
 }
 
@@ -281,6 +288,7 @@ std::vector<std::string> check(const Settings& settings) {
   std::vector<std::string> problems;
   check_accounts(settings.node, problems);
   check_dev(settings, problems);
+  check_listeners(settings, problems);
   if (settings.media_port + settings.media_shards > 65'536)
     problems.push_back("media.port: the ports of all shards must lie below 65536");
   return problems;

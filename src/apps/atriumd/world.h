@@ -21,6 +21,13 @@ class World {
   // Runs until SIGTERM or SIGINT.
   void run();
 
+  // Control thread: reads the files of tls.certificate and tls.key anew.  Connections that stand are not touched; where
+  // a file is broken nothing changes, and the problem is one line for the operator.
+  std::expected<void, std::string> reload_tls(const Settings& settings);
+
+  // Control thread: whose PROXY headers are read, from the next connection on.
+  void trust_proxies(const Settings& settings);
+
   std::vector<SocketAddress> http_addresses() const;
   std::vector<SocketAddress> operator_addresses() const;
   std::vector<uint16_t> media_ports() const;
