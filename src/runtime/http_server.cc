@@ -239,6 +239,11 @@ Result<void> HttpServer::use_tls(std::shared_ptr<const TlsContext> tls) {
   return {};
 }
 
+std::optional<int64_t> HttpServer::tls_expires_unix_s() const {
+  if (!state_->tls) return std::nullopt;
+  return state_->tls->expires_unix_s();
+}
+
 void HttpServer::trust_proxies(std::vector<IpPrefix> ranges) {
   state_->trusted_proxies = std::move(ranges);
 }

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/ip_prefix.h"
@@ -91,7 +92,8 @@ class HttpServer final : public node::HttpPort {
   // Control thread.  Handshakes that begin from now on are made with it; connections that stand are not touched.
   // Refused where the server was made without TLS: a port does not change what it speaks.
   Result<void> use_tls(std::shared_ptr<const TlsContext> tls);
-  void trust_proxies(std::vector<IpPrefix> ranges);  // control thread: for new connections
+  std::optional<int64_t> tls_expires_unix_s() const;  // none without TLS
+  void trust_proxies(std::vector<IpPrefix> ranges);   // control thread: for new connections
 
   HttpServerCounters counters() const;  // control thread
 

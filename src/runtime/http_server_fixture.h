@@ -76,6 +76,7 @@ class Client {
   std::string read_to_end() { return read_until(std::string(1, '\0') + "never sent"); }
   void shut_sending() { ::shutdown(descriptor_, SHUT_WR); }
   int descriptor() const { return descriptor_; }
+  bool has_timed_out() const { return last_error_ == EAGAIN || last_error_ == EWOULDBLOCK; }
   bool was_reset() const { return last_error_ == ECONNRESET; }
   // The head of the 101; frames that came with it are kept for the caller.
   std::string upgrade(std::string_view target = "/rtc") {

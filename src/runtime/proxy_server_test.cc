@@ -100,6 +100,19 @@ TEST(ProxyServer, believes_nobody_but_the_trusted) {
   EXPECT_EQ(refused(running), 0u);
 }
 
+TEST(ProxyServer, believes_others_from_the_next_connection_on) {
+  Running running(behind("192.0.2.0/24"));
+  running.on_call = [](HttpServer& server) {
+    server.trust_proxies({*IpPrefix::parse("127.0.0.1")});
+  };
+  Client client(running.address());
+  client.send("GET /call" + kHost + "\r\n");
+  client.read_until("/call ");
+  EXPECT_EQ(client_seen(running, proxy_from("203.0.113.9", 4711)), "203.0.113.9:4711|proxied");
+  client.send("GET /peer" + kHost + "\r\n");
+  EXPECT_TRUE(body_of(client.read_until("|own")).ends_with("|own"));
+}
+
 TEST(ProxyServer, reads_no_header_unless_told_so_nor_from_the_operator) {
   HttpServerOptions options = behind("127.0.0.0/8");
   options.has_proxy_headers = false;

@@ -1,4 +1,4 @@
-// TlsSession: the server's side of TLS 1.2 and 1.3 (RFC 5246, RFC 8446) on one connection, and the certificate behind it.
+// TlsSession: the server's side of TLS 1.2 and 1.3 (RFC 5246, RFC 8446) on one connection, and its certificate.
 // Owner: HttpConnection; the context is shared by all sessions that began with it.  Thread: control.
 // Pimpl: OpenSSL is seen by tls_session.cc alone.  Bytes in, bytes out: no socket.
 // Does not: renegotiate, compress, ask clients for certificates, take early data, or speak HTTP/2 (ALPN is http/1.1).

@@ -100,28 +100,24 @@ struct TlsClientOptions {
 class TlsClient {
  public:
   explicit TlsClient(const SocketAddress& server, const TlsClientOptions& options = {})
-      : socket_(server, options.receive_buffer), context_(SSL_CTX_new(TLS_client_method())) {
+      : socket_(server, options.receive_buffer), ssl_(SSL_new(context())) {
     if (options.version != 0) {
-      SSL_CTX_set_min_proto_version(context_, options.version);
-      SSL_CTX_set_max_proto_version(context_, options.version);
+      SSL_set_min_proto_version(ssl_, options.version);
+      SSL_set_max_proto_version(ssl_, options.version);
     }
     std::string offer;
     for (const std::string& protocol : options.protocols)
       offer += static_cast<char>(protocol.size()) + protocol;
     if (!offer.empty())
-      SSL_CTX_set_alpn_protos(context_, reinterpret_cast<const unsigned char*>(offer.data()),
-                              static_cast<unsigned>(offer.size()));
-    ssl_ = SSL_new(context_);
+      SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(offer.data()),
+                          static_cast<unsigned>(offer.size()));
     SSL_set_fd(ssl_, socket_.descriptor());
     if (!options.before.empty()) socket_.send(options.before);
     ERR_clear_error();
     is_connected_ = SSL_connect(ssl_) == 1;
     reason_ = ERR_GET_REASON(ERR_peek_last_error());
   }
-  ~TlsClient() {
-    SSL_free(ssl_);
-    SSL_CTX_free(context_);
-  }
+  ~TlsClient() { SSL_free(ssl_); }
   TlsClient(const TlsClient&) = delete;
 
   bool is_connected() const { return is_connected_; }
@@ -183,9 +179,17 @@ class TlsClient {
   SSL* ssl() { return ssl_; }
 
  private:
+  static SSL_CTX* context() {
+    static SSL_CTX* const shared = [] {  // never freed
+      SSL_CTX* made = SSL_CTX_new(TLS_client_method());
+      SSL_CTX_set_mode(made, SSL_MODE_RELEASE_BUFFERS);
+      return made;
+    }();
+    return shared;
+  }
+
   Client socket_;
-  SSL_CTX* context_;
-  SSL* ssl_ = nullptr;
+  SSL* ssl_;
   bool is_connected_ = false;
   bool saw_close_notify_ = false;
   int reason_ = 0;
