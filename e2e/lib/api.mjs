@@ -8,8 +8,8 @@ const { Service } = volc;
 
 // A service of the vendor's SDK that talks to `daemon`.
 export function vendorService(daemon, keys = dev) {
-  const { host } = new URL(daemon.url);
-  return new Service({ host, protocol: 'http:', region: 'cn-north-1', serviceName: 'rtc',
+  const { host, protocol } = new URL(daemon.url);
+  return new Service({ host, protocol, region: 'cn-north-1', serviceName: 'rtc',
     accessKeyId: keys.accessKey, secretKey: keys.secretKey });
 }
 

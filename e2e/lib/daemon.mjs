@@ -42,14 +42,17 @@ export async function until(what, probe, ms = 15000, every = 25) {
 }
 
 export class Daemon {
-  // options: args (further flags), dataDir (kept by the caller), shards, httpPort (0: of the kernel's choosing).
-  static async start({ args = [], dataDir = null, shards = 2, env = {}, httpPort = 0 } = {}) {
+  // options: args (further flags), dataDir (kept by the caller), shards, httpPort (0: of the kernel's choosing),
+  // certificate (see certificate.mjs: the public listener speaks TLS).
+  static async start({ args = [], dataDir = null, shards = 2, env = {}, httpPort = 0, certificate = null } = {}) {
     const daemon = new Daemon();
     daemon.ownsData = dataDir === null;
     daemon.dataDir = dataDir ?? (await mkdtemp(join(tmpdir(), 'atrium-e2e-')));
     daemon.log = '';
+    daemon.ca = certificate?.ca;
+    const tls = certificate ? ['--tls-certificate', certificate.chainFile, '--tls-key', certificate.keyFile] : [];
     daemon.child = spawn(binary('atriumd'), ['--dev', '--http-listen', `127.0.0.1:${httpPort}`, '--operator-listen', '127.0.0.1:0',
-      '--media-port', '0', '--media-shards', String(shards), '--data-dir', daemon.dataDir, ...args],
+      '--media-port', '0', '--media-shards', String(shards), '--data-dir', daemon.dataDir, ...tls, ...args],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     daemon.exited = new Promise((resolve) => daemon.child.once('exit', (code, signal) => {
       daemon.exit = { code, signal };
@@ -62,8 +65,8 @@ export class Daemon {
       return /ready http=(\S+) operator=(\S+)/.exec(daemon.log);
     }, 20000).then(([, http, operator]) => {
       if (http === 'ended') throw new Error(`atriumd ended: ${JSON.stringify(daemon.exit)}\n${daemon.log}`);
-      daemon.url = `http://${http}`;
-      daemon.ws = `ws://${http}`;
+      daemon.url = `${certificate ? 'https' : 'http'}://${http}`;
+      daemon.ws = `${certificate ? 'wss' : 'ws'}://${http}`;
       daemon.operator = `http://${operator}`;
     });
     return daemon;

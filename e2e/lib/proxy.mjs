@@ -2,10 +2,12 @@
 import { connect, createServer } from 'node:net';
 
 export class Proxy {
-  // Listens on a port of the kernel's choosing and passes everything on to `url`'s host and port.
-  static async start(url) {
+  // Listens on a port of the kernel's choosing and passes everything on to `url`'s host and port.  header: sent to the
+  // daemon ahead of each client's bytes (a Buffer; proxy.header may be changed for the connections that follow).
+  static async start(url, { header = null } = {}) {
     const proxy = new Proxy();
-    const { hostname, port } = new URL(url);
+    proxy.header = header;
+    const { hostname, port, protocol } = new URL(url);
     proxy.target = { host: hostname, port: Number(port) };
     proxy.pairs = new Set();
     proxy.isRefusing = false;
@@ -16,7 +18,9 @@ export class Proxy {
     proxy.requests = []; // {target, status} of the first request on each connection; status null: not answered
     proxy.server = createServer((client) => proxy.#accept(client));
     await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
-    proxy.ws = `ws://127.0.0.1:${proxy.server.address().port}`;
+    const address = `127.0.0.1:${proxy.server.address().port}`;
+    proxy.url = `${protocol}//${address}`;
+    proxy.ws = `${protocol === 'https:' ? 'wss' : 'ws'}://${address}`;
     return proxy;
   }
 
@@ -26,6 +30,7 @@ export class Proxy {
     if (this.isKeepingWaiting) return this.waiting.push(client);
     this.connections += 1;
     const server = connect(this.target);
+    if (this.header) server.write(this.header);
     const pair = { client, server, held: [] };
     const request = { target: null, status: null };
     client.once('data', (data) => {

@@ -47,8 +47,8 @@ export class RawClient {
     const client = new RawClient();
     client.log = []; // {kind: message's name | 'data' | 'close', …} in order of arrival
     client.refused = null;
-    const headers = options.inHeader ? { Authorization: `Bearer ${token}` } : {};
-    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false, headers });
+    const headers = { ...options.headers, ...(options.inHeader ? { Authorization: `Bearer ${token}` } : {}) };
+    client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false, headers, ca: daemon.ca });
     client.socket.binaryType = 'nodebuffer';
     client.socket.on('message', (data) => client.#hear(data));
     client.socket.on('close', (code) => client.#note('close', { code }));

@@ -52,6 +52,7 @@ IpAddress client_address(const HttpRequest& request, std::span<const IpPrefix> t
                                [&](const IpPrefix& range) { return range.contains(address); });
   };
   IpAddress address = unmapped(request.peer.ip);
+  if (request.is_proxied) return address;
   const std::vector<std::string_view> hops = hops_of(request);
   for (auto hop = hops.rbegin(); hop != hops.rend() && is_trusted(address); ++hop) {
     const auto next = hop_address(*hop);

@@ -31,6 +31,17 @@ TEST(ClientAddress, is_the_rightmost_hop_that_is_not_trusted) {
   EXPECT_EQ(seen_from("127.0.0.1", {}), "127.0.0.1");
 }
 
+TEST(ClientAddress, is_what_the_proxy_said_of_the_connection_whatever_the_headers_say) {
+  HttpRequest request;
+  request.peer.ip = *IpAddress::parse("10.9.9.9");  // a client within the ranges of the proxies
+  request.headers.emplace_back("X-Forwarded-For", "203.0.113.9");
+  EXPECT_EQ(client_address(request, kProxies).text(), "203.0.113.9");
+  request.is_proxied = true;
+  EXPECT_EQ(client_address(request, kProxies).text(), "10.9.9.9");
+  request.peer.ip = *IpAddress::parse("::ffff:192.0.2.1");
+  EXPECT_EQ(client_address(request, kProxies).text(), "192.0.2.1");
+}
+
 TEST(ClientAddress, reads_the_forms_that_proxies_write_and_stops_at_others) {
   EXPECT_EQ(seen_from("127.0.0.1", {"203.0.113.9:4711"}), "203.0.113.9");
   EXPECT_EQ(seen_from("127.0.0.1", {"[2001:db8::1]:4711"}), "2001:db8::1");

@@ -37,6 +37,7 @@ namespace atrium::node {
 // Figures of the process that only the real world knows.
 struct ProcessFigures {
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
+  ListenerFigures listeners = {};
 };
 
 // What came of reading the settings anew.

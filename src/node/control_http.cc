@@ -196,7 +196,8 @@ std::string ControlPlane::metrics() const {
                        .cpu_us = figures.cpu_us,
                        .http_connections = http_.connection_count(),
                        .lost_commands = media_.lost_commands(),
-                       .bugs = bugs_found()});
+                       .bugs = bugs_found(),
+                       .listeners = figures.listeners});
 }
 
 }  // namespace atrium::node

@@ -143,6 +143,24 @@ void add_history(Page& page, const HistoryCounters& history) {
   page.gauge("atrium_history_facts_waiting", "Facts that wait for the store", history.waiting);
 }
 
+void add_listeners(Page& page, const ListenerFigures& figures) {
+  auto& refused =
+      page.family("atrium_connections_refused_total",
+                  "Connections that ended before a request, by reason", MetricType::Counter);
+  const auto add = [&](uint64_t count, const char* reason) {
+    refused.metric.push_back(Page::with_value(count, true, {{"reason", reason}}));
+  };
+  add(figures.refused_full, "full");
+  add(figures.proxy_headers_refused, "proxy_header");
+  add(figures.tls_failures, "tls");
+  add(figures.tls_missing, "plain_http_to_tls");
+  page.counter("atrium_tls_handshakes_total", "TLS handshakes completed", figures.tls_handshakes);
+  if (figures.tls_expires_unix_s)
+    page.gauge("atrium_tls_certificate_expires_timestamp_seconds",
+               "When the certificate in use runs out",
+               static_cast<uint64_t>(*figures.tls_expires_unix_s));
+}
+
 void add_media(Page& page, const MetricsInput& in) {
   using C = media::EngineCounters;
   page.counter("atrium_datagrams_in_total", "Datagrams received by the media ports",
@@ -207,6 +225,7 @@ std::string metrics_text(const MetricsInput& input) {
   add_dismissals(page, input.control);
   add_control(page, input);
   add_history(page, input.history);
+  add_listeners(page, input.listeners);
   add_media(page, input);
   return page.text();
 }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,14 @@ struct ControlCounters {
   Histogram accept_to_fence, fence_to_media_cut, fence_to_last_notice;
 };
 
+// What the listeners did before a request was there.
+struct ListenerFigures {
+  uint64_t refused_full = 0;
+  uint64_t proxy_headers_refused = 0;
+  uint64_t tls_handshakes = 0, tls_failures = 0, tls_missing = 0;
+  std::optional<int64_t> tls_expires_unix_s = std::nullopt;
+};
+
 struct MetricsInput {
   domain::Registry::Counts rooms;
   ControlCounters control;
@@ -46,6 +55,7 @@ struct MetricsInput {
   std::vector<ShardSnapshot> shards;
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
   uint64_t http_connections = 0, lost_commands = 0, bugs = 0;
+  ListenerFigures listeners = {};
 };
 
 std::string metrics_text(const MetricsInput& input);

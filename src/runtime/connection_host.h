@@ -59,10 +59,12 @@ class ConnectionHost {
   node::ControlHandler* handler = nullptr;  // set by run()
   HttpTimes times;
   HttpServerCounters counters;
-  size_t unfinished_bytes = 0;      // of requests on their way
-  size_t unfinished_bytes_max = 0;  // set by HttpServer
+  size_t unfinished_bytes = 0;            // of requests on their way
+  size_t unfinished_bytes_max = 0;        // set by HttpServer
+  std::shared_ptr<const TlsContext> tls;  // of the next handshake; null: no TLS
   WebSocketLoop websocket_loop;
   std::array<char, 65'536> scratch;  // every read lands here first: idle connections hold no buffer
+  std::string plain;                 // what one read said, decrypted
 
  private:
   void deliver(Report report);

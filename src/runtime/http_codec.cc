@@ -128,6 +128,7 @@ struct HttpRequestReader::State {
     request = node::HttpRequest{};
     request.listener = listener;
     request.peer = peer;
+    request.is_proxied = is_proxied;
     parser.emplace(request);
     line_scanned = 0;
     is_line_seen = is_head_told = false;
@@ -147,6 +148,7 @@ struct HttpRequestReader::State {
   // given
   node::Listener listener;
   SocketAddress peer;
+  bool is_proxied = false;
   // owned
   node::HttpRequest request;
   std::optional<EventParser> parser;
@@ -232,6 +234,13 @@ HttpRequestReader::Step HttpRequestReader::State::read_body(std::string& buffer)
 HttpRequestReader::HttpRequestReader(node::Listener listener, SocketAddress peer)
     : state_(std::make_unique<State>(listener, peer)) {}
 HttpRequestReader::~HttpRequestReader() = default;
+
+void HttpRequestReader::set_client(SocketAddress client) {
+  state_->peer = client;
+  state_->is_proxied = true;
+  state_->request.peer = client;
+  state_->request.is_proxied = true;
+}
 
 HttpRequestReader::Step HttpRequestReader::read(std::string& buffer) {
   if (state_->is_head_told) return state_->read_body(buffer);

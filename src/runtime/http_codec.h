@@ -27,6 +27,8 @@ class HttpRequestReader {
   HttpRequestReader(const HttpRequestReader&) = delete;
   HttpRequestReader& operator=(const HttpRequestReader&) = delete;
 
+  // What a trusted proxy said of the connection, for all its requests.
+  void set_client(SocketAddress client);
   // Takes what it can from the front of `buffer`.  Call again after Head; after Complete begin with next_request().
   Step read(std::string& buffer);
   void next_request();

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 #include "base/limits.h"
 #include "runtime/clock.h"
+#include "runtime/proxy_header.h"
 
 namespace atrium::runtime {
 namespace {
@@ -18,18 +20,31 @@ using boost::asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr size_t kPartsPerWrite = 64;
-constexpr size_t kJoinedBytes = 16'384;
-constexpr size_t kKeptInputBytes = 4'096;  // a larger input buffer is given back between requests
+constexpr char kTlsHandshakeRecord = 0x16;  // RFC 8446 section 5.1
+constexpr size_t kKeptInputBytes = 4'096;   // a larger input buffer is given back between requests
 
 }  // namespace
 
 HttpConnection::HttpConnection(ConnectionHost& host, ConnectionId id, tcp::socket socket,
-                               node::Listener listener, SocketAddress peer)
-    : host_(host), id_(id), socket_(std::move(socket)), reader_(listener, peer) {}
+                               const Entrance& entrance)
+    : host_(host),
+      id_(id),
+      has_tls_(entrance.has_tls),
+      socket_(std::move(socket)),
+      reader_(entrance.listener, entrance.peer),
+      phase_(entrance.has_proxy_header ? Phase::ProxyHeader : Phase::Head) {}
 
 void HttpConnection::start(Now now) {
-  host_.set_deadline(*this, now.mono + host_.times.idle);
+  if (phase_ == Phase::ProxyHeader)
+    host_.set_deadline(*this, now.mono + host_.times.proxy_header);
+  else
+    begin_tls_or_http(now);
   await_read();
+}
+
+void HttpConnection::begin_tls_or_http(Now now) {
+  phase_ = has_tls_ ? Phase::TlsHandshake : Phase::Head;
+  host_.set_deadline(*this, now.mono + host_.times.idle);
 }
 
 void HttpConnection::await_read() {
@@ -51,24 +66,7 @@ void HttpConnection::on_readable(Now now) {
   if (ec == boost::asio::error::eof) return on_end_of_input();
   if (ec) return end(Farewell::Reset);
 
-  const std::string_view bytes(host_.scratch.data(), count);
-  switch (phase_) {
-    case Phase::Head:
-    case Phase::Body:
-      in_.append(bytes);
-      advance(now);
-      break;
-    case Phase::WebSocket:
-      on_websocket_bytes(bytes, now);
-      break;
-    case Phase::Draining:
-      drained_bytes_ += count;
-      if (drained_bytes_ > static_cast<size_t>(limits::kHttpLingerBytesMax))
-        return end(Farewell::Reset);
-      break;
-    default:
-      break;  // ClosingOut: thrown away
-  }
+  on_bytes({host_.scratch.data(), count}, now);
   count_unfinished();
   const bool is_unfinished = phase_ == Phase::Head || phase_ == Phase::Body;
   if (is_unfinished && host_.unfinished_bytes > host_.unfinished_bytes_max) {
@@ -78,6 +76,79 @@ void HttpConnection::on_readable(Now now) {
   const bool wants_more =
       phase_ != Phase::Pending && phase_ != Phase::Answering && phase_ != Phase::Gone;
   if (wants_more) await_read();
+}
+
+void HttpConnection::on_bytes(std::string_view bytes, Now now) {
+  switch (phase_) {
+    case Phase::ProxyHeader:
+      return on_proxy_bytes(bytes, now);
+    case Phase::TlsHandshake:
+    case Phase::Head:
+    case Phase::Body:
+    case Phase::WebSocket:
+      return has_tls_ ? on_tls_bytes(bytes, now) : on_plain_bytes(bytes, now);
+    case Phase::Draining:
+      drained_bytes_ += bytes.size();
+      if (drained_bytes_ > static_cast<size_t>(limits::kHttpLingerBytesMax)) end(Farewell::Reset);
+      return;
+    default:
+      return;  // ClosingOut: thrown away
+  }
+}
+
+void HttpConnection::on_proxy_bytes(std::string_view bytes, Now now) {
+  in_.append(bytes);
+  const ProxyHeader header = parse_proxy_header(in_);
+  if (header.step == ProxyHeader::Step::NeedMore) return;
+  if (header.step == ProxyHeader::Step::Malformed) {
+    ++host_.counters.proxy_headers_refused;
+    return end(Farewell::Reset);
+  }
+  if (header.source) reader_.set_client(*header.source);
+  const std::string rest = std::exchange(in_, {}).substr(header.size);
+  begin_tls_or_http(now);
+  if (!rest.empty()) on_bytes(rest, now);
+}
+
+void HttpConnection::on_tls_bytes(std::string_view bytes, Now now) {
+  if (!tls_) {
+    if (bytes.front() != kTlsHandshakeRecord) return answer_without_tls(now);
+    tls_ = std::make_unique<TlsSession>(host_.tls);
+    host_.set_deadline(*this, now.mono + host_.times.tls_handshake);
+  }
+  host_.plain.clear();
+  const TlsSession::Input input = tls_->feed(bytes, host_.plain);
+  if (!tls_->pending().empty()) mark_dirty();
+  if (phase_ == Phase::TlsHandshake && tls_->is_established()) {
+    ++host_.counters.tls_handshakes;
+    phase_ = Phase::Head;
+    host_.set_deadline(*this, now.mono + host_.times.idle);
+  }
+  if (!host_.plain.empty()) on_plain_bytes(host_.plain, now);
+  if (input == TlsSession::Input::Failed) return on_tls_failed(now);
+  if (input == TlsSession::Input::Open) return;
+  is_input_over_ = true;  // what is being answered is still answered
+  if (phase_ == Phase::Head || phase_ == Phase::Body || phase_ == Phase::WebSocket)
+    end(Farewell::Close);
+}
+
+// Our alert is written, then the connection ends as after an answer.
+void HttpConnection::on_tls_failed(Now now) {
+  if (phase_ == Phase::Gone) return;
+  ++host_.counters.tls_failures;
+  report_end();
+  in_.clear();
+  out_.clear();
+  keep_alive_ = false;
+  phase_ = Phase::Answering;
+  host_.set_deadline(*this, now.mono + host_.times.write);
+  mark_dirty();
+}
+
+void HttpConnection::on_plain_bytes(std::string_view bytes, Now now) {
+  if (phase_ == Phase::WebSocket) return on_websocket_bytes(bytes, now);
+  in_.append(bytes);
+  advance(now);
 }
 
 // Brings the host's sum up to date with what this connection holds of a request that is not complete.
@@ -91,6 +162,7 @@ void HttpConnection::count_unfinished() {
 
 void HttpConnection::on_end_of_input() {
   has_fin_ = true;
+  if (phase_ == Phase::ProxyHeader && !in_.empty()) ++host_.counters.proxy_headers_refused;
   // The last frames still have their chance to be written; everything else is over.
   if (phase_ != Phase::ClosingOut) end(Farewell::Close);
 }
@@ -129,7 +201,7 @@ void HttpConnection::on_head(Now now) {
   phase_ = Phase::Body;
   host_.set_deadline(*this, now.mono + host_.times.body);
   if (reader_.has_body() && reader_.expects_continue() && in_.empty())
-    enqueue({"HTTP/1.1 100 Continue\r\n\r\n", nullptr});
+    enqueue("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 void HttpConnection::hand_over(Now now) {
@@ -153,8 +225,7 @@ void HttpConnection::hand_over(Now now) {
 void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
   last_heard_ = now.mono;
   auto messages = codec_->feed(bytes);
-  if (std::string output = codec_->take_output(); !output.empty())
-    enqueue({std::move(output), nullptr});
+  if (std::string output = codec_->take_output(); !output.empty()) enqueue(std::move(output));
   const auto how = codec_->end();
   for (const WebSocketMessage& message : messages) {
     // A message's handler may have closed this connection: what came behind it is not looked at.
@@ -168,13 +239,19 @@ void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
   report_closed();
   phase_ = Phase::ClosingOut;
   host_.set_deadline(*this, now.mono + host_.times.close_write);
-  enqueue({});
+  mark_dirty();  // in case that nothing waits
 }
 
 // --- time ----------------------------------------------------------------------------------------
 
 void HttpConnection::on_deadline(Now now) {
   switch (phase_) {
+    case Phase::ProxyHeader:
+      ++host_.counters.proxy_headers_refused;
+      return end(Farewell::Close);
+    case Phase::TlsHandshake:
+      if (tls_) ++host_.counters.tls_failures;
+      return end(Farewell::Close);
     case Phase::Head:
       if (!is_head_begun_) return end(Farewell::Close);
       answer_fault(node::HttpFault::HeadTimeout, now);
@@ -184,9 +261,6 @@ void HttpConnection::on_deadline(Now now) {
       return count_unfinished();
     case Phase::WebSocket:
       return on_websocket_deadline(now);
-    case Phase::ClosingOut:
-      report_closed_out(false);
-      return end(Farewell::Reset);
     case Phase::Draining:
       return end(is_reset_after_drain_ ? Farewell::Reset : Farewell::Close);
     default:
@@ -199,7 +273,7 @@ void HttpConnection::on_websocket_deadline(Now now) {
     ++host_.counters.websocket_silence_cuts;
     return end(Farewell::Reset);
   }
-  enqueue({ping_frame(), nullptr});
+  enqueue(ping_frame());
   host_.set_deadline(*this, now.mono + host_.times.ping);
 }
 
@@ -216,7 +290,7 @@ void HttpConnection::accept_websocket(Now now) {
   phase_ = Phase::WebSocket;
   last_heard_ = now.mono;
   ++host_.counters.websockets;
-  enqueue({codec_->take_output(), nullptr});
+  enqueue(codec_->take_output());
   host_.set_deadline(*this, now.mono + host_.times.ping);
   await_read();
 }
@@ -224,11 +298,11 @@ void HttpConnection::accept_websocket(Now now) {
 void HttpConnection::send(std::shared_ptr<const std::string> message) {
   if (phase_ != Phase::WebSocket || !message) return;
   const size_t size = message->size();
-  if (queued_bytes_ + size > static_cast<size_t>(limits::kSignalQueueBytesMax)) {
+  if (out_.bytes() + size > static_cast<size_t>(limits::kSignalQueueBytesMax)) {
     ++host_.counters.websocket_queue_cuts;
     return end(Farewell::Reset);
   }
-  enqueue({frame_header(FrameKind::Binary, size), std::move(message)});
+  enqueue(frame_header(FrameKind::Binary, size), std::move(message));
 }
 
 void HttpConnection::close_websocket(const std::shared_ptr<const std::string>& last, uint16_t code,
@@ -244,7 +318,7 @@ void HttpConnection::close_websocket(const std::shared_ptr<const std::string>& l
   codec_.reset();
   phase_ = Phase::ClosingOut;
   host_.set_deadline(*this, now.mono + host_.times.close_write);
-  enqueue({std::move(farewell), nullptr});
+  enqueue(std::move(farewell));
 }
 
 // --- writing ---------------------------------------------------------------------------------------
@@ -263,18 +337,25 @@ void HttpConnection::answer(const node::HttpResponse& response, bool keep_alive,
       response_head(response, {.date = host_.date(now.wall), .keep_alive = keep_alive_});
   if (!is_answer_to_head_ && response.status != 204 && response.status != 304)
     bytes += response.body;
-  enqueue({std::move(bytes), nullptr});
+  enqueue(std::move(bytes));
 }
 
-void HttpConnection::enqueue(Outgoing outgoing) {
-  queued_bytes_ += outgoing.size();
-  // Small pieces of ours are joined: a client's flood of pings must not become a flood of entries.
-  const bool is_joined = !outgoing.shared && out_first_ < out_.size() && !out_.back().shared &&
-                         out_.back().own.size() < kJoinedBytes;
-  if (is_joined)
-    out_.back().own += outgoing.own;
-  else
-    out_.push_back(std::move(outgoing));
+// Somebody typed http:// where https:// was meant.
+void HttpConnection::answer_without_tls(Now now) {
+  ++host_.counters.tls_missing;
+  answer({.status = 400,
+          .headers = {{"Content-Type", "text/plain"}},
+          .body = "This port speaks TLS: https:// and wss:// alone.\n",
+          .close = true},
+         false, now);
+}
+
+void HttpConnection::enqueue(std::string own, std::shared_ptr<const std::string> shared) {
+  out_.push(std::move(own), std::move(shared));
+  mark_dirty();
+}
+
+void HttpConnection::mark_dirty() {
   if (is_dirty_) return;
   is_dirty_ = true;
   host_.mark_dirty(id_);
@@ -285,16 +366,9 @@ void HttpConnection::flush(Now now) {
   // Frames that came right behind the upgrade, before it was accepted.
   if (phase_ == Phase::WebSocket && !in_.empty()) on_websocket_bytes(std::exchange(in_, {}), now);
   if (phase_ == Phase::Gone || is_write_awaited_) return;
-  if (!write_some()) {
-    if (phase_ == Phase::ClosingOut) report_closed_out(false);
-    return end(Farewell::Reset);
-  }
-  if (out_first_ == out_.size()) {
-    out_.clear();
-    out_first_ = 0;
-    return on_all_written(now);
-  }
-  if (queued_bytes_ > static_cast<size_t>(limits::kSignalQueueBytesMax) &&
+  if (!write_some()) return end(Farewell::Reset);
+  if (is_all_written()) return on_all_written(now);
+  if (out_.bytes() > static_cast<size_t>(limits::kSignalQueueBytesMax) &&
       phase_ == Phase::WebSocket) {
     ++host_.counters.websocket_queue_cuts;
     return end(Farewell::Reset);
@@ -304,38 +378,47 @@ void HttpConnection::flush(Now now) {
 }
 
 bool HttpConnection::write_some() {
-  while (out_first_ < out_.size()) {
+  return tls_ ? write_encrypted() : write_plain();
+}
+
+bool HttpConnection::write_plain() {
+  while (!out_.empty()) {
     std::array<iovec, kPartsPerWrite> parts;
-    size_t count = 0, offset = out_offset_;
-    const auto add = [&](const std::string& text) {
-      const size_t skip = std::min(offset, text.size());
-      offset -= skip;
-      if (skip == text.size()) return;
-      parts[count++] = {const_cast<char*>(text.data() + skip), text.size() - skip};
-    };
-    for (size_t i = out_first_; i < out_.size() && count + 2 <= kPartsPerWrite; ++i) {
-      add(out_[i].own);
-      if (out_[i].shared) add(*out_[i].shared);
-    }
     msghdr header{};
     header.msg_iov = parts.data();
-    header.msg_iovlen = count;
+    header.msg_iovlen = out_.gather(parts);
     const ssize_t written =
-        count == 0 ? 0 : ::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    queued_bytes_ -= static_cast<size_t>(written);
-    out_offset_ += static_cast<size_t>(written);
-    while (out_first_ < out_.size() && out_offset_ >= out_[out_first_].size()) {
-      out_offset_ -= out_[out_first_].size();
-      out_[out_first_++] = {};
-    }
-    if (out_first_ > kPartsPerWrite && out_first_ * 2 > out_.size()) {
-      out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(out_first_));
-      out_first_ = 0;
-    }
+    out_.consume(static_cast<size_t>(written));
   }
   return true;
+}
+
+bool HttpConnection::write_encrypted() {
+  while (true) {
+    while (!out_.empty() && tls_->has_room()) {
+      const auto record = std::span(host_.scratch).first(TlsSession::kPlainBytesMax);
+      if (!tls_->write({record.data(), out_.take(record)})) return false;
+    }
+    if (out_.empty() && is_last_word()) tls_->close();
+    const std::string_view pending = tls_->pending();
+    if (pending.empty()) return true;
+    const ssize_t written = ::send(socket_.native_handle(), pending.data(), pending.size(),
+                                   MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    tls_->consume(static_cast<size_t>(written));
+  }
+}
+
+bool HttpConnection::is_last_word() const {
+  return phase_ == Phase::ClosingOut || (phase_ == Phase::Answering && !keep_alive_);
+}
+
+bool HttpConnection::is_all_written() const {
+  return out_.empty() && (!tls_ || tls_->pending().empty());
 }
 
 void HttpConnection::on_all_written(Now now) {
@@ -348,8 +431,8 @@ void HttpConnection::on_all_written(Now now) {
       if (in_.empty() && in_.capacity() > kKeptInputBytes) in_ = {};
       host_.set_deadline(*this, now.mono + host_.times.idle);
       advance(now);
-      if (phase_ == Phase::Head || phase_ == Phase::Body) await_read();
-      return;
+      if (phase_ != Phase::Head && phase_ != Phase::Body) return;
+      return is_input_over_ ? end(Farewell::Close) : await_read();
     case Phase::ClosingOut:
       is_reset_after_drain_ = true;
       report_closed_out(true);
@@ -386,15 +469,32 @@ void HttpConnection::report_closed_out(bool written) {
   host_.report({.connection = id_, .is_closed_out = true, .written = written});
 }
 
+// Who asked for the close is answered as such, however the connection ends.
+void HttpConnection::report_end() {
+  if (phase_ == Phase::ClosingOut)
+    report_closed_out(false);
+  else
+    report_closed();
+}
+
+// Without waiting: the connection ends now, and what does not fit into the kernel is lost.
+void HttpConnection::say_tls_goodbye() {
+  tls_->close();
+  const std::string_view bytes = tls_->pending();
+  if (!bytes.empty())
+    ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 void HttpConnection::end(Farewell farewell) {
   if (phase_ == Phase::Gone) return;
+  report_end();
   phase_ = Phase::Gone;
   count_unfinished();
-  report_closed();
   if (farewell == Farewell::Reset) {
     reset();
   } else {
     error_code ec;
+    if (tls_) say_tls_goodbye();
     socket_.close(ec);
   }
   host_.set_deadline(*this, kNever);

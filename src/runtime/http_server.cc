@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -62,6 +63,7 @@ struct HttpServer::State final : ConnectionHost {
   void on_accepted(Door& door, tcp::socket socket);
   void await_wake();
   void await_signal();
+  Entrance entrance(node::Listener listener, const SocketAddress& peer) const;
   template <typename F>
   void with(ConnectionId id, F&& verb) {
     if (HttpConnection* connection = find(id)) verb(*connection);
@@ -69,6 +71,8 @@ struct HttpServer::State final : ConnectionHost {
 
   // given
   size_t connections_max = 0;
+  bool has_proxy_headers = false;
+  std::vector<IpPrefix> trusted_proxies;
   std::function<void(int)> on_signal;
   // owned
   std::vector<std::unique_ptr<Door>> doors;
@@ -94,6 +98,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options
     state->unfinished_bytes_max = options.unfinished_bytes_max > 0
                                       ? options.unfinished_bytes_max
                                       : static_cast<size_t>(limits::kHttpUnfinishedBytesMax);
+    state->tls = std::move(options.tls);
+    state->has_proxy_headers = options.has_proxy_headers;
+    state->trusted_proxies = std::move(options.trusted_proxies);
     for (const auto& address : options.public_addresses)
       TRY(state->open(node::Listener::Public, address));
     for (const auto& address : options.operator_addresses)
@@ -198,7 +205,9 @@ void HttpServer::State::on_accepted(Door& door, tcp::socket socket) {
                              : std::min<size_t>(limits::kHttpOperatorReserve, connections_max / 2);
   if (size() >= connections_max - reserve) {
     ++counters.refused_full;
-    socket.write_some(asio::buffer(kHouseFull), ec);
+    // Without a handshake a TLS client could not read it.
+    if (door.listener == node::Listener::Operator || !tls)
+      socket.write_some(asio::buffer(kHouseFull), ec);
     socket.shutdown(tcp::socket::shutdown_send, ec);
     return;
   }
@@ -207,9 +216,36 @@ void HttpServer::State::on_accepted(Door& door, tcp::socket socket) {
   socket.set_option(tcp::no_delay(true), ec);
   ++counters.accepted;
   const ConnectionId id{++last_id};
-  auto connection = std::make_unique<HttpConnection>(*this, id, std::move(socket), door.listener,
-                                                     from_endpoint(peer));
+  auto connection = std::make_unique<HttpConnection>(*this, id, std::move(socket),
+                                                     entrance(door.listener, from_endpoint(peer)));
   add(std::move(connection)).start(read_clock());
+}
+
+Entrance HttpServer::State::entrance(node::Listener listener, const SocketAddress& peer) const {
+  Entrance out{.listener = listener, .peer = peer};
+  if (listener == node::Listener::Operator) return out;
+  out.has_tls = tls != nullptr;
+  out.has_proxy_header =
+      has_proxy_headers && std::ranges::any_of(trusted_proxies, [&](const IpPrefix& range) {
+        return range.contains(peer.ip);
+      });
+  return out;
+}
+
+Result<void> HttpServer::use_tls(std::shared_ptr<const TlsContext> tls) {
+  if (!tls || !state_->tls)
+    return fail(ErrorKind::Unsupported, "TLS cannot be turned on or off while the server runs");
+  state_->tls = std::move(tls);
+  return {};
+}
+
+std::optional<int64_t> HttpServer::tls_expires_unix_s() const {
+  if (!state_->tls) return std::nullopt;
+  return state_->tls->expires_unix_s();
+}
+
+void HttpServer::trust_proxies(std::vector<IpPrefix> ranges) {
+  state_->trusted_proxies = std::move(ranges);
 }
 
 void HttpServer::stop_listening(node::Listener listener) {

@@ -2,19 +2,23 @@
 // wakes, deadline, signals.
 // Owner: the app.  Thread: the one that calls run(); only waker().wake() may be called from another one.
 // Handler calls never nest: whatever the handler asks of the port is done after it returned.
-// Does not: TLS, HTTP/2, compression, or know what a path means.
+// TLS and the PROXY protocol are the public listeners' alone; the operator's stay plain.
+// Does not: HTTP/2, compression, or know what a path means.
 #pragma once
 
 #include <csignal>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "base/ip_prefix.h"
 #include "base/limits.h"
 #include "base/result.h"
 #include "base/socket_address.h"
 #include "base/time.h"
 #include "node/ports.h"
+#include "runtime/tls_session.h"
 
 namespace atrium::runtime {
 
@@ -30,6 +34,8 @@ struct HttpTimes {
   Duration silence = of(limits::kWebSocketSilenceMs);
   Duration close_write = of(limits::kCloseWriteMs);
   Duration close_drain = of(limits::kCloseDrainMs);
+  Duration proxy_header = of(limits::kProxyHeaderMs);
+  Duration tls_handshake = of(limits::kTlsHandshakeMs);
 };
 
 struct HttpServerOptions {
@@ -41,6 +47,10 @@ struct HttpServerOptions {
   // Bytes of requests that are still on their way, all connections together; 0: kHttpUnfinishedBytesMax.  The
   // connection whose bytes go beyond is answered with a fault.
   size_t unfinished_bytes_max = 0;
+  std::shared_ptr<const TlsContext> tls = nullptr;  // null: the public listeners are plain
+  // Whether a trusted proxy's connection begins with a PROXY header (it must, then) or never does.
+  bool has_proxy_headers = false;
+  std::vector<IpPrefix> trusted_proxies = {};
 };
 
 struct HttpServerCounters {
@@ -53,6 +63,10 @@ struct HttpServerCounters {
   uint64_t websocket_queue_cuts = 0;    // kSignalQueueBytesMax
   uint64_t websocket_silence_cuts = 0;  // kWebSocketSilenceMs
   uint64_t websocket_protocol_errors = 0;
+  uint64_t proxy_headers_refused = 0;  // missing, malformed or late
+  uint64_t tls_handshakes = 0;         // completed
+  uint64_t tls_failures = 0;  // handshakes that failed or took too long, records that broke
+  uint64_t tls_missing = 0;   // plain HTTP where TLS is spoken
 };
 
 class HttpServer final : public node::HttpPort {
@@ -74,6 +88,12 @@ class HttpServer final : public node::HttpPort {
   void stop();  // control thread: run() returns after this turn; open connections are reset
   void stop_listening(
       node::Listener listener);  // control thread: no new connections; the rest goes on
+
+  // Control thread.  Handshakes that begin from now on are made with it; connections that stand are not touched.
+  // Refused where the server was made without TLS: a port does not change what it speaks.
+  Result<void> use_tls(std::shared_ptr<const TlsContext> tls);
+  std::optional<int64_t> tls_expires_unix_s() const;  // none without TLS
+  void trust_proxies(std::vector<IpPrefix> ranges);   // control thread: for new connections
 
   HttpServerCounters counters() const;  // control thread
 

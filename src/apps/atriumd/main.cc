@@ -43,7 +43,8 @@ int parse(int argc, char** argv, CommandLine& line, bool& check_config) {
 }
 
 void print_dev_banner(const Settings& settings, const atrium::atriumd::World& world) {
-  const std::string url = "http://" + world.http_addresses().front().text();
+  const std::string url = (settings.tls_certificate.empty() ? "http://" : "https://") +
+                          world.http_addresses().front().text();
   const auto& key = settings.node.keys.front();  // the development account's
   const domain::App& app = *settings.dev_app;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe");

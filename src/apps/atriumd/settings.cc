@@ -4,12 +4,14 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 #include <thread>
 
 #include "adapters/openapi/gateway.h"
 #include "base/limits.h"
+#include "listeners.h"
 
 namespace atrium::atriumd {
 namespace {
@@ -151,12 +153,17 @@ std::string with_separator(const char* name, char separator) {
   return out;
 }
 
+std::vector<SettingKey> with_listener_keys(std::vector<SettingKey> keys) {
+  std::ranges::copy(listener_keys(), std::back_inserter(keys));
+  return keys;
+}
+
 }  // namespace
 
 const std::vector<SettingKey>& setting_keys() {
   using S = Settings;
   using T = const std::string&;
-  static const std::vector<SettingKey> keys{
+  static const std::vector<SettingKey> keys = with_listener_keys({
       {"http.listen", "ADDRESS:PORT,…",
        "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
@@ -241,7 +248,7 @@ const std::vector<SettingKey>& setting_keys() {
        [](S& s, T t) { return set_flag(s.media_public, t); }},
       {"fault", "NAME,…", "--dev only, for tests: late_send, no_record_write, stop_at=POINT",
        set_fault},
-  };
+  });
   return keys;
 }
 
@@ -327,6 +334,7 @@ std::vector<std::string> check(Settings& settings) {
   std::vector<std::string> problems;
   check_accounts(settings, problems);
   check_dev(settings, problems);
+  check_listeners(settings, problems);
   if (settings.media_port + settings.media_shards > 65'536)
     problems.push_back("media.port: the ports of all shards must lie below 65536");
   return problems;

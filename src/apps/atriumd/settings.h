@@ -27,6 +27,9 @@ struct Settings {
   std::string data_dir = "data";
   std::string web_dir;  // files served under /; empty: beside the binary's source tree in --dev
   std::vector<SocketAddress> http_listen, operator_listen;
+  std::string tls_certificate, tls_key;  // files; both empty: http_listen is plain
+  bool insecure_http = false;            // plain HTTP beyond loopback is meant
+  bool proxy_protocol = false;
   uint16_t media_port = 7882;
   uint32_t media_shards = 0;  // 0: cores - 1, at least 1
   std::optional<IpAddress> media_bind;

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "listeners.h"
 #include "log_sink.h"
 #include "media/dtls.h"
 #include "node/control.h"
@@ -182,9 +183,18 @@ std::expected<std::vector<SocketAddress>, std::string> media_addresses(const Set
   return out;
 }
 
-node::ProcessFigures process_figures() {
+node::ProcessFigures process_figures(const runtime::HttpServer& http) {
   const runtime::ProcessFigures figures = runtime::process_figures();
-  return {figures.open_descriptors, figures.resident_bytes, figures.cpu_us};
+  const runtime::HttpServerCounters counted = http.counters();
+  return {.open_descriptors = figures.open_descriptors,
+          .resident_bytes = figures.resident_bytes,
+          .cpu_us = figures.cpu_us,
+          .listeners = {.refused_full = counted.refused_full,
+                        .proxy_headers_refused = counted.proxy_headers_refused,
+                        .tls_handshakes = counted.tls_handshakes,
+                        .tls_failures = counted.tls_failures,
+                        .tls_missing = counted.tls_missing,
+                        .tls_expires_unix_s = http.tls_expires_unix_s()}};
 }
 
 std::expected<void, std::string> make_shards(World::Parts& parts, const Settings& settings) {
@@ -212,11 +222,22 @@ void make_handlers(World::Parts& parts, std::shared_ptr<const media::Certificate
   parts.sctp_worker = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
 }
 
+std::expected<void, std::string> reload_tls(World::Parts& parts, const Settings& fresh) {
+  auto tls = load_tls(fresh);
+  if (!tls) return Problem(tls.error());
+  if (!*tls && !parts.http->tls_expires_unix_s()) return {};  // plain, as before
+  if (auto used = parts.http->use_tls(std::move(*tls)); !used)
+    return Problem(with("tls", used.error()));
+  return {};
+}
+
 node::Reloaded reload(World::Parts& parts) {
   auto [fresh, problems] = read_settings(parts.line);
   if (!problems.empty()) return {std::move(problems), {}};
+  if (auto used = reload_tls(parts, fresh); !used) return {{used.error()}, {}};
   if (auto taken = parts.control->reconfigure(fresh.node); !taken)
     return {{taken.error().what}, {}};
+  parts.http->trust_proxies(fresh.node.trusted_proxies);
   set_log_level(fresh.log_level);
   return {{}, need_restart(parts.running, fresh)};
 }
@@ -232,13 +253,29 @@ std::expected<void, std::string> make_control(World::Parts& parts, const Setting
   if (!addresses) return Problem(addresses.error());
   config.media_addresses = std::move(*addresses);
   auto control = node::ControlPlane::create(
-      std::move(config), node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
-                                            parts.from_store->receiver, *parts.faults,
-                                            parts.secrets, media::fingerprint_text(certificate),
-                                            process_figures, [&parts] { return reload(parts); }});
+      std::move(config),
+      node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
+                         parts.from_store->receiver, *parts.faults, parts.secrets,
+                         media::fingerprint_text(certificate),
+                         [&http = *parts.http] { return process_figures(http); },
+                         [&parts] { return reload(parts); }});
   if (!control) return Problem(with("configuration", control.error()));
   parts.control = std::move(*control);
   return {};
+}
+
+std::expected<std::unique_ptr<runtime::HttpServer>, std::string> listen(const Settings& settings) {
+  auto tls = load_tls(settings);
+  if (!tls) return Problem(tls.error());
+  runtime::HttpServerOptions options;
+  options.public_addresses = settings.http_listen;
+  options.operator_addresses = settings.operator_listen;
+  options.tls = std::move(*tls);
+  options.has_proxy_headers = settings.proxy_protocol;
+  options.trusted_proxies = settings.node.trusted_proxies;
+  auto http = runtime::HttpServer::create(std::move(options));
+  if (!http) return Problem(with("cannot listen", http.error()));
+  return std::move(*http);
 }
 
 }  // namespace
@@ -267,11 +304,8 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
     bans.push_back(std::move(*page));
   }
 
-  runtime::HttpServerOptions http_options;
-  http_options.public_addresses = settings.http_listen;
-  http_options.operator_addresses = settings.operator_listen;
-  auto http = runtime::HttpServer::create(std::move(http_options));
-  if (!http) return Problem(with("cannot listen", http.error()));
+  auto http = listen(settings);
+  if (!http) return Problem(http.error());
   parts->http = std::move(*http);
   parts->to_store = std::make_unique<runtime::RingChannel<node::StoreRequest>>(
       limits::kRingCommands, parts->store_thread.waker());
