@@ -1,5 +1,5 @@
-// Thin owners of SQLite's handles: Database, Statement, Transaction.  sqlite.cc is the one file that includes SQLite.
-// Errors are Unavailable (the disk or another process refused) with a literal that says which.
+// Thin owners of SQLite's handles: Database, Statement, Transaction.  SQLite itself is included by sqlite.cc, wal.cc and
+// vfs_fault.cc alone.  Errors are Unavailable (the disk or another process refused) with a literal that says which.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,16 @@ struct sqlite3_stmt;
 
 namespace atrium::store {
 
+// Two failures ask for more than to be reported: they can be told from all others.
+bool is_disk_full(const Error& error);
+bool is_sync_failure(
+    const Error& error);  // what was written before may be lost, whatever SQLite remembers of it
+Result<void> result_of(int code);  // of a call of SQLite's
+
 class Database {
  public:
-  static Result<Database> open(const std::string& path);
+  // vfs: the name of the VFS to go through; empty: SQLite's own.
+  static Result<Database> open(const std::string& path, const std::string& vfs = {});
   // One or more statements whose rows nobody wants.
   Result<void> run(const char* sql);
   // False after an error for which SQLite itself undid the transaction (full disk, I/O).
