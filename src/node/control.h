@@ -164,6 +164,7 @@ class ControlPlane final : public ControlHandler {
                          const signal::Target& target, Now now);
   void answer_file(ConnectionId connection, const HttpRequest& request);
   void answer_scrapes(Now now);
+  std::string why_not_ready(bool is_complete) const;  // empty: it is
   std::string metrics() const;
 
   // --- control_join.cc
@@ -176,6 +177,8 @@ class ControlPlane final : public ControlHandler {
   void on_validate_request(ConnectionId connection, const signal::Target& target,
                            const signal::VerifiedToken& token, Now now);
   void refuse(ConnectionId connection, const signal::Refusal& refusal);
+  // Why nobody new may come in now; calls go on, and who is in a room may come back to it.
+  std::optional<signal::Refusal> closed_doors() const;
   void send_refresh(const ParticipantSid& participant, Session& session, Now now);
   void close_with_leave(ConnectionId connection, signal::Message leave, uint16_t code);
 
@@ -229,6 +232,8 @@ class ControlPlane final : public ControlHandler {
   void answer_api(WaiterId waiter, openapi::Response response);
   void take_store_replies();
   void take_store_reply(StoreReply reply);
+  void on_store_health(const StoreHealth& health);
+  void on_disk_state(DiskState state);
   void observe(const domain::DismissalRecord& record);
 
   // given
@@ -279,6 +284,7 @@ class ControlPlane final : public ControlHandler {
   Mono next_purge_{}, next_refresh_{}, last_turn_{};
   bool is_draining_ = false;
   bool store_is_healthy_ = true;
+  StoreHealth store_health_;
   bool has_durable_record_ = false, has_reached_stop_ = false;  // for is_planted_stop() alone
 };
 

@@ -8,6 +8,7 @@
 
 #include "domain/registry.h"
 #include "node/shard_link.h"
+#include "node/store_worker.h"
 
 namespace atrium::node {
 
@@ -41,6 +42,7 @@ struct ControlCounters {
 struct MetricsInput {
   domain::Registry::Counts rooms;
   ControlCounters control;
+  StoreHealth store;
   std::vector<ShardSnapshot> shards;
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
   uint64_t http_connections = 0, lost_commands = 0, bugs = 0;

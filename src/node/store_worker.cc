@@ -1,28 +1,50 @@
 #include "node/store_worker.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "adapters/store/sqlite.h"
 #include "base/limits.h"
 
 namespace atrium::node {
 namespace {
+
 constexpr size_t kBatchMax = 256;  // writes in one transaction
+constexpr Duration kLookEvery = std::chrono::milliseconds(limits::kDiskCheckMs);
+constexpr Duration kReopenEvery = std::chrono::milliseconds(limits::kStoreReopenMs);
+
+// What the reserve is there for; all else is not written while history is stopped.
+bool is_critical(const store::WriteRequest& request) {
+  return std::holds_alternative<store::PutDismissal>(request) ||
+         std::holds_alternative<store::PutBans>(request) ||
+         std::holds_alternative<store::PutTombstones>(request);
 }
 
+bool found_no_room(const Result<void>& result) {
+  return !result && store::is_disk_full(result.error());
+}
+
+}  // namespace
+
 StoreWorker::StoreWorker(store::Store store, Receiver<StoreRequest>& requests,
-                         Sender<StoreReply>& replies)
-    : store_(std::move(store)), requests_(requests), replies_(replies, limits::kRingOverflowMax) {}
+                         Sender<StoreReply>& replies, DiskPort* disk, DiskGuardOptions guard)
+    : requests_(requests),
+      disk_(disk),
+      store_(std::move(store)),
+      replies_(replies, limits::kRingOverflowMax),
+      guard_(guard) {}
 
 void StoreWorker::on_wake(Now now) {
+  watch(now);
   std::vector<store::WriteRequest> batch;
   StoreRequest request;
   while (requests_.try_receive(request)) {
     if (auto* put = std::get_if<store::WriteRequest>(&request)) {
       batch.push_back(std::move(*put));
-      if (batch.size() >= kBatchMax) write(std::exchange(batch, {}));
+      if (batch.size() >= kBatchMax) write(std::exchange(batch, {}), now);
       continue;
     }
-    write(std::exchange(batch, {}));  // a question sees what was written before it
+    write(std::exchange(batch, {}), now);  // a question sees what was written before it
     if (const auto* find = std::get_if<FindDismissal>(&request)) {
       auto found = store_.find_dismissal(find->operation);
       replies_.send(DismissalFound{find->waiter, found.has_value(),
@@ -31,11 +53,11 @@ void StoreWorker::on_wake(Now now) {
       auto found = store_.list_bans(bans->app, bans->after, bans->limit, now.wall);
       replies_.send(BansFound{bans->waiter, found.has_value(),
                               found ? std::move(*found) : std::vector<domain::BanRule>()});
-    } else if (auto purged = store_.purge(now.wall); !purged) {
-      replies_.send(StoreTrouble{purged.error().what});
+    } else {
+      purge(now);
     }
   }
-  write(std::move(batch));
+  write(std::move(batch), now);
   replies_.flush();
 }
 
@@ -44,12 +66,19 @@ void StoreWorker::on_deadline(Now now) {
 }
 
 Mono StoreWorker::next_deadline() const {
-  return replies_.is_empty() ? kNever : Mono::min();
+  Mono deadline = replies_.is_empty() ? kNever : Mono::min();
+  if (disk_ != nullptr) deadline = std::min(deadline, next_look_);
+  if (store_.needs_reopening()) deadline = std::min(deadline, next_reopen_);
+  return deadline;
 }
 
-void StoreWorker::write(std::vector<store::WriteRequest> batch) {
+// --- writing -------------------------------------------------------------------------------------
+
+void StoreWorker::write(std::vector<store::WriteRequest> batch, Now now) {
+  if (guard_.state() >= DiskState::HistoryStopped)
+    std::erase_if(batch, [](const auto& request) { return !is_critical(request); });
   if (batch.empty()) return;
-  const auto results = store_.apply_batch(batch);
+  const auto results = write_or_give_up_reserve(batch);
   for (size_t i = 0; i < batch.size(); ++i) {
     const bool ok = i < results.size() && results[i].has_value();
     if (const auto* put = std::get_if<store::PutDismissal>(&batch[i]))
@@ -60,6 +89,88 @@ void StoreWorker::write(std::vector<store::WriteRequest> batch) {
       replies_.send(
           StoreTrouble{i < results.size() ? results[i].error().what : "a write was lost"});
   }
+  keep_checkpoint();
+  note_failed_sync(now);
+}
+
+// The whole batch is repeated, not only what failed: a later write of it may replace an earlier one, and to write the
+// same row twice changes nothing.
+std::vector<Result<void>> StoreWorker::write_or_give_up_reserve(
+    std::span<const store::WriteRequest> batch) {
+  auto results = store_.apply_batch(batch);
+  if (std::ranges::none_of(results, found_no_room)) return results;
+  ++health_.full_writes;
+  if (give_up_reserve()) results = store_.apply_batch(batch);
+  look_at_disk();
+  return results;
+}
+
+void StoreWorker::purge(Now now) {
+  if (auto purged = store_.purge(now.wall); !purged)
+    replies_.send(StoreTrouble{purged.error().what});
+  note_failed_sync(now);
+}
+
+// A log that cannot be copied into the file grows until there is no room for a write either.
+void StoreWorker::keep_checkpoint() {
+  if (!found_no_room(store_.last_checkpoint())) return;
+  if (give_up_reserve()) store_.checkpoint();
+  look_at_disk();
+}
+
+// --- the disk ------------------------------------------------------------------------------------
+
+// True: there is more room than before.
+bool StoreWorker::give_up_reserve() {
+  if (disk_ == nullptr || !guard_.on_disk_full(disk_->reserve_bytes())) return false;
+  disk_->release_reserve();
+  ++health_.reserve_releases;
+  return true;
+}
+
+void StoreWorker::look_at_disk() {
+  if (disk_ == nullptr) return;
+  const auto look = [&] {
+    // A kernel that does not say how full the disk is says so by refusing writes.
+    health_.free_bytes = disk_->free_bytes().value_or(UINT64_MAX);
+    health_.reserve_bytes = disk_->reserve_bytes();
+    return guard_.on_look(health_.free_bytes, health_.reserve_bytes);
+  };
+  if (look()) {
+    disk_->allocate_reserve(guard_.reserve());
+    look();
+  }
+  health_.disk = guard_.state();
+  replies_.send(health_);
+}
+
+void StoreWorker::watch(Now now) {
+  if (store_.needs_reopening() && next_reopen_ <= now.mono) reopen(now);
+  if (disk_ == nullptr || now.mono < next_look_) return;
+  next_look_ = now.mono + kLookEvery;
+  look_at_disk();
+}
+
+// --- a failed sync -------------------------------------------------------------------------------
+
+void StoreWorker::note_failed_sync(Now now) {
+  if (!store_.needs_reopening() || health_.is_read_only) return;
+  next_reopen_ = now.mono + kReopenEvery;
+  health_.is_read_only = true;
+  ++health_.failed_syncs;
+  replies_.send(health_);
+}
+
+void StoreWorker::reopen(Now now) {
+  next_reopen_ = now.mono + kReopenEvery;
+  if (auto reopened = store_.reopen(); !reopened) {
+    if (store::is_disk_full(reopened.error())) give_up_reserve();
+    replies_.send(StoreTrouble{reopened.error().what});
+    return;
+  }
+  health_.is_read_only = false;
+  ++health_.reopenings;
+  replies_.send(health_);
 }
 
 }  // namespace atrium::node
