@@ -1,6 +1,6 @@
 // StoreWorker: the store thread's handler.  What arrived together is written together (group commit), then read
-// questions are answered.  Keeps an eye on the disk: gives the reserve up for what must not be lost, and opens the store
-// anew after a sync failed.  Owner: apps (or sim).  Thread: store.
+// questions are answered.  Keeps an eye on the disk: gives the reserve up for what must not be lost, and opens the
+// store anew after a sync failed.  Owner: apps (or sim).  Thread: store.
 #pragma once
 
 #include <variant>

@@ -1,5 +1,5 @@
-// Thin owners of SQLite's handles: Database, Statement, Transaction.  SQLite itself is included by sqlite.cc, wal.cc and
-// vfs_fault.cc alone.  Errors are Unavailable (the disk or another process refused) with a literal that says which.
+// Thin owners of SQLite's handles: Database, Statement, Transaction.  SQLite itself is included by sqlite.cc, wal.cc
+// and vfs_fault.cc alone.  Errors are Unavailable (the disk or another process refused) with a literal that says which.
 #pragma once
 
 #include <cstdint>

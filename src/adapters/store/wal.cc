@@ -12,8 +12,8 @@ namespace {
 constexpr uint32_t kCheckpointFrames = 1'000;  // what SQLite's automatic checkpoint waits for
 constexpr int64_t kCopyBytes = 65'536;
 
-// https://sqlite.org/fileformat2.html#walformat: magic, version, page size, checkpoint's number, salt (8 bytes), checksum;
-// then frames of a header and one page each.  Numbers are big-endian.
+// https://sqlite.org/fileformat2.html#walformat: magic, version, page size, checkpoint's number, salt (8 bytes),
+// checksum; then frames of a header and one page each.  Numbers are big-endian.
 constexpr int64_t kHeaderBytes = 32, kFrameHeaderBytes = 24;
 using Header = std::array<uint8_t, kHeaderBytes>;
 

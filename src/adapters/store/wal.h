@@ -35,9 +35,9 @@ class WalKeeper {
   std::unique_ptr<std::optional<WalMark>> mark_;  // SQLite holds its address
 };
 
-// With the database closed, after a sync failed or may have failed.  The kernel takes bytes that it could not write for written, so that a
-// later sync of them says nothing: what was confirmed is written once more and synced, and what was not is cut off, lest
-// a transaction that was refused comes back.  `mark` unknown: all of the log is kept.
+// With the database closed, after a sync failed or may have failed.  The kernel takes bytes that it could not write for
+// written, so that a later sync of them says nothing: what was confirmed is written once more and synced, and what was
+// not is cut off, lest a transaction that was refused comes back.  `mark` unknown: all of the log is kept.
 Result<void> mend_wal(const std::string& path, const std::string& vfs,
                       const std::optional<WalMark>& mark);
 

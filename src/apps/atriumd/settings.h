@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/socket_address.h"
 #include "node/config.h"
+#include "node/disk_guard.h"
 
 namespace atrium::atriumd {
 
@@ -17,6 +18,7 @@ struct Settings {
   bool dev = false;
   std::string config_file;
   std::string data_dir = "data";
+  node::DiskGuardOptions disk;
   std::string web_dir;  // files served under /; empty: beside the binary's source tree in --dev
   std::vector<SocketAddress> http_listen, operator_listen;
   uint16_t media_port = 7882;
