@@ -121,6 +121,22 @@ TEST_F(FaultyStoreTest, what_was_written_is_durable_and_what_was_not_synced_is_l
   EXPECT_EQ(rules(), Rules{"one"});
 }
 
+TEST_F(FaultyStoreTest, a_crash_while_the_schema_is_made_leaves_a_store_that_opens) {
+  open({});
+  const uint64_t steps = vfs->steps();
+  end();
+  for (const Loss loss : {Loss::Nothing, Loss::Unsynced, Loss::Torn, Loss::LastAlone})
+    for (uint64_t step = 1; step <= steps && !HasFailure(); ++step) {
+      begin();
+      open({.crash_at = step, .loss = loss});
+      EXPECT_TRUE(vfs->has_crashed());
+      end();
+      open({});
+      EXPECT_TRUE(store && ban("one")) << "step " << step;
+      end();
+    }
+}
+
 TEST_F(FaultyStoreTest, a_failed_sync_makes_it_read_only_at_once) {
   open({});
   ASSERT_TRUE(ban("one"));
