@@ -13,11 +13,10 @@ constexpr size_t kBatchMax = 256;  // writes in one transaction
 constexpr Duration kLookEvery = std::chrono::milliseconds(limits::kDiskCheckMs);
 constexpr Duration kReopenEvery = std::chrono::milliseconds(limits::kStoreReopenMs);
 
-// What the reserve is there for; all else is not written while history is stopped.
-bool is_critical(const store::WriteRequest& request) {
-  return std::holds_alternative<store::PutDismissal>(request) ||
-         std::holds_alternative<store::PutBans>(request) ||
-         std::holds_alternative<store::PutTombstones>(request);
+// What is not written while history is stopped, and never takes the reserve.  No request is of that kind yet; all
+// others must not be lost.
+bool is_history(const store::WriteRequest&) {
+  return false;
 }
 
 bool found_no_room(const Result<void>& result) {
@@ -75,8 +74,7 @@ Mono StoreWorker::next_deadline() const {
 // --- writing -------------------------------------------------------------------------------------
 
 void StoreWorker::write(std::vector<store::WriteRequest> batch, Now now) {
-  if (guard_.state() >= DiskState::HistoryStopped)
-    std::erase_if(batch, [](const auto& request) { return !is_critical(request); });
+  if (guard_.state() >= DiskState::HistoryStopped) std::erase_if(batch, is_history);
   if (batch.empty()) return;
   const auto results = write_or_give_up_reserve(batch);
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -100,7 +98,8 @@ std::vector<Result<void>> StoreWorker::write_or_give_up_reserve(
   auto results = store_.apply_batch(batch);
   if (std::ranges::none_of(results, found_no_room)) return results;
   ++health_.full_writes;
-  if (give_up_reserve()) results = store_.apply_batch(batch);
+  if (!std::ranges::all_of(batch, is_history) && give_up_reserve())
+    results = store_.apply_batch(batch);
   look_at_disk();
   return results;
 }
