@@ -43,15 +43,16 @@ export async function until(what, probe, ms = 15000, every = 25) {
 
 export class Daemon {
   // options: args (further flags), dataDir (kept by the caller), shards, httpPort (0: of the kernel's choosing),
-  // certificate (see certificate.mjs: the public listener speaks TLS).
-  static async start({ args = [], dataDir = null, shards = 2, env = {}, httpPort = 0, certificate = null } = {}) {
+  // certificate (see certificate.mjs: the public listener speaks TLS), program (a wrapper that becomes atriumd).
+  static async start({ args = [], dataDir = null, shards = 2, env = {}, httpPort = 0, certificate = null,
+    program = binary('atriumd') } = {}) {
     const daemon = new Daemon();
     daemon.ownsData = dataDir === null;
     daemon.dataDir = dataDir ?? (await mkdtemp(join(tmpdir(), 'atrium-e2e-')));
     daemon.log = '';
     daemon.ca = certificate?.ca;
     const tls = certificate ? ['--tls-certificate', certificate.chainFile, '--tls-key', certificate.keyFile] : [];
-    daemon.child = spawn(binary('atriumd'), ['--dev', '--http-listen', `127.0.0.1:${httpPort}`, '--operator-listen', '127.0.0.1:0',
+    daemon.child = spawn(program, ['--dev', '--http-listen', `127.0.0.1:${httpPort}`, '--operator-listen', '127.0.0.1:0',
       '--media-port', '0', '--media-shards', String(shards), '--data-dir', daemon.dataDir, ...tls, ...args],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
     daemon.exited = new Promise((resolve) => daemon.child.once('exit', (code, signal) => {

@@ -26,6 +26,9 @@ struct Faults {
   bool no_record_write = false;  // the store forgets dismissals
   std::string
       stop_at;  // before_commit, after_commit, after_cut, mid_notices: the process stops itself there
+  uint64_t kill_at_write =
+      0;  // the process kills itself before this step of the store on its files; 0: never
+  uint64_t fail_sync = 0;  // this sync of the store fails, once; 0: none
 };
 
 struct Config {

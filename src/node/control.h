@@ -183,6 +183,7 @@ class ControlPlane final : public ControlHandler {
   void answer_file(ConnectionId connection, const HttpRequest& request);
   void answer_scrapes(Now now);
   void answer_reload(ConnectionId connection);
+  std::string why_not_ready(bool is_complete) const;  // empty: it is
   std::string metrics() const;
 
   // --- control_join.cc
@@ -193,8 +194,9 @@ class ControlPlane final : public ControlHandler {
                        signal::VerifiedToken token, const IpAddress& from);
   void on_validate_request(ConnectionId connection, const signal::Target& target,
                            const signal::VerifiedToken& token, Now now);
-  bool is_door_open(bool is_reconnect) const;
   void refuse(ConnectionId connection, const signal::Refusal& refusal);
+  // Why nobody may come in now by this door; nullopt: it is open.
+  std::optional<signal::Refusal> closed_door(bool is_reconnect) const;
   void send_refresh(const ParticipantSid& participant, Session& session, Now now);
   void close_with_leave(ConnectionId connection, signal::Message leave, uint16_t code);
 
@@ -248,6 +250,8 @@ class ControlPlane final : public ControlHandler {
   void answer_api(WaiterId waiter, openapi::Response response);
   void take_store_replies();
   void take_store_reply(StoreReply reply);
+  void on_store_health(const StoreHealth& health);
+  void on_disk_state(DiskState state);
   void observe(const domain::DismissalRecord& record);
 
   // --- control_stop.cc
@@ -323,6 +327,7 @@ class ControlPlane final : public ControlHandler {
   Stop stop_;
   std::unordered_set<ConnectionId> farewells_;  // told to reconnect, their close not yet written
   bool store_is_healthy_ = true;
+  StoreHealth store_health_;
   bool has_durable_record_ = false, has_reached_stop_ = false;  // for is_planted_stop() alone
 };
 

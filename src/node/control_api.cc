@@ -135,10 +135,38 @@ void ControlPlane::take_store_reply(StoreReply reply) {
           gateway_.on_visitors(waiting->second.call, visitors->page ? &*visitors->page : nullptr));
   } else if (const auto* history = std::get_if<HistoryWritten>(&reply)) {
     history_.on_written(*history);
+  } else if (const auto* health = std::get_if<StoreHealth>(&reply)) {
+    on_store_health(*health);
   } else {
     store_is_healthy_ = false;
     log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});
   }
+}
+
+void ControlPlane::on_store_health(const StoreHealth& health) {
+  const StoreHealth before = std::exchange(store_health_, health);
+  if (health.is_read_only && !before.is_read_only)
+    log_line(LogLevel::Error, "a sync of the store failed: read-only until it is opened anew");
+  if (health.reopenings > before.reopenings)
+    log_line(LogLevel::Warning, "the store was opened anew and takes writes again");
+  if (health.disk != before.disk) on_disk_state(health.disk);
+  // A write that failed while there was no room says nothing any more.
+  const bool was_troubled = before.is_read_only || before.disk >= DiskState::JoinsRefused;
+  const bool is_troubled = health.is_read_only || health.disk >= DiskState::JoinsRefused;
+  if (was_troubled && !is_troubled) store_is_healthy_ = true;
+}
+
+// Joins ask for the state themselves (closed_door).
+void ControlPlane::on_disk_state(DiskState state) {
+  history_.pause(state >= DiskState::HistoryStopped);
+  static constexpr const char* kWhat[] = {
+      "the store's disk has room again", "the store's disk fills up: history is not written",
+      "the store's disk is nearly full: new joins are refused",
+      "the store's disk is full: the reserve is given up for dismissals, kicks and bans"};
+  log_line(state == DiskState::Well ? LogLevel::Info : LogLevel::Error,
+           kWhat[static_cast<size_t>(state)],
+           {{"free_bytes", std::to_string(store_health_.free_bytes)},
+            {"reserve_bytes", std::to_string(store_health_.reserve_bytes)}});
 }
 
 }  // namespace atrium::node

@@ -170,14 +170,8 @@ void ControlPlane::answer_scrapes(Now now) {
       HttpResponse page = text_response(200, metrics());
       page.headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}};
       http_.respond(scrape.connection, std::move(page));
-    } else if (is_draining_) {
-      http_.respond(scrape.connection, text_response(503, "not ready: draining\n"));
-    } else if (!store_is_healthy_) {
-      http_.respond(scrape.connection,
-                    text_response(503, "not ready: the last write to the store failed\n"));
-    } else if (!is_complete) {
-      http_.respond(scrape.connection,
-                    text_response(503, "not ready: a media shard does not answer\n"));
+    } else if (const std::string why = why_not_ready(is_complete); !why.empty()) {
+      http_.respond(scrape.connection, text_response(503, "not ready: " + why + "\n"));
     } else {
       http_.respond(scrape.connection, text_response(200, "ready\n"));
     }
@@ -185,11 +179,25 @@ void ControlPlane::answer_scrapes(Now now) {
   });
 }
 
+std::string ControlPlane::why_not_ready(bool is_complete) const {
+  if (is_draining_) return "draining";
+  if (store_health_.is_read_only)
+    return "the store is read-only since a sync failed, until it could be opened anew";
+  if (store_health_.disk >= DiskState::ReserveGone)
+    return "the store's disk is full and its reserve given up: new joins are refused";
+  if (store_health_.disk >= DiskState::JoinsRefused)
+    return "the store's disk is nearly full: new joins are refused";
+  if (!store_is_healthy_) return "the last write to the store failed";
+  if (!is_complete) return "a media shard does not answer";
+  return {};
+}
+
 std::string ControlPlane::metrics() const {
   const ProcessFigures figures = figures_();
   return metrics_text({.rooms = registry_.counts(),
                        .control = counters_,
                        .history = history_.counters(),
+                       .store = store_health_,
                        .shards = media_.snapshots(),
                        .open_descriptors = figures.open_descriptors,
                        .resident_bytes = figures.resident_bytes,

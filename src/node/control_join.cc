@@ -34,9 +34,14 @@ void ControlPlane::refuse(ConnectionId connection, const signal::Refusal& refusa
                 {answer.status, std::move(answer.headers), std::move(answer.body), false});
 }
 
-// Calls go on while the server drains: who is in a room may come back to it, until all are sent elsewhere.
-bool ControlPlane::is_door_open(bool is_reconnect) const {
-  return !is_draining_ || (is_reconnect && stop_.phase <= StopPhase::Draining);
+// Calls go on while the server drains or its disk is full: who is in a room may come back to it, until all are sent
+// elsewhere.
+std::optional<signal::Refusal> ControlPlane::closed_door(bool is_reconnect) const {
+  if (is_draining_ && (!is_reconnect || stop_.phase > StopPhase::Draining))
+    return signal::refuse_busy("this server is draining; try again");
+  if (!is_reconnect && store_health_.disk >= DiskState::JoinsRefused)
+    return signal::refuse_busy("this server's disk is nearly full; try again");
+  return std::nullopt;
 }
 
 void ControlPlane::on_join_request(ConnectionId connection, const signal::Target& target,
@@ -44,8 +49,7 @@ void ControlPlane::on_join_request(ConnectionId connection, const signal::Target
   auto parameters = signal::parse_join_parameters(target);
   if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
   const bool is_reconnect = parameters->is_reconnect;
-  if (!is_door_open(is_reconnect))
-    return refuse(connection, signal::refuse_busy("this server is draining; try again"));
+  if (const auto closed = closed_door(is_reconnect)) return refuse(connection, *closed);
   const ParticipantSid former = parameters->participant;
   domain::Joiner joiner = signal::make_joiner(token, *parameters);
   joiner.address = unmapped(from);
@@ -65,8 +69,7 @@ void ControlPlane::on_validate_request(ConnectionId connection, const signal::Ta
     if (!parameters) return refuse(connection, signal::refuse_join_request(parameters.error()));
     is_reconnect = parameters->is_reconnect;
   }
-  if (!is_door_open(is_reconnect))
-    return refuse(connection, signal::refuse_busy("this server is draining; try again"));
+  if (const auto closed = closed_door(is_reconnect)) return refuse(connection, *closed);
   std::erase_if(recent_refusals_,
                 [&](const auto& entry) { return entry.second.until <= now.mono; });
   if (const auto recent = recent_refusals_.find(token.hash); recent != recent_refusals_.end())

@@ -1,5 +1,7 @@
 #include "node/control.h"
 
+#include <algorithm>
+
 #include "base/limits.h"
 #include "node/control_fixture.h"
 
@@ -119,6 +121,58 @@ TEST_F(ControlTest, draining_refuses_joins_with_503_and_is_not_ready) {
   control->on_wake(now);
   EXPECT_EQ(ready.responses[0].status, 503);
   EXPECT_EQ(get("/livez", Listener::Operator).responses[0].status, 200);
+}
+
+// Of /readyz, once the shard answered.
+struct Readiness {
+  int status = 0;
+  std::string body;
+};
+class ControlStoreHealthTest : public ControlTest {
+ protected:
+  Readiness readiness() {
+    auto& ready = get("/readyz", Listener::Operator);
+    reports.values.push_back(ShardSnapshot{});
+    control->on_wake(now);
+    return {ready.responses.at(0).status, ready.responses.at(0).body};
+  }
+  void tell(StoreHealth health) {
+    from_store.values.push_back(health);
+    control->on_wake(now);
+  }
+};
+
+TEST_F(ControlStoreHealthTest, a_nearly_full_disk_refuses_joins_and_lets_calls_and_resumes_go_on) {
+  const ConnectionId alice = upgrade(jwt("alice", "room-1"));
+  tell({.disk = DiskState::HistoryStopped});
+  EXPECT_TRUE(http.seen[upgrade(jwt("bob", "room-1"))].accepted);
+  EXPECT_EQ(readiness().status, 200);
+  tell({.disk = DiskState::JoinsRefused});
+  const ConnectionId carol = upgrade(jwt("carol", "room-1"));
+  EXPECT_EQ(http.seen[carol].responses.at(0).status, 503);
+  const auto& headers = http.seen[carol].responses.at(0).headers;
+  EXPECT_TRUE(std::ranges::any_of(headers, [](const auto& h) { return h.first == "Retry-After"; }));
+  const auto validate = "/rtc/v1/validate?access_token=" + jwt("carol", "room-1");
+  EXPECT_EQ(get(validate).responses.at(0).status, 503);
+  EXPECT_FALSE(http.seen[alice].dropped);
+  EXPECT_EQ(readiness().status, 503);
+  EXPECT_NE(readiness().body.find("nearly full"), std::string::npos);
+  EXPECT_EQ(get("/livez", Listener::Operator).responses.at(0).status, 200);
+  tell({.disk = DiskState::Well});
+  EXPECT_TRUE(http.seen[upgrade(jwt("carol", "room-1"))].accepted);
+  EXPECT_EQ(readiness().status, 200);
+}
+
+TEST_F(ControlStoreHealthTest, a_read_only_store_is_not_ready_until_it_was_opened_anew) {
+  upgrade(jwt("alice", "room-1"));
+  dismiss("room-1");
+  write_store(false);
+  EXPECT_EQ(readiness().status, 503);
+  tell({.is_read_only = true, .failed_syncs = 1});
+  EXPECT_NE(readiness().body.find("read-only"), std::string::npos);
+  EXPECT_TRUE(http.seen[upgrade(jwt("bob", "room-2"))].accepted) << "calls go on";
+  tell({.is_read_only = false, .failed_syncs = 1, .reopenings = 1});
+  EXPECT_EQ(readiness().status, 200) << "without waiting for a write";
 }
 
 TEST_F(ControlTest, a_scrape_waits_for_the_shards_and_not_for_ever) {

@@ -161,6 +161,25 @@ void add_listeners(Page& page, const ListenerFigures& figures) {
                static_cast<uint64_t>(*figures.tls_expires_unix_s));
 }
 
+void add_store(Page& page, const StoreHealth& store) {
+  page.gauge("atrium_store_free_bytes", "Free on the store's disk", store.free_bytes);
+  page.gauge("atrium_store_reserve_bytes", "Held for what must be recorded on a full disk",
+             store.reserve_bytes);
+  page.gauge("atrium_store_disk_state",
+             "0 well, 1 history is not written, 2 new joins are refused, 3 the reserve is gone",
+             static_cast<uint64_t>(store.disk));
+  page.gauge("atrium_store_read_only", "1 after a failed sync until the store was opened anew",
+             store.is_read_only ? 1 : 0);
+  page.counter("atrium_store_full_writes_total", "Writes that found no room at first",
+               store.full_writes);
+  page.counter("atrium_store_reserve_releases_total", "Times that the reserve was given up",
+               store.reserve_releases);
+  page.counter("atrium_store_failed_syncs_total", "Syncs that the disk did not confirm",
+               store.failed_syncs);
+  page.counter("atrium_store_reopenings_total", "Times that the store was opened anew",
+               store.reopenings);
+}
+
 void add_media(Page& page, const MetricsInput& in) {
   using C = media::EngineCounters;
   page.counter("atrium_datagrams_in_total", "Datagrams received by the media ports",
@@ -226,6 +245,7 @@ std::string metrics_text(const MetricsInput& input) {
   add_control(page, input);
   add_history(page, input.history);
   add_listeners(page, input.listeners);
+  add_store(page, input.store);
   add_media(page, input);
   return page.text();
 }

@@ -10,6 +10,7 @@
 #include "domain/registry.h"
 #include "node/history_writer.h"
 #include "node/shard_link.h"
+#include "node/store_worker.h"
 
 namespace atrium::node {
 
@@ -52,6 +53,7 @@ struct MetricsInput {
   domain::Registry::Counts rooms;
   ControlCounters control;
   HistoryCounters history;
+  StoreHealth store;
   std::vector<ShardSnapshot> shards;
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
   uint64_t http_connections = 0, lost_commands = 0, bugs = 0;

@@ -145,6 +145,17 @@ class FaultPort {
   virtual void at_point(std::string_view point) = 0;
 };
 
+// The disk that the store lies on, and the file of no content on it that is given up when it is full.  Store thread.
+class DiskPort {
+ public:
+  virtual ~DiskPort() = default;
+  virtual std::optional<uint64_t>
+  free_bytes() = 0;                      // for this process; none: the kernel does not say
+  virtual uint64_t reserve_bytes() = 0;  // held by the reserve
+  virtual bool allocate_reserve(uint64_t bytes) = 0;  // really; false: then it holds nothing
+  virtual void release_reserve() = 0;
+};
+
 // Wakes another thread's loop; callable from any thread.
 class Waker {
  public:

@@ -9,10 +9,18 @@
 namespace atrium::store {
 namespace {
 
+// Compared by address.
+constexpr char kDiskFull[] = "the disk is full";
+constexpr char kSyncFailed[] = "the disk did not confirm a write";
+
 std::unexpected<Error> failure_of(int code) {
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
+    return fail(ErrorKind::Unavailable, kSyncFailed);
+  // The log's index is a file beside it, and grows in it.
+  if (code == SQLITE_IOERR_SHMSIZE) return fail(ErrorKind::Unavailable, kDiskFull);
   switch (code & 0xff) {
     case SQLITE_FULL:
-      return fail(ErrorKind::Unavailable, "the disk is full");
+      return fail(ErrorKind::Unavailable, kDiskFull);
     case SQLITE_IOERR:
       return fail(ErrorKind::Unavailable, "the disk reported an error");
     case SQLITE_BUSY:
@@ -56,17 +64,30 @@ std::string uri_of(const std::string& path, const char* options) {
 
 }  // namespace
 
+bool is_disk_full(const Error& error) {
+  return error.what == kDiskFull;
+}
+bool is_sync_failure(const Error& error) {
+  return error.what == kSyncFailed;
+}
+
+Result<void> result_of(int code) {
+  if (code != SQLITE_OK) return failure_of(code);
+  return {};
+}
+
 // --- Database ------------------------------------------------------------------------------------
 
 void Database::Close::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
 }
 
-Result<Database> Database::open(const std::string& path) {
+Result<Database> Database::open(const std::string& path, const std::string& vfs) {
   sqlite3* handle = nullptr;
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int code =
+      sqlite3_open_v2(path.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
   Database database(handle);  // also on failure there is a handle to close
   if (code != SQLITE_OK) return failure_of(code);
   sqlite3_busy_timeout(handle, static_cast<int>(limits::kStoreBusyMs));
@@ -86,9 +107,7 @@ Result<Database> Database::open_to_read(const std::string& path, Source source) 
 }
 
 Result<void> Database::run(const char* sql) {
-  const int code = sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return failure_of(code);
-  return {};
+  return result_of(sqlite3_exec(handle(), sql, nullptr, nullptr, nullptr));
 }
 
 bool Database::is_in_transaction() const {

@@ -1,6 +1,6 @@
-// Thin owners of SQLite's handles: Database, Statement, Transaction, Backup.  sqlite.cc is the one file that includes
-// SQLite.  Errors are Unavailable (the disk or another process refused) with a literal that says which; Malformed: the
-// file is damaged.
+// Thin owners of SQLite's handles: Database, Statement, Transaction, Backup.  SQLite itself is included by sqlite.cc,
+// wal.cc and vfs_fault.cc alone.  Errors are Unavailable (the disk or another process refused) with a literal that says
+// which; Malformed: the file is damaged.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,12 @@ struct sqlite3_stmt;
 
 namespace atrium::store {
 
+// Two failures ask for more than to be reported: they can be told from all others.
+bool is_disk_full(const Error& error);
+bool is_sync_failure(
+    const Error& error);  // what was written before may be lost, whatever SQLite remembers of it
+Result<void> result_of(int code);  // of a call of SQLite's
+
 // How a file that is only read came to be there.
 enum class Source : uint8_t {
   Live,   // a daemon may be writing: its write-ahead log is read too, and nobody is kept waiting
@@ -26,7 +32,8 @@ enum class Source : uint8_t {
 
 class Database {
  public:
-  static Result<Database> open(const std::string& path);
+  // vfs: the name of the VFS to go through; empty: SQLite's own.
+  static Result<Database> open(const std::string& path, const std::string& vfs = {});
   static Result<Database> open_to_read(const std::string& path, Source source);
   // One or more statements whose rows nobody wants.
   Result<void> run(const char* sql);

@@ -6,6 +6,7 @@
 #include "adapters/store/rows.h"
 #include "adapters/store/schema.h"
 #include "adapters/store/sqlite.h"
+#include "adapters/store/wal.h"
 #include "base/limits.h"
 
 namespace atrium::store {
@@ -75,6 +76,20 @@ Result<void> set_up(Database& database, const StoreOptions& options) {
   return database.run(pages.c_str());
 }
 
+Result<void> check_pages(Database& database) {
+  Statement check = TRY(Statement::prepare(database, "PRAGMA quick_check(1)"));
+  if (!TRY(check.start().step()) || check.text() != "ok")
+    return fail(ErrorKind::Unavailable, "the store's file is damaged");
+  return {};
+}
+
+std::unexpected<Error> not_open() {
+  return fail(ErrorKind::Unavailable, "the store is closed since its disk failed");
+}
+std::unexpected<Error> read_only() {
+  return fail(ErrorKind::Unavailable, "the store is read-only since its disk failed");
+}
+
 }  // namespace
 
 struct Store::State {
@@ -89,7 +104,9 @@ struct Store::State {
   AppTable apps;
   Statement trim_dismissals;
   History history;
+  WalKeeper wal = {};
 
+  static Result<std::unique_ptr<State>> open(const std::string& path, const StoreOptions& options);
   static Result<std::unique_ptr<State>> create(Database database, StoreOptions options);
 
   Result<void> write(const WriteRequest& request);
@@ -105,6 +122,20 @@ struct Store::State {
     if (options.at_point) options.at_point(point);
   }
 };
+
+Result<std::unique_ptr<Store::State>> Store::State::open(const std::string& path,
+                                                         const StoreOptions& options) {
+  Database database = TRY(Database::open(path, options.vfs));
+  WalKeeper wal = WalKeeper::watch(database);
+  TRY(set_up(database, options));
+  TRY(migrate(database, path));
+  // What an earlier process left in the log is ours now.  On a full disk this may fail: the log is kept as it is then.
+  if (auto emptied = wal.empty(database); !emptied && is_sync_failure(emptied.error()))
+    return std::unexpected(emptied.error());
+  auto state = TRY(create(std::move(database), options));
+  state->wal = std::move(wal);
+  return state;
+}
 
 Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
                                                            StoreOptions options) {
@@ -153,21 +184,51 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
                                           std::move(history)});
 }
 
-Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Store::Store(std::string path, StoreOptions options)
+    : path_(std::move(path)), options_(std::move(options)) {}
 Store::Store(Store&& other) noexcept = default;
 Store& Store::operator=(Store&& other) noexcept = default;
 Store::~Store() = default;
 
 Result<Store> Store::open(const std::string& path, StoreOptions options, Now now) {
-  Database database = TRY(Database::open(path));
-  TRY(set_up(database, options));
-  TRY(migrate(database, path));
-  TRY(database.run(kInterruptSql));
-  Store store(TRY(State::create(std::move(database), std::move(options))));
+  Store store(path, std::move(options));
+  TRY(mend_wal(path, store.options_.vfs,
+               std::nullopt));  // a sync may have failed before an earlier process died
+  store.state_ = TRY(State::open(path, store.options_));
+  TRY(store.state_->database.run(kInterruptSql));
   // On a full disk these fail, and a store that can still be read is better than none; node purges again.
   static_cast<void>(store.state_->history.close_interrupted(now.wall));
   static_cast<void>(store.purge(now.wall));
   return store;
+}
+
+Result<void> Store::reopen() {
+  needs_reopening_ = true;
+  if (state_ != nullptr) {
+    if (const auto& mark = state_->wal.mark()) confirmed_ = std::make_unique<WalMark>(*mark);
+    state_.reset();
+  }
+  // First of all: SQLite would take the log for what it says.
+  TRY(mend_wal(path_, options_.vfs,
+               confirmed_ == nullptr ? std::nullopt : std::optional(*confirmed_)));
+  auto opened = TRY(State::open(path_, options_));
+  TRY(check_pages(opened->database));
+  state_ = std::move(opened);
+  confirmed_.reset();
+  needs_reopening_ = false;
+  last_checkpoint_ = {};
+  return {};
+}
+
+void Store::note(const Error& error) {
+  if (!is_sync_failure(error)) return;
+  needs_reopening_ = true;
+  forbid_checkpoint_on_close(state_->database);
+}
+
+void Store::checkpoint() {
+  last_checkpoint_ = state_->wal.checkpoint_if_due(state_->database);
+  if (!last_checkpoint_) note(last_checkpoint_.error());
 }
 
 // --- writing -------------------------------------------------------------------------------------
@@ -176,8 +237,10 @@ std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch
   std::vector<Result<void>> results;
   if (batch.empty()) return results;
   const auto all_failed = [&](Error error) {
+    note(error);
     return std::vector<Result<void>>(batch.size(), std::unexpected(error));
   };
+  if (needs_reopening_) return std::vector<Result<void>>(batch.size(), read_only());
   auto transaction = Transaction::begin(state_->database);
   if (!transaction) return all_failed(transaction.error());
   for (const WriteRequest& request : batch) {
@@ -188,6 +251,7 @@ std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch
     state_->history.forget_counts();
     return all_failed(committed.error());
   }
+  checkpoint();
   return results;
 }
 
@@ -283,6 +347,16 @@ Result<uint32_t> Store::State::purge_step(Statement& statement, int64_t first, i
 }
 
 Result<Purged> Store::purge(Wall now) {
+  if (needs_reopening_) return read_only();
+  auto purged = purge_rows(now);
+  if (!purged)
+    note(purged.error());
+  else
+    checkpoint();
+  return purged;
+}
+
+Result<Purged> Store::purge_rows(Wall now) {
   const int64_t now_us = unix_us(now), rows = limits::kPurgeRowsPerStep;
   const int64_t oldest_kept_us = unix_us(now - kRecordKeep);
   Purged purged;
@@ -323,6 +397,7 @@ Result<void> Store::State::add_names(domain::DismissalRecord& record) {
 }
 
 Result<std::optional<domain::DismissalRecord>> Store::find_dismissal(const OperationId& operation) {
+  if (state_ == nullptr) return not_open();
   Statement& find = state_->find;
   find.start().put(operation.value);
   if (!TRY(find.step())) return std::nullopt;
@@ -335,6 +410,7 @@ Result<std::optional<domain::DismissalRecord>> Store::find_dismissal(const Opera
 Result<std::vector<domain::DismissalRecord>> Store::list_dismissals(const AppId& app,
                                                                     const RoomId& room,
                                                                     size_t limit) {
+  if (state_ == nullptr) return not_open();
   Statement& list = room.empty() ? state_->list_app : state_->list_room;
   list.start().put(app.value);
   if (!room.empty()) list.put(room.value);
@@ -346,6 +422,7 @@ Result<std::vector<domain::DismissalRecord>> Store::list_dismissals(const AppId&
 }
 
 Result<std::vector<domain::Tombstone>> Store::load_tombstones(Wall now) {
+  if (state_ == nullptr) return not_open();
   Statement& load = state_->tombstones;
   load.start().put(unix_us(now)).put(limits::kTombstonesMax);
   std::vector<domain::Tombstone> tombstones;
@@ -359,6 +436,7 @@ Result<std::vector<domain::App>> Store::load_apps() {
 
 Result<std::vector<domain::BanRule>> Store::list_bans(const AppId& app, const BanId& after,
                                                       size_t limit, Wall now) {
+  if (state_ == nullptr) return not_open();
   Statement& list = app.empty() ? state_->all_bans : state_->list_bans;
   list.start();
   if (!app.empty()) list.put(app.value);

@@ -21,6 +21,8 @@
 
 namespace atrium::store {
 
+struct WalMark;
+
 struct StoreOptions {
   // Crash tests stop the process in here: "before_commit" (all statements done) and "after_commit" of each batch
   // that is not of history alone.
@@ -33,6 +35,8 @@ struct StoreOptions {
   int64_t pages_max = 0;
   int64_t dismissals_max = limits::kDismissalRowsMax;
   HistoryBounds history = {};
+  // The SQLite VFS that the file is reached through, by name (vfs_fault.h); empty: SQLite's own.
+  std::string vfs = {};
 };
 
 // The record and its tombstones in one transaction.  An operation that is there already is overwritten whole;
@@ -84,8 +88,19 @@ class Store {
   ~Store();
 
   // Group commit: one transaction and one flush for the whole batch, one result per request.  A request that
-  // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable.
+  // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable,
+  // unless it was a sync that failed: see needs_reopening().
   std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch);
+
+  // A sync failed: what SQLite and the kernel remember of the file cannot be trusted any more.  All writes are
+  // refused with Unavailable until reopen() succeeded.
+  bool needs_reopening() const { return needs_reopening_; }
+  // Closes the file, throws away what was not confirmed, opens it anew and checks it.  Errors: it stays closed, reads
+  // and writes are refused, and it may be tried again.
+  Result<void> reopen();
+  // How the copying of the log into the file ended, which is tried after writes when the log is long.
+  const Result<void>& last_checkpoint() const { return last_checkpoint_; }
+  void checkpoint();
 
   // Deletes records older than kRecordKeepDays, expired tombstones and rules, lives and visits that ended before
   // kHistoryKeepDays, and the oldest records, tombstones, lives and visits beyond what their tables may hold; at
@@ -110,8 +125,19 @@ class Store {
 
  private:
   struct State;
-  explicit Store(std::unique_ptr<State> state);
+  Store(std::string path, StoreOptions options);
+  void note(const Error& error);
+  Result<Purged> purge_rows(Wall now);
+
+  // given
+  std::string path_;
+  StoreOptions options_;
+  // owned; none: a reopen() failed
   std::unique_ptr<State> state_;
+  // derived
+  bool needs_reopening_ = false;
+  std::unique_ptr<WalMark> confirmed_;  // while it is closed; none: not known
+  Result<void> last_checkpoint_;
 };
 
 }  // namespace atrium::store

@@ -119,6 +119,19 @@ Problem set_accounts(Settings& s, const std::string& text) {
   return std::nullopt;
 }
 
+Problem set_mib(uint64_t& out, const std::string& text) {
+  const auto mib = number<uint64_t>(text, 0, 1'048'576);
+  if (!mib) return "must be mebibytes from 0 to 1048576";
+  out = *mib << 20;
+  return std::nullopt;
+}
+
+// "name=7" → 7.
+std::optional<uint64_t> number_after(std::string_view name, const std::string& text) {
+  if (!text.starts_with(name)) return std::nullopt;
+  return number<uint64_t>(text.substr(name.size()), 1, UINT64_MAX);
+}
+
 Problem set_fault(Settings& s, const std::string& text) {
   static const std::set<std::string> points{"before_commit", "after_commit", "after_cut",
                                             "mid_notices"};
@@ -129,8 +142,12 @@ Problem set_fault(Settings& s, const std::string& text) {
       s.node.faults.no_record_write = true;
     else if (part.starts_with("stop_at=") && points.contains(part.substr(8)))
       s.node.faults.stop_at = part.substr(8);
+    else if (const auto step = number_after("kill_at_write=", part))
+      s.node.faults.kill_at_write = *step;
+    else if (const auto sync = number_after("fail_sync=", part))
+      s.node.faults.fail_sync = *sync;
     else
-      return "must be late_send, no_record_write or "
+      return "must be late_send, no_record_write, kill_at_write=N, fail_sync=N or "
              "stop_at=before_commit|after_commit|after_cut|mid_notices";
   }
   return std::nullopt;
@@ -158,12 +175,38 @@ std::vector<SettingKey> with_listener_keys(std::vector<SettingKey> keys) {
   return keys;
 }
 
+std::vector<SettingKey> with_store_keys(std::vector<SettingKey> keys) {
+  using S = Settings;
+  using T = const std::string&;
+  const std::vector<SettingKey> store{
+      {"store.data_dir", "DIR", "where the store lies (default ./data)",
+       [](S& s, T t) -> Problem {
+         return s.data_dir = t, t.empty() ? Problem("must not be empty") : std::nullopt;
+       }},
+      {"store.key_file", "FILE",
+       "64 hexadecimal digits that seal AppKeys in the store (default store.key in store.data_dir, "
+       "made where it is missing)",
+       [](S& s, T t) -> Problem { return s.store_key_file = t, std::nullopt; }},
+      {"store.reserve_mib", "MIB",
+       "given up when the disk is full, for dismissals, kicks and bans (default 64)",
+       [](S& s, T t) { return set_mib(s.disk.reserve, t); }},
+      {"store.history_min_free_mib", "MIB",
+       "with less free on the disk history is not written (default 256)",
+       [](S& s, T t) { return set_mib(s.disk.history_free_min, t); }},
+      {"store.join_min_free_mib", "MIB",
+       "with less free on the disk new joins are refused (default 128)",
+       [](S& s, T t) { return set_mib(s.disk.join_free_min, t); }},
+  };
+  keys.insert(keys.end(), store.begin(), store.end());
+  return keys;
+}
+
 }  // namespace
 
 const std::vector<SettingKey>& setting_keys() {
   using S = Settings;
   using T = const std::string&;
-  static const std::vector<SettingKey> keys = with_listener_keys({
+  static const std::vector<SettingKey> keys = with_listener_keys(with_store_keys({
       {"http.listen", "ADDRESS:PORT,…",
        "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
@@ -195,14 +238,6 @@ const std::vector<SettingKey>& setting_keys() {
        set_accounts, true},
       {"quota", "ACTION=N,…", "calls per second that replace the documented ones", set_quotas,
        true},
-      {"store.data_dir", "DIR", "where the store lies (default ./data)",
-       [](S& s, T t) -> Problem {
-         return s.data_dir = t, t.empty() ? Problem("must not be empty") : std::nullopt;
-       }},
-      {"store.key_file", "FILE",
-       "64 hexadecimal digits that seal AppKeys in the store (default store.key in store.data_dir, "
-       "made where it is missing)",
-       [](S& s, T t) -> Problem { return s.store_key_file = t, std::nullopt; }},
       {"web.dir", "DIR", "files served under / (default: none; --dev the demo page)",
        [](S& s, T t) -> Problem { return s.web_dir = t, std::nullopt; }},
       {"api.region", "NAME", "region echoed in answers (default cn-north-1)",
@@ -246,9 +281,11 @@ const std::vector<SettingKey>& setting_keys() {
       {"dev.public", "true|false",
        "--dev may listen beyond loopback although its keys are public (default false)",
        [](S& s, T t) { return set_flag(s.media_public, t); }},
-      {"fault", "NAME,…", "--dev only, for tests: late_send, no_record_write, stop_at=POINT",
+      {"fault", "NAME,…",
+       "--dev only, for tests: late_send, no_record_write, stop_at=POINT, "
+       "kill_at_write=N, fail_sync=N",
        set_fault},
-  });
+  }));
   return keys;
 }
 
@@ -315,7 +352,8 @@ void check_accounts(Settings& settings, std::vector<std::string>& problems) {
 void check_dev(const Settings& settings, std::vector<std::string>& problems) {
   if (!settings.dev) {
     const node::Faults& faults = settings.node.faults;
-    if (faults.late_send || faults.no_record_write || !faults.stop_at.empty())
+    if (faults.late_send || faults.no_record_write || !faults.stop_at.empty() ||
+        faults.kill_at_write != 0 || faults.fail_sync != 0)
       problems.push_back("fault: only with --dev");
     return;
   }
@@ -335,6 +373,10 @@ std::vector<std::string> check(Settings& settings) {
   check_accounts(settings, problems);
   check_dev(settings, problems);
   check_listeners(settings, problems);
+  if (settings.disk.history_free_min < settings.disk.join_free_min)
+    problems.push_back(
+        "store.history_min_free_mib must not be less than store.join_min_free_mib: history stops "
+        "first");
   if (settings.media_port + settings.media_shards > 65'536)
     problems.push_back("media.port: the ports of all shards must lie below 65536");
   return problems;

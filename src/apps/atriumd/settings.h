@@ -13,6 +13,7 @@
 #include "base/socket_address.h"
 #include "domain/types.h"
 #include "node/config.h"
+#include "node/disk_guard.h"
 
 namespace atrium::atriumd {
 
@@ -25,6 +26,7 @@ struct Settings {
   // What was given for each key, to see what a reload would change.
   std::map<std::string, std::string> given;
   std::string data_dir = "data";
+  node::DiskGuardOptions disk;
   std::string web_dir;  // files served under /; empty: beside the binary's source tree in --dev
   std::vector<SocketAddress> http_listen, operator_listen;
   std::string tls_certificate, tls_key;  // files; both empty: http_listen is plain

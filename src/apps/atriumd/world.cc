@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/store/vfs_fault.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "listeners.h"
@@ -17,6 +18,7 @@
 #include "node/store_worker.h"
 #include "runtime/clock.h"
 #include "runtime/directory_lock.h"
+#include "runtime/disk_space.h"
 #include "runtime/process.h"
 #include "runtime/secret_file.h"
 #include "runtime/spsc_ring.h"
@@ -56,6 +58,8 @@ struct World::Parts {
   OpenSslSecretSource secrets;  // stateless: RAND_bytes may be called from any thread
   std::optional<runtime::DirectoryLock> data_lock;  // before all that uses the data: goes last
   std::unique_ptr<StopAt> faults;
+  std::unique_ptr<store::FaultVfs> store_faults;  // none unless asked for
+  std::unique_ptr<runtime::DiskSpace> disk;
   std::unique_ptr<runtime::HttpServer> http;
   runtime::WorkerThread store_thread{"atrium-store"};
   runtime::WorkerThread sctp_thread{"atrium-sctp"};
@@ -91,6 +95,16 @@ std::expected<runtime::DirectoryLock, std::string> lock_data(const Settings& set
   return std::move(*lock);
 }
 
+// The process dies before the numbered step, as by a kill from outside; or one sync fails.
+store::FaultVfs::Hook store_fault(const node::Faults& faults) {
+  return [kill_at = faults.kill_at_write, fail_sync = faults.fail_sync,
+          syncs = uint64_t{0}](const store::VfsStep& step) mutable {
+    if (step.number == kill_at) std::raise(SIGKILL);
+    if (step.op == store::VfsOp::Sync && ++syncs == fail_sync) return store::VfsVerdict::Fail;
+    return store::VfsVerdict::Go;
+  };
+}
+
 struct OpenStore {
   store::Store store;
   std::vector<domain::App> apps;
@@ -105,6 +119,13 @@ std::expected<OpenStore, std::string> open_store(const Settings& settings, World
   const auto found = runtime::read_secret_key(key_file);
   if (!found) return Problem(with(key_file, found.error()));
   store::StoreOptions options;
+  const node::Faults& planted = settings.node.faults;
+  if (planted.kill_at_write != 0 || planted.fail_sync != 0) {
+    auto vfs = store::FaultVfs::create(store_fault(planted));
+    if (!vfs) return Problem(with("cannot plant a fault", vfs.error()));
+    parts.store_faults = std::move(*vfs);
+    options.vfs = parts.store_faults->name();
+  }
   options.drop_dismissal_writes = settings.node.faults.no_record_write;
   options.at_point = [&faults = *parts.faults](std::string_view point) { faults.at_point(point); };
   options.sealing.nonces = &parts.secrets;
@@ -311,8 +332,10 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
       limits::kRingCommands, parts->store_thread.waker());
   parts->from_store = std::make_unique<runtime::RingChannel<node::StoreReply>>(
       limits::kRingCommands, parts->http->waker());
+  parts->disk = std::make_unique<runtime::DiskSpace>(settings.data_dir);
   parts->store_worker = std::make_unique<node::StoreWorker>(
-      std::move(*store), parts->to_store->receiver, parts->from_store->sender);
+      std::move(*store), parts->to_store->receiver, parts->from_store->sender, parts->disk.get(),
+      settings.disk);
 
   if (auto made = make_shards(*parts, settings); !made) return Problem(made.error());
   const auto certificate = media::make_certificate();
