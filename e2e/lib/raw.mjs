@@ -20,6 +20,13 @@ const { root: dataRoot } = protobuf.parse(`syntax = "proto3";
   message UserPacket { bytes payload = 2; string topic = 4; }`);
 const DataPacket = dataRoot.lookupType('DataPacket');
 
+// A data message as a test reads it, and the bytes of one.
+export function readDataPacket(bytes) {
+  const packet = DataPacket.decode(bytes);
+  return { topic: packet.user?.topic ?? null, text: Buffer.from(packet.user?.payload ?? []).toString(), from: packet.participantIdentity };
+}
+export const dataPacket = (topic, text) => DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish();
+
 // The path and query of a v1 join.  prefix: '/r/<RoomId>', percent-encoded; inHeader: the token travels in `Authorization`.
 export function joinPathOf(token, { resume = null, offer = null, prefix = '', inHeader = false } = {}) {
   const request = JoinRequest.encode(JoinRequest.fromObject({
@@ -42,12 +49,14 @@ export function asksToResume(target) {
 }
 
 export class RawClient {
-  // Opens the WebSocket; resolves once it is open, or was refused (then `refused` is {status, body}).
+  // Opens the WebSocket; resolves once it is open, or was refused (then `refused` is {status, body}).  options: those of
+  // joinPathOf, headers (further ones of the upgrade), onMessage (told the kind of whatever is noted).
   static async open(daemon, token, options = {}) {
     const client = new RawClient();
     client.log = []; // {kind: message's name | 'data' | 'close', …} in order of arrival
     client.refused = null;
-    const headers = options.inHeader ? { Authorization: `Bearer ${token}` } : {};
+    client.onMessage = options.onMessage ?? (() => {});
+    const headers = { ...(options.inHeader ? { Authorization: `Bearer ${token}` } : {}), ...options.headers };
     client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false, headers });
     client.socket.binaryType = 'nodebuffer';
     client.socket.on('message', (data) => client.#hear(data));
@@ -89,7 +98,10 @@ export class RawClient {
     return client;
   }
 
-  #note(kind, detail) { this.log.push({ kind, at: performance.now(), ...detail }); }
+  #note(kind, detail) {
+    this.log.push({ kind, at: performance.now(), ...detail });
+    this.onMessage(kind);
+  }
 
   #hear(data) {
     const message = SignalResponse.decode(data);
@@ -97,16 +109,12 @@ export class RawClient {
     this.#note(plain.message, { [plain.message]: plain[plain.message] });
   }
 
-  #hearData(bytes) {
-    const packet = DataPacket.decode(bytes);
-    this.#note('data', { topic: packet.user?.topic ?? null, text: Buffer.from(packet.user?.payload ?? []).toString(),
-      from: packet.participantIdentity });
-  }
+  #hearData(bytes) { this.#note('data', readDataPacket(bytes)); }
 
   send(request) { this.socket.send(SignalRequest.encode(SignalRequest.fromObject(request)).finish()); }
 
   // A reliable message of this user to all others, over the data channel.
-  sendData(topic, text) { this.channel.send(DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish()); }
+  sendData(topic, text) { this.channel.send(dataPacket(topic, text)); }
 
   // The data messages under `topic`, payloads as text.
   data(topic) { return this.log.filter((one) => one.kind === 'data' && one.topic === topic); }
