@@ -99,9 +99,10 @@ export class MediaClient {
     return client;
   }
 
-  async #dial(token, options) {
-    if (this.signal) this.past.push(this.signal);
-    this.signal = await RawClient.open(this.daemon, token, { ...options, onMessage: (kind) => this.#hear(kind) });
+  async #dial(token, { via = this.daemon, ...options }) {
+    const former = this.signal;
+    this.signal = await RawClient.open(via, token, { ...options, onMessage: (kind) => this.#hear(kind) });
+    if (former) this.past.push(former);
   }
 
   #hear(kind) {
