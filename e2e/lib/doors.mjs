@@ -101,11 +101,13 @@ function joining(prior) {
   return {
     before: async (run) => {
       const token = await prior(run);
+      run.neverIn = true;
       await run.rule();
       await run.open(token);
     },
     waiting: async (run) => {
       const token = await prior(run);
+      run.neverIn = true;
       const line = await run.line();
       const opening = run.open(token, { via: line });
       await run.hasComeTo(line);
@@ -115,6 +117,7 @@ function joining(prior) {
     },
     mid: async (run) => {
       const client = await run.open(await prior(run), { held: true });
+      run.neverIn = true;
       await run.rule();
       client.relay.release();
     },

@@ -11,6 +11,7 @@ export class Proxy {
     proxy.isRefusing = false;
     proxy.isHolding = false;
     proxy.isKeepingWaiting = false;
+    proxy.forwardedFor = null; // an address: said in X-Forwarded-For of the first request on each connection
     proxy.waiting = [];
     proxy.connections = 0;
     proxy.requests = []; // {target, status} of the first request on each connection; status null: not answered
@@ -41,10 +42,16 @@ export class Proxy {
       this.pairs.delete(pair);
     };
     server.on('error', () => {});
-    client.on('data', (data) => server.write(data));
+    client.once('data', (data) => server.write(this.forwardedFor === null ? data : this.#withAddress(data)));
+    client.once('data', () => client.on('data', (data) => server.write(data)));
     server.on('data', (data) => { if (this.isHolding) pair.held.push(data); else client.write(data); });
     client.on('close', () => { server.destroy(); this.pairs.delete(pair); });
     server.on('close', () => { pair.isOver = true; end(); });
+  }
+
+  #withAddress(data) {
+    const end = data.indexOf('\r\n') + 2;
+    return Buffer.concat([data.subarray(0, end), Buffer.from(`X-Forwarded-For: ${this.forwardedFor}\r\n`), data.subarray(end)]);
   }
 
   // What the daemon says is kept back from now on; what clients say goes through.
