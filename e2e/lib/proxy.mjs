@@ -14,6 +14,7 @@ export class Proxy {
     proxy.forwardedFor = null; // an address: said in X-Forwarded-For of the first request on each connection
     proxy.waiting = [];
     proxy.connections = 0;
+    proxy.asked = []; // {at, target, isUpgrade} of every HTTP request, in order
     proxy.requests = []; // {target, status} of the first request on each connection; status null: not answered
     proxy.server = createServer((client) => proxy.#accept(client));
     await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
@@ -33,6 +34,7 @@ export class Proxy {
       request.target = String(data).split(' ')[1];
       this.requests.push(request);
     });
+    client.on('data', (data) => this.#note(data));
     server.once('data', (data) => { request.status = Number(String(data).split(' ')[1]); });
     this.pairs.add(pair);
     const end = () => {
@@ -47,6 +49,12 @@ export class Proxy {
     server.on('data', (data) => { if (this.isHolding) pair.held.push(data); else client.write(data); });
     client.on('close', () => { server.destroy(); this.pairs.delete(pair); });
     server.on('close', () => { pair.isOver = true; end(); });
+  }
+
+  // A request of an SDK begins a segment; a WebSocket frame does not begin like one.
+  #note(data) {
+    const [head, target] = /^(?:GET|POST|HEAD) (\S+) HTTP\/1\.1\r\n/.exec(data.toString('latin1')) ?? [];
+    if (head) this.asked.push({ at: Date.now(), target, isUpgrade: /^upgrade: *websocket\r$/im.test(data.toString('latin1')) });
   }
 
   #withAddress(data) {
