@@ -2,6 +2,7 @@
 // SDK would.
 import { createHash, createHmac } from 'node:crypto';
 import volc from '@volcengine/openapi';
+import { assertNoSecretsInAnswer, secret } from './canary.mjs';
 import { dev } from './daemon.mjs';
 
 const { Service } = volc;
@@ -14,7 +15,17 @@ export function vendorService(daemon, keys = dev) {
 }
 
 export function vendorAction(daemon, action, version = '2020-12-01', keys = dev) {
-  return vendorService(daemon, keys).createJSONAPI(action, { Version: version, method: 'POST' });
+  const ask = vendorService(daemon, keys).createJSONAPI(action, { Version: version, method: 'POST' });
+  return (fields, ...more) => {
+    secretsOfFields(fields);
+    return ask(fields, ...more);
+  };
+}
+
+// What backends say to users, and with which tokens, is nobody else's.
+function secretsOfFields({ Message, Token } = {}) {
+  secret('a message', Message);
+  secret('a token in a request', Token);
 }
 
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
@@ -43,11 +54,14 @@ export function signedHeaders({ method = 'POST', query, body = '', date = new Da
 export async function call(daemon, action, fields, { version = '2020-12-01', method = 'POST', keys = dev, headers = {},
   body = method === 'POST' ? JSON.stringify(fields) : '' } = {}) {
   const query = { Action: action, Version: version, ...(method === 'GET' ? fields : {}) };
+  secretsOfFields(fields);
   const response = await fetch(`${daemon.url}/?${new URLSearchParams(query)}`, {
     method, body: method === 'POST' ? body : undefined,
     headers: { 'Content-Type': 'application/json', ...signedHeaders({ method, query, body, keys }), ...headers },
   });
   const text = await response.text();
+  if (response.status >= 400) assertNoSecretsInAnswer(`the answer of ${action}`, text, Object.entries(fields ?? {})
+    .flatMap(([name, value]) => (name.endsWith('Id') ? [value] : [])));
   return { status: response.status, json: text ? JSON.parse(text) : null, headers: response.headers, text };
 }
 

@@ -6,6 +6,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { assertNoSecretsInAnswer } from './canary.mjs';
 import { dev, root } from './daemon.mjs';
 
 // Rows of api/errors.def: name, code, codeN, status, sent, why (for those never sent).
@@ -62,6 +63,9 @@ export function send(daemon, { method = 'GET', path = '/', headers = {}, body = 
       answer.on('end', () => {
         let json = null;
         try { json = JSON.parse(text); } catch { /* not every answer is JSON */ }
+        if (answer.statusCode >= 400) {
+          try { assertNoSecretsInAnswer(`the answer ${answer.statusCode} of ${path.split('?')[0]}`, text); } catch (error) { reject(error); }
+        }
         resolve({ status: answer.statusCode, headers: answer.headers, text, json });
       });
     });

@@ -1,5 +1,6 @@
 // A TCP proxy between a client and the daemon whose line a test cuts, holds or closes to newcomers.
 import { connect, createServer } from 'node:net';
+import { secretsOfRequest } from './canary.mjs';
 
 export class Proxy {
   // Listens on a port of the kernel's choosing and passes everything on to `url`'s host and port.
@@ -54,7 +55,9 @@ export class Proxy {
   // A request of an SDK begins a segment; a WebSocket frame does not begin like one.
   #note(data) {
     const [head, target] = /^(?:GET|POST|HEAD) (\S+) HTTP\/1\.1\r\n/.exec(data.toString('latin1')) ?? [];
-    if (head) this.asked.push({ at: Date.now(), target, isUpgrade: /^upgrade: *websocket\r$/im.test(data.toString('latin1')) });
+    if (!head) return;
+    secretsOfRequest(target);
+    this.asked.push({ at: Date.now(), target, isUpgrade: /^upgrade: *websocket\r$/im.test(data.toString('latin1')) });
   }
 
   #withAddress(data) {

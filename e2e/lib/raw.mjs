@@ -6,6 +6,7 @@ import { join as joinPath } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import WebSocket from 'ws';
+import { assertNoSecrets, secret, secretToken } from './canary.mjs';
 import { root, until } from './daemon.mjs';
 
 const signal = await protobuf.load(joinPath(root, 'api/livekit_signal.proto'));
@@ -75,6 +76,7 @@ export class RawClient {
         });
       });
     });
+    if (client.refused) assertNoSecrets('the refusal of a join', client.refused.body);
     return client;
   }
 
@@ -106,6 +108,8 @@ export class RawClient {
   #hear(data) {
     const message = SignalResponse.decode(data);
     const plain = SignalResponse.toObject(message, { enums: String, longs: Number, defaults: true, oneofs: true });
+    if (plain.refreshToken) secretToken('a refreshed token', plain.refreshToken);
+    for (const [, password] of (plain.answer?.sdp ?? '').matchAll(/^a=ice-pwd:(\S+)/gm)) secret('an ICE password', password);
     this.#note(plain.message, { [plain.message]: plain[plain.message] });
   }
 
