@@ -100,7 +100,7 @@ export class Daemon {
   // Ends it as an operator would; a sanitizer's report or a crash fails the test here.
   async stop() {
     let leak = null;
-    if (!this.exit) {
+    if (!this.exit && !this.child.killed) { // a test may have told it to stop already
       leak = await this.metricsPage({ signal: AbortSignal.timeout(3000) }).then(() => null, (error) => (error.message.startsWith('secrets') ? error : null));
       this.child.kill('SIGTERM');
     }
