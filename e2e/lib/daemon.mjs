@@ -101,7 +101,8 @@ export class Daemon {
   async stop() {
     let leak = null;
     if (!this.exit && !this.child.killed) { // a test may have told it to stop already
-      leak = await this.metricsPage({ signal: AbortSignal.timeout(3000) }).then(() => null, (error) => (error.message.startsWith('secrets') ? error : null));
+      leak = await this.metricsPage({ signal: AbortSignal.timeout(3000) })
+        .then(() => null, (error) => (error.message.startsWith('secrets') ? error : null)); // it may be past answering
       this.child.kill('SIGTERM');
     }
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 20000);

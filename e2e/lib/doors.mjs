@@ -49,7 +49,8 @@ let runs = 0;
 export class Run {
   constructor(daemon, scope, withRule) {
     const n = ++runs;
-    Object.assign(this, { daemon, scope, withRule, room: `door-${n}`, user: `eve-${n}`, net: `${100 + (n >> 8)}.${n & 255}`, opened: [] });
+    Object.assign(this, { daemon, scope, withRule, room: `door-${n}`, user: `eve-${n}`, opened: [] });
+    this.net = `${100 + (n >> 8)}.${n & 255}`; // two bytes of addresses that are this run's alone
     this.isPublishing = scope.kind === 'publishing';
   }
 

@@ -117,7 +117,8 @@ export class MediaClient {
     this.source = new RTCAudioSource();
     const track = this.source.createTrack();
     this.signal.send({ addTrack: { cid: track.id, name: 'tone', type: 'AUDIO', source: 'MICROPHONE' } });
-    const first = await until('track_published, or not allowed', () => this.signal.seen('trackPublished') ?? this.signal.seen('requestResponse'));
+    const first = await until('track_published, or not allowed',
+      () => this.signal.seen('trackPublished') ?? this.signal.seen('requestResponse'));
     this.mayPublish = first.kind === 'trackPublished';
     if (this.mayPublish) {
       this.peer.addTrack(track);

@@ -24,7 +24,8 @@ const DataPacket = dataRoot.lookupType('DataPacket');
 // A data message as a test reads it, and the bytes of one.
 export function readDataPacket(bytes) {
   const packet = DataPacket.decode(bytes);
-  return { topic: packet.user?.topic ?? null, text: Buffer.from(packet.user?.payload ?? []).toString(), from: packet.participantIdentity };
+  const { topic = null, payload = [] } = packet.user ?? {};
+  return { topic, text: Buffer.from(payload).toString(), from: packet.participantIdentity };
 }
 export const dataPacket = (topic, text) => DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish();
 

@@ -297,7 +297,10 @@ describe('real clients at the doors', { concurrency: 4 }, () => {
     const one = await page(run, token001(run.room, run.user, { expireAt: until600() - 500 }));
     await pageHears(one);
     const newer = token001(run.room, run.user, { expireAt: until600() });
-    await one.evaluate((token) => window.room.localParticipant.publishData(new TextEncoder().encode(token), { reliable: true, topic: 'atrium.token' }), newer);
+    await one.evaluate((token) => {
+      const payload = new TextEncoder().encode(token);
+      return window.room.localParticipant.publishData(payload, { reliable: true, topic: 'atrium.token' });
+    }, newer);
     await rule('BanRoomUser', { RoomId: run.room, UserId: run.user, ForbiddenInterval: 600 });
     await (run.withRule ? pageIsOut(run, one) : pageHears(one));
   });
@@ -337,7 +340,8 @@ describe('addresses', { concurrency: true }, () => {
       const counts = [];
       for (let i = 1; i <= 12; i++) {
         const home = `127.${run.net}.${i}`;
-        const client = run.keep(await MediaClient.open(daemon, await jwt(run.room, `eve-${i}`), { source: i % 3 === 0 ? home : undefined }));
+        const source = i % 3 === 0 ? home : undefined;
+        const client = run.keep(await MediaClient.open(daemon, await jwt(run.room, `eve-${i}`), { source }));
         if (i % 3 !== 0) await client.receives();
         let { relay } = client;
         if (i % 3 === 1) await client.restartIce(relay = await Relay.open(home));
@@ -353,7 +357,8 @@ describe('addresses', { concurrency: true }, () => {
   });
 });
 
-test('a limit of a token that the server itself refreshed holds', { todo: 'the order is about the text, sessions are known by the first token of their line' }, async () => {
+const ofLine = 'the order is about the text, sessions are known by the first token of their line';
+test('a limit of a token that the server itself refreshed holds', { todo: ofLine }, async () => {
   const run = new Run(daemon, scopes['limited token'], true);
   try {
     await run.start();
@@ -364,6 +369,26 @@ test('a limit of a token that the server itself refreshed holds', { todo: 'the o
     await run.isFlowing();
     await run.rule();
     await expectUnheard(run);
+  } finally {
+    await run.stop();
+  }
+});
+
+const dataGoesOn = 'its tracks end and it is told -1002, but unlike a token whose privilege 0 is over it goes on sending data';
+test('a limited token sends no data either', { todo: dataGoesOn }, async () => {
+  const run = new Run(daemon, scopes['limited token'], true);
+  try {
+    await run.start();
+    await run.open(run.limited = await jwt(run.room, run.user));
+    await run.isFlowing();
+    for (const { channel } of [run.witness, run.client]) await until('the channel is open', () => channel.readyState === 'open');
+    const heard = () => run.witness.heardData.filter(({ topic }) => topic === 'chat').length;
+    run.client.sendData('chat', 'before');
+    await until('data arrives', () => heard() === 1);
+    await run.rule();
+    run.client.sendData('chat', 'after');
+    await sleep(QUIET_MS);
+    assert.equal(heard(), 1, 'data of a limited user arrived');
   } finally {
     await run.stop();
   }
