@@ -13,14 +13,18 @@ const bind = (socket, address) => new Promise((resolve, reject) => {
   socket.bind(0, address, () => resolve(socket));
 });
 
+// RFC 7983: 20…63 is DTLS, 128…191 RTP or RTCP.
+const isRtp = (bytes) => bytes[0] >= 128 && bytes[0] <= 191 && !(bytes[1] >= 192 && bytes[1] <= 223);
+
 // Between one peer connection and the media port: UDP.
 export class Relay {
   static async open(source = '127.0.0.1') {
     const relay = new Relay();
-    Object.assign(relay, { rtp: 0, data: 0, isHeld: false, client: null, server: null });
+    Object.assign(relay, { rtp: 0, data: 0, sent: 0, isHeld: false, client: null, server: null });
     relay.inner = await bind(createSocket('udp4'), '127.0.0.1');
     relay.inner.on('message', (bytes, from) => {
       relay.client = from;
+      if (!relay.isHeld && isRtp(bytes)) relay.sent += 1;
       if (!relay.isHeld && relay.server) relay.outer.send(bytes, relay.server.port, relay.server.address);
     });
     await relay.moveTo(source);
@@ -37,10 +41,8 @@ export class Relay {
     this.outer = outer;
   }
 
-  // RFC 7983: 20…63 DTLS, 128…191 RTP or RTCP.
   #deliver(bytes) {
-    const isRtcp = bytes[1] >= 192 && bytes[1] <= 223;
-    if (bytes[0] >= 128 && bytes[0] <= 191 && !isRtcp) this.rtp += 1;
+    if (isRtp(bytes)) this.rtp += 1;
     if (bytes[0] === 23) this.data += 1; // application data: SCTP
     if (!this.isHeld && this.client) this.inner.send(bytes, this.client.port, this.client.address);
   }
@@ -163,6 +165,15 @@ export class MediaClient {
   async receives(packets = 10, ms = 15000) {
     const from = this.relay.rtp;
     await until(`${packets} packets of media arrive`, () => this.relay.rtp >= from + packets, ms);
+  }
+
+  // It has a way to the server, and what it may publish is on that way.
+  async isSending(packets = 40) {
+    await until('the transport is up', () => this.peer.connectionState === 'connected');
+    const isNegotiated = this.peer.getTransceivers().some(({ sender, currentDirection }) => sender.track && currentDirection?.startsWith('send'));
+    if (!isNegotiated) return sleep(packets * 20); // the server took no track of it
+    const from = this.relay.sent;
+    return until(`${packets} packets of media leave`, () => this.relay.sent >= from + packets);
   }
 
   // How much of media and data arrives in `ms`.

@@ -88,6 +88,7 @@ async function expectOutForGood(run) {
 
 async function expectUnheard(run) {
   await sleep(SETTLE_MS);
+  await run.client.isSending();
   const { rtp } = run.witness.relay;
   await sleep(QUIET_MS);
   assert.equal(run.witness.relay.rtp - rtp, 0, 'what the user publishes still arrives');
