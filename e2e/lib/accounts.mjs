@@ -3,16 +3,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { secretKey } from './canary.mjs';
 import { dev } from './daemon.mjs';
 
 export const reader = { ...dev, accessKey: 'AKLTreadonly0000000000000001', secretKey: 'cmVhZC1vbmx5' };
 export const neighbour = { appId: 'b0b000000000000000000002', appKey: 'neighbourkey00000000000000000002',
   secondaryAppKey: 'neighbourkey0000000000secondary2', accessKey: 'AKLTneighbour000000000000001', secretKey: 'neighbour-secret' };
-secretKey('the reader\'s secret key', reader.secretKey);
-secretKey('the neighbour\'s secret key', neighbour.secretKey);
-secretKey('the neighbour\'s AppKey', neighbour.appKey);
-secretKey('the neighbour\'s second AppKey', neighbour.secondaryAppKey);
 
 const text = `
 [[account]]

@@ -2,7 +2,7 @@
 // SDK would.
 import { createHash, createHmac } from 'node:crypto';
 import volc from '@volcengine/openapi';
-import { assertNoSecretsInAnswer, secret } from './canary.mjs';
+import { assertNoSecretsInAnswer, secretKey, secretsOfOrder, secretsOfResult } from './canary.mjs';
 import { dev } from './daemon.mjs';
 
 const { Service } = volc;
@@ -10,22 +10,19 @@ const { Service } = volc;
 // A service of the vendor's SDK that talks to `daemon`.
 export function vendorService(daemon, keys = dev) {
   const { host } = new URL(daemon.url);
+  secretKey('the secret key of a call', keys.secretKey);
   return new Service({ host, protocol: 'http:', region: 'cn-north-1', serviceName: 'rtc',
     accessKeyId: keys.accessKey, secretKey: keys.secretKey });
 }
 
 export function vendorAction(daemon, action, version = '2020-12-01', keys = dev) {
   const ask = vendorService(daemon, keys).createJSONAPI(action, { Version: version, method: 'POST' });
-  return (fields, ...more) => {
-    secretsOfFields(fields);
-    return ask(fields, ...more);
+  return async (fields, ...more) => {
+    secretsOfOrder(fields);
+    const answer = await ask(fields, ...more);
+    secretsOfResult(answer.Result);
+    return answer;
   };
-}
-
-// What backends say to users, and with which tokens, is nobody else's.
-function secretsOfFields({ Message, Token } = {}) {
-  secret('a message', Message);
-  secret('a token in a request', Token);
 }
 
 const sha256 = (data) => createHash('sha256').update(data).digest('hex');
@@ -34,6 +31,7 @@ const escape = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%$
 
 // The headers that sign one request (vendor-contract 2.2), x-date and the body's hash covered.
 export function signedHeaders({ method = 'POST', query, body = '', date = new Date(), keys = dev, region = 'cn-north-1' }) {
+  secretKey('the secret key of a call', keys.secretKey);
   const xDate = date.toISOString().replace(/[-:]|\.\d{3}/g, '');
   const day = xDate.slice(0, 8);
   const canonicalQuery = Object.keys(query).sort().map((name) => `${escape(name)}=${escape(query[name])}`).join('&');
@@ -54,7 +52,7 @@ export function signedHeaders({ method = 'POST', query, body = '', date = new Da
 export async function call(daemon, action, fields, { version = '2020-12-01', method = 'POST', keys = dev, headers = {},
   body = method === 'POST' ? JSON.stringify(fields) : '' } = {}) {
   const query = { Action: action, Version: version, ...(method === 'GET' ? fields : {}) };
-  secretsOfFields(fields);
+  secretsOfOrder(fields);
   const response = await fetch(`${daemon.url}/?${new URLSearchParams(query)}`, {
     method, body: method === 'POST' ? body : undefined,
     headers: { 'Content-Type': 'application/json', ...signedHeaders({ method, query, body, keys }), ...headers },
@@ -62,7 +60,9 @@ export async function call(daemon, action, fields, { version = '2020-12-01', met
   const text = await response.text();
   if (response.status >= 400) assertNoSecretsInAnswer(`the answer of ${action}`, text, Object.entries(fields ?? {})
     .flatMap(([name, value]) => (name.endsWith('Id') ? [value] : [])));
-  return { status: response.status, json: text ? JSON.parse(text) : null, headers: response.headers, text };
+  const json = text ? JSON.parse(text) : null;
+  if (response.status < 400) secretsOfResult(json?.Result);
+  return { status: response.status, json, headers: response.headers, text };
 }
 
 export const dismiss = (daemon, room, more = {}, options = {}) =>

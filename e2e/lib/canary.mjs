@@ -3,7 +3,7 @@
 // Every value is cut into blocks of 12 characters, and any block is a find: so is every piece of 23 characters or more, wherever
 // it was cut off.  A find is reported by the secret's name, never by its value.
 import { subscribe } from 'node:diagnostics_channel';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BLOCK = 12;
@@ -34,11 +34,15 @@ export function secret(name, value) {
   return value;
 }
 
-// A key, which might also be written down in another form.
+const keys = new Set(); // known already: every call brings its own again
+
+// A key, as text or bytes, which might also be written down in another form.
 export function secretKey(name, value) {
-  secret(name, value);
-  const bytes = Buffer.from(value, 'utf8');
-  if (value.length < BLOCK) return value;
+  if (!(typeof value === 'string' || Buffer.isBuffer(value)) || value.length < BLOCK || keys.has(String(value))) return value;
+  keys.add(String(value));
+  const bytes = Buffer.from(value);
+  addText(name, bytes.toString('latin1'));
+  if (typeof value === 'string') secret(name, value);
   for (const hex of [bytes.toString('hex'), bytes.toString('hex').toUpperCase()]) addText(`${name} in hex`, hex);
   for (let shift = 0; shift < 3; shift++) { // three ways in which it can lie in a longer text
     const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').replace(/=+$/, '');
@@ -47,6 +51,21 @@ export function secretKey(name, value) {
     addText(`${name} in base64url`, inside.replaceAll('+', '-').replaceAll('/', '_'));
   }
   return value;
+}
+
+// Keys that an order or its answer carries, at any depth.
+export function secretsOfResult(fields) {
+  for (const [name, value] of Object.entries(fields ?? {})) {
+    if (/^(AppKey|SecondaryAppKey|ApiSecret)$/i.test(name)) secretKey(`the ${name} of an app`, value);
+    else if (typeof value === 'object') secretsOfResult(value);
+  }
+}
+
+// And what users are told in an order, or which token it is about.
+export function secretsOfOrder(fields) {
+  secretsOfResult(fields);
+  secret('a message in an order', fields?.Message);
+  secret('a token in an order', fields?.Token);
 }
 
 // A client token; the AppId at the front of a 001 token, and the header of a JWT, are no secrets.
@@ -119,9 +138,16 @@ export function assertNoSecretsInAnswer(where, text, sent = []) {
   assertNoSecrets(where, rest);
 }
 
-// All files under a directory of the daemon, the raw bytes.
+// All files under a directory of the daemon, the raw bytes.  The key that seals the store lies in a file of its own, and nowhere else.
 export function assertNoSecretsInFiles(directory) {
+  const sealing = join(directory, 'store.key');
+  if (existsSync(sealing)) {
+    const text = readFileSync(sealing, 'latin1').trim();
+    secretKey('the sealing key', text);
+    if (/^[0-9a-f]{64}$/i.test(text)) secretKey('the sealing key as bytes', Buffer.from(text, 'hex'));
+  }
   for (const name of readdirSync(directory)) {
+    if (name === 'store.key') continue;
     const path = join(directory, name);
     if (statSync(path).isDirectory()) assertNoSecretsInFiles(path);
     else assertNoSecrets(`the file ${name} of the store`, readFileSync(path));

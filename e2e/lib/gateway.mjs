@@ -6,7 +6,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { assertNoSecretsInAnswer } from './canary.mjs';
+import { assertNoSecretsInAnswer, secretKey } from './canary.mjs';
 import { dev, root } from './daemon.mjs';
 
 // Rows of api/errors.def: name, code, codeN, status, sent, why (for those never sent).
@@ -27,6 +27,7 @@ export const basicTime = (date) => date.toISOString().replace(/[-:]|\.\d{3}/g, '
 // options: method, path, query, body, keys, date, region, service, covered (further headers, sent and signed).
 export function sign({ method = 'POST', path = '/', query = {}, body = '', date = new Date(), keys = dev, region = 'cn-north-1',
   service = 'rtc', covered = {} }) {
+  secretKey('the secret key of a call', keys.secretKey);
   const xDate = basicTime(date);
   const headers = { 'x-content-sha256': sha256(body), 'x-date': xDate, ...covered };
   const names = Object.keys(headers).sort();

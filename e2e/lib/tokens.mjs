@@ -1,10 +1,11 @@
 // Client tokens of both kinds.
 import { createHmac, randomInt } from 'node:crypto';
 import { AccessToken } from 'livekit-server-sdk';
-import { secretToken } from './canary.mjs';
+import { secretKey, secretToken } from './canary.mjs';
 import { dev } from './daemon.mjs';
 
 export async function jwt(room, user, { grants = {}, ttl = '6h', keys = dev, name, metadata } = {}) {
+  secretKey('the API secret', keys.apiSecret);
   const token = new AccessToken(keys.apiKey, keys.apiSecret, { identity: user, ttl, name, metadata });
   token.addGrant({ room, roomJoin: true, canPublish: true, canSubscribe: true, canPublishData: true, ...grants });
   return secretToken(`the JWT of ${user}`, await token.toJwt());
@@ -13,6 +14,7 @@ export async function jwt(room, user, { grants = {}, ttl = '6h', keys = dev, nam
 // The vendor's "001" token (vendor-contract 4.1).  privileges: { 0: expiry, 4: expiry }; 0 adds 1, 2 and 3.
 export function token001(room, user, { appId = dev.appId, appKey = dev.appKey, expireAt = 0, privileges = { 0: 0, 4: 0 },
   nonce = randomInt(1, 99_999_999) } = {}) {
+  secretKey('an AppKey', appKey);
   const all = { ...privileges };
   if (0 in all) for (const id of [1, 2, 3]) all[id] ??= all[0];
   const u16 = (value) => { const b = Buffer.alloc(2); b.writeUInt16LE(value); return b; };

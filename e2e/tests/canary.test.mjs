@@ -1,7 +1,7 @@
 // Secrets stay where they belong: the harness that looks for them is shown to see them, and a daemon that says all it can say, in a
 // run with joins, refusals, resumes, bans, messages and nonsense of every kind, gives none away.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -77,6 +77,17 @@ describe('the search', () => {
       for (let i = 0; i + 6 <= key.length; i++) assert.ok(!error.message.includes(key.slice(i, i + 6)), 'no piece of it');
       return true;
     });
+  });
+
+  test('sees the key that seals the store in every file but its own', () => {
+    const store = mkdtempSync(join(directory, 'sealed-'));
+    const sealing = randomBytes(32);
+    writeFileSync(join(store, 'store.key'), `${sealing.toString('hex')}\n`);
+    assertNoSecretsInFiles(store);
+    for (const form of [sealing, sealing.toString('hex'), sealing.toString('base64')]) {
+      writeFileSync(join(store, 'atrium.db'), Buffer.concat([randomBytes(999), Buffer.from(form), randomBytes(999)]));
+      assert.throws(() => assertNoSecretsInFiles(store), /the file atrium.db of the store: the sealing key/);
+    }
   });
 
   test('reads files as bytes, in every folder', () => {
@@ -177,7 +188,8 @@ const app = {
   accessKey: 'AKLTcanary000000000000000001',
   secretKey: secretKey('a secret key', random()),
 };
-const config = `
+const takesAppsOfFile = !execFileSync(binary('atriumd'), ['--help']).includes('--store-key-file');
+const config = takesAppsOfFile ? `
 [[account]]
 id = "canary"
 access_key = "${app.accessKey}"
@@ -193,7 +205,27 @@ ids = "any"
 [[app.alias]]
 api_key = "${app.apiKey}"
 secret = "${app.apiSecret}"
+` : `
+[[account]]
+id = "canary"
+[[account.key]]
+access_key = "${app.accessKey}"
+secret_file = "canary.secret"
+scopes = ["read", "room", "ban", "app"]
 `;
+const faults = takesAppsOfFile
+  ? [['scope = "manage"', 'scope = "manager"'], [`"${app.appKey}"`, `"${app.appKey}`], [`"${app.apiSecret}"`, `"${app.apiSecret}`],
+    ['ids = "any"', `ids = "any"\nkeys = "${app.appKey}"`], [`"${app.secretKey}"`, app.secretKey]]
+  : [['secret_file = "canary.secret"', `secret = "${app.secretKey}"`],
+    ['"read"', `"${app.secretKey}"`], ['[[account.key]]', `key = "${app.appKey}"\n[[account.key]]`], ['id = "canary"', `id = "${app.appKey}`]];
+
+// Where apps live in the store, this one is made there.
+async function makeApp(daemon) {
+  if (takesAppsOfFile) return;
+  const made = [await say(daemon, 'CreateApp', { AppName: 'canary', AppKey: app.appKey, SecondaryAppKey: app.secondaryAppKey, Ids: 'any' }, '2026-12-01'),
+    await say(daemon, 'AddApiKey', { ApiKey: app.apiKey, ApiSecret: app.apiSecret }, '2026-12-01')];
+  for (const answer of made) assert.equal(answer.status, 200, answer.text);
+}
 
 const say = (daemon, action, fields, version = '2023-11-01', options = {}) =>
   call(daemon, action, { AppId: app.appId, ...fields }, { version, keys: app, ...options });
@@ -308,7 +340,9 @@ describe('a daemon at log level debug', () => {
     const file = join(directory, 'atrium.toml');
     writeFileSync(file, config);
     mkdirSync(dataDir);
+    writeFileSync(join(directory, 'canary.secret'), `${app.secretKey}\n`, { mode: 0o600 });
     daemon = await Daemon.start({ dataDir, args: ['--config', file, '--log-level', 'debug', '--http-trusted-proxies', '127.0.0.0/8'] });
+    await makeApp(daemon);
     const clients = await comeAndGo(daemon);
     await knockInVain(daemon);
     await order(daemon, await jwt('hall', 'ben', { keys: app }));
@@ -324,16 +358,19 @@ describe('a daemon at log level debug', () => {
     assert.ok(readFileSync(join(dataDir, 'atrium.db')).length > 0, 'there is a store to search');
   });
 
-  test('and configuration with a fault is not repeated with its secrets', async () => {
+  async function checkConfig(good, bad) {
     const file = join(directory, 'faulty.toml');
-    const faults = [['scope = "manage"', 'scope = "manager"'], [`"${app.appKey}"`, `"${app.appKey}`], [`"${app.apiSecret}"`, `"${app.apiSecret}`],
-      ['ids = "any"', `ids = "any"\nkeys = "${app.appKey}"`], [`"${app.secretKey}"`, app.secretKey]];
-    for (const [good, bad] of faults) {
-      writeFileSync(file, config.replace(good, bad));
-      const said = await new Promise((resolve) => execFile(binary('atriumd'), ['--config', file, '--check-config'],
-        (error, stdout, stderr) => resolve({ code: error?.code ?? 0, text: `${stdout}\n${stderr}` })));
-      assert.notEqual(said.code, 0, said.text);
-      assertNoSecrets('what atriumd says about its configuration', said.text);
-    }
+    writeFileSync(file, config.replace(good, bad));
+    const said = await new Promise((resolve) => execFile(binary('atriumd'), ['--config', file, '--check-config'],
+      (error, stdout, stderr) => resolve({ code: error?.code ?? 0, text: `${stdout}\n${stderr}` })));
+    assert.notEqual(said.code, 0, said.text);
+    assertNoSecrets('what atriumd says about its configuration', said.text);
+  }
+
+  test('and configuration with a fault is not repeated with its secrets', async () => {
+    for (const [good, bad] of faults) await checkConfig(good, bad);
   });
+
+  test('nor a secret that stands where the name of its file belongs', { skip: takesAppsOfFile, todo: '"cannot read" repeats the name' },
+    () => checkConfig('secret_file = "canary.secret"', `secret_file = "${app.secretKey}"`));
 });
