@@ -217,7 +217,7 @@ const faults = takesAppsOfFile
   ? [['scope = "manage"', 'scope = "manager"'], [`"${app.appKey}"`, `"${app.appKey}`], [`"${app.apiSecret}"`, `"${app.apiSecret}`],
     ['ids = "any"', `ids = "any"\nkeys = "${app.appKey}"`], [`"${app.secretKey}"`, app.secretKey]]
   : [['secret_file = "canary.secret"', `secret = "${app.secretKey}"`],
-    ['"read"', `"${app.secretKey}"`], ['[[account.key]]', `key = "${app.appKey}"\n[[account.key]]`], ['id = "canary"', `id = "${app.appKey}`]];
+    ['"read"', '"reader"'], ['[[account.key]]', `key = "${app.appKey}"\n[[account.key]]`], ['id = "canary"', `id = "${app.appKey}`]];
 
 // Where apps live in the store, this one is made there.
 async function makeApp(daemon) {
