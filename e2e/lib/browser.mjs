@@ -1,5 +1,6 @@
 // Chromium pages that join rooms with the unmodified livekit-client, with their WebSockets watched.
 import { chromium } from 'playwright-core';
+import { secretsOfRequest } from './canary.mjs';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
@@ -41,6 +42,8 @@ export async function openPage(browser, daemon) {
   page.lines = [];
   page.on('console', (message) => page.lines.push(message.text()));
   page.on('pageerror', (error) => page.lines.push(`pageerror: ${error.stack}`));
+  page.on('websocket', (socket) => secretsOfRequest(socket.url()));
+  page.on('request', (request) => secretsOfRequest(request.url()));
   await page.addInitScript(watch);
   await page.goto(`${daemon.url}/demo/`);
   return page;

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { assertNoSecrets, assertNoSecretsInFiles, secretKey, withoutBanner } from './canary.mjs';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 export const dev = {
@@ -15,6 +16,8 @@ export const dev = {
   accessKey: 'AKLTdevaccesskey000000000001',
   secretKey: 'ZGV2LXNlY3JldC1rZXk=',
 };
+secretKey('the AppKey', dev.appKey);
+secretKey('the secret key', dev.secretKey); // the API secret is an ordinary word: canary.test.mjs has one that is none
 
 export function binary(name) {
   const directory = process.env.ATRIUM_BIN_DIR ?? ['asan', 'release', 'dev'].map((p) => join(root, 'build', p, 'bin'))
@@ -60,7 +63,7 @@ export class Daemon {
       resolve(daemon.exit);
     }));
     for (const stream of [daemon.child.stdout, daemon.child.stderr])
-      stream.on('data', (data) => { daemon.log = (daemon.log + data).slice(-2_000_000); });
+      stream.on('data', (data) => daemon.#hear(data));
     await until('atriumd is ready', () => {
       if (daemon.exit) return ['', 'ended', 'ended'];
       return /ready http=(\S+) operator=(\S+)/.exec(daemon.log);
@@ -73,26 +76,67 @@ export class Daemon {
     return daemon;
   }
 
+  // The log's last 2 MB are kept; what is dropped was searched.
+  #hear(data) {
+    this.log += data;
+    if (this.log.length < 4_000_000) return;
+    this.#searchLog();
+    this.log = this.log.slice(-2_000_000);
+  }
+
+  #searchLog() {
+    try {
+      assertNoSecrets('the log', withoutBanner(this.log, dev));
+    } catch (error) {
+      this.leak ??= error;
+    }
+  }
+
+  // No secret that this process knows is in what the daemon wrote; its metrics were searched whenever they were read.
+  assertDiscreet() {
+    this.#searchLog();
+    if (this.leak) throw this.leak;
+    if (existsSync(this.dataDir)) assertNoSecretsInFiles(this.dataDir);
+  }
+
   get pid() { return this.child.pid; }
   get httpPort() { return Number(new URL(this.url).port); }
 
   // Ends it as an operator would; a sanitizer's report or a crash fails the test here.
   async stop() {
-    if (!this.exit) this.child.kill('SIGTERM');
+    let leak = null;
+    if (!this.exit && !this.child.killed) { // a test may have told it to stop already
+      leak = await this.metricsPage({ signal: AbortSignal.timeout(3000) })
+        .then(() => null, (error) => (error.message.startsWith('secrets') ? error : null)); // it may be past answering
+      this.child.kill('SIGTERM');
+    }
     const timer = setTimeout(() => this.child.kill('SIGKILL'), 20000);
     await this.exited;
     clearTimeout(timer);
+    try {
+      this.assertDiscreet();
+    } catch (error) {
+      leak ??= error;
+    }
     if (this.ownsData) await rm(this.dataDir, { recursive: true, force: true });
+    if (leak) throw leak;
     if (this.exit.code !== 0) throw new Error(`atriumd ended badly: ${JSON.stringify(this.exit)}\n${this.log.slice(-8000)}`);
   }
 
   async kill9() {
     this.child.kill('SIGKILL');
     await this.exited;
+    this.assertDiscreet();
+  }
+
+  async metricsPage(options = {}) {
+    const text = await (await fetch(`${this.operator}/metrics`, options)).text();
+    assertNoSecrets('the metrics', text);
+    return text;
   }
 
   async metrics() {
-    const text = await (await fetch(`${this.operator}/metrics`)).text();
+    const text = await this.metricsPage();
     const values = new Map();
     for (const line of text.split('\n')) {
       const match = /^([a-z_]+(?:\{[^}]*\})?) (\S+)$/.exec(line);

@@ -6,6 +6,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { assertNoSecretsInAnswer, secretKey } from './canary.mjs';
 import { dev, root } from './daemon.mjs';
 
 // Rows of api/errors.def: name, code, codeN, status, sent, why (for those never sent).
@@ -26,6 +27,7 @@ export const basicTime = (date) => date.toISOString().replace(/[-:]|\.\d{3}/g, '
 // options: method, path, query, body, keys, date, region, service, covered (further headers, sent and signed).
 export function sign({ method = 'POST', path = '/', query = {}, body = '', date = new Date(), keys = dev, region = 'cn-north-1',
   service = 'rtc', covered = {} }) {
+  secretKey('the secret key of a call', keys.secretKey);
   const xDate = basicTime(date);
   const headers = { 'x-content-sha256': sha256(body), 'x-date': xDate, ...covered };
   const names = Object.keys(headers).sort();
@@ -62,6 +64,9 @@ export function send(daemon, { method = 'GET', path = '/', headers = {}, body = 
       answer.on('end', () => {
         let json = null;
         try { json = JSON.parse(text); } catch { /* not every answer is JSON */ }
+        if (answer.statusCode >= 400) {
+          try { assertNoSecretsInAnswer(`the answer ${answer.statusCode} of ${path.split('?')[0]}`, text); } catch (error) { reject(error); }
+        }
         resolve({ status: answer.statusCode, headers: answer.headers, text, json });
       });
     });

@@ -1,5 +1,6 @@
 // A TCP proxy between a client and the daemon whose line a test cuts, holds or closes to newcomers.
 import { connect, createServer } from 'node:net';
+import { secretsOfRequest } from './canary.mjs';
 
 export class Proxy {
   // Listens on a port of the kernel's choosing and passes everything on to `url`'s host and port.  header: sent to the
@@ -13,8 +14,10 @@ export class Proxy {
     proxy.isRefusing = false;
     proxy.isHolding = false;
     proxy.isKeepingWaiting = false;
+    proxy.forwardedFor = null; // an address: said in X-Forwarded-For of the first request on each connection
     proxy.waiting = [];
     proxy.connections = 0;
+    proxy.asked = []; // {at, target, isUpgrade} of every HTTP request, in order
     proxy.requests = []; // {target, status} of the first request on each connection; status null: not answered
     proxy.server = createServer((client) => proxy.#accept(client));
     await new Promise((resolve) => proxy.server.listen(0, '127.0.0.1', resolve));
@@ -37,6 +40,7 @@ export class Proxy {
       request.target = String(data).split(' ')[1];
       this.requests.push(request);
     });
+    client.on('data', (data) => this.#note(data));
     server.once('data', (data) => { request.status = Number(String(data).split(' ')[1]); });
     this.pairs.add(pair);
     const end = () => {
@@ -46,10 +50,24 @@ export class Proxy {
       this.pairs.delete(pair);
     };
     server.on('error', () => {});
-    client.on('data', (data) => server.write(data));
+    client.once('data', (data) => server.write(this.forwardedFor === null ? data : this.#withAddress(data)));
+    client.once('data', () => client.on('data', (data) => server.write(data)));
     server.on('data', (data) => { if (this.isHolding) pair.held.push(data); else client.write(data); });
     client.on('close', () => { server.destroy(); this.pairs.delete(pair); });
     server.on('close', () => { pair.isOver = true; end(); });
+  }
+
+  // A request of an SDK begins a segment; a WebSocket frame does not begin like one.
+  #note(data) {
+    const [head, target] = /^(?:GET|POST|HEAD) (\S+) HTTP\/1\.1\r\n/.exec(data.toString('latin1')) ?? [];
+    if (!head) return;
+    secretsOfRequest(target);
+    this.asked.push({ at: Date.now(), target, isUpgrade: /^upgrade: *websocket\r$/im.test(data.toString('latin1')) });
+  }
+
+  #withAddress(data) {
+    const end = data.indexOf('\r\n') + 2;
+    return Buffer.concat([data.subarray(0, end), Buffer.from(`X-Forwarded-For: ${this.forwardedFor}\r\n`), data.subarray(end)]);
   }
 
   // What the daemon says is kept back from now on; what clients say goes through.

@@ -6,6 +6,7 @@ import { join as joinPath } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
 import WebSocket from 'ws';
+import { assertNoSecrets, secret, secretToken } from './canary.mjs';
 import { root, until } from './daemon.mjs';
 
 const signal = await protobuf.load(joinPath(root, 'api/livekit_signal.proto'));
@@ -19,6 +20,14 @@ const { root: dataRoot } = protobuf.parse(`syntax = "proto3";
   message DataPacket { UserPacket user = 2; string participant_identity = 4; }
   message UserPacket { bytes payload = 2; string topic = 4; }`);
 const DataPacket = dataRoot.lookupType('DataPacket');
+
+// A data message as a test reads it, and the bytes of one.
+export function readDataPacket(bytes) {
+  const packet = DataPacket.decode(bytes);
+  const { topic = null, payload = [] } = packet.user ?? {};
+  return { topic, text: Buffer.from(payload).toString(), from: packet.participantIdentity };
+}
+export const dataPacket = (topic, text) => DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish();
 
 // The path and query of a v1 join.  prefix: '/r/<RoomId>', percent-encoded; inHeader: the token travels in `Authorization`.
 export function joinPathOf(token, { resume = null, offer = null, prefix = '', inHeader = false } = {}) {
@@ -42,12 +51,14 @@ export function asksToResume(target) {
 }
 
 export class RawClient {
-  // Opens the WebSocket; resolves once it is open, or was refused (then `refused` is {status, body}).
+  // Opens the WebSocket; resolves once it is open, or was refused (then `refused` is {status, body}).  options: those of
+  // joinPathOf, headers (further ones of the upgrade), onMessage (told the kind of whatever is noted).
   static async open(daemon, token, options = {}) {
     const client = new RawClient();
     client.log = []; // {kind: message's name | 'data' | 'close', …} in order of arrival
     client.refused = null;
-    const headers = { ...options.headers, ...(options.inHeader ? { Authorization: `Bearer ${token}` } : {}) };
+    client.onMessage = options.onMessage ?? (() => {});
+    const headers = { ...(options.inHeader ? { Authorization: `Bearer ${token}` } : {}), ...options.headers };
     client.socket = new WebSocket(daemon.ws + joinPathOf(token, options), { perMessageDeflate: false, headers, ca: daemon.ca });
     client.socket.binaryType = 'nodebuffer';
     client.socket.on('message', (data) => client.#hear(data));
@@ -66,6 +77,7 @@ export class RawClient {
         });
       });
     });
+    if (client.refused) assertNoSecrets('the refusal of a join', client.refused.body);
     return client;
   }
 
@@ -89,24 +101,25 @@ export class RawClient {
     return client;
   }
 
-  #note(kind, detail) { this.log.push({ kind, at: performance.now(), ...detail }); }
+  #note(kind, detail) {
+    this.log.push({ kind, at: performance.now(), ...detail });
+    this.onMessage(kind);
+  }
 
   #hear(data) {
     const message = SignalResponse.decode(data);
     const plain = SignalResponse.toObject(message, { enums: String, longs: Number, defaults: true, oneofs: true });
+    if (plain.refreshToken) secretToken('a refreshed token', plain.refreshToken);
+    for (const [, password] of (plain.answer?.sdp ?? '').matchAll(/^a=ice-pwd:(\S+)/gm)) secret('an ICE password', password);
     this.#note(plain.message, { [plain.message]: plain[plain.message] });
   }
 
-  #hearData(bytes) {
-    const packet = DataPacket.decode(bytes);
-    this.#note('data', { topic: packet.user?.topic ?? null, text: Buffer.from(packet.user?.payload ?? []).toString(),
-      from: packet.participantIdentity });
-  }
+  #hearData(bytes) { this.#note('data', readDataPacket(bytes)); }
 
   send(request) { this.socket.send(SignalRequest.encode(SignalRequest.fromObject(request)).finish()); }
 
   // A reliable message of this user to all others, over the data channel.
-  sendData(topic, text) { this.channel.send(DataPacket.encode({ user: { payload: Buffer.from(text), topic } }).finish()); }
+  sendData(topic, text) { this.channel.send(dataPacket(topic, text)); }
 
   // The data messages under `topic`, payloads as text.
   data(topic) { return this.log.filter((one) => one.kind === 'data' && one.topic === topic); }

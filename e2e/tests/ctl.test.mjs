@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { reader, twoAccounts } from '../lib/accounts.mjs';
+import { assertNoSecrets } from '../lib/canary.mjs';
 import { Daemon, binary, dev } from '../lib/daemon.mjs';
 import { seat } from '../lib/tcp.mjs';
 import { jwt } from '../lib/tokens.mjs';
@@ -23,7 +24,10 @@ const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => 
 
 function ctl(args, env = {}) {
   return new Promise((resolve) => execFile(binary('atriumctl'), args, { env: { ...clean, ATRIUM_URL: daemon.url, ...env } },
-    (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr })));
+    (error, stdout, stderr) => resolve({ code: error ? error.code : 0, stdout, stderr }))).then((run) => {
+    assertNoSecrets(`what atriumctl ${args[0]} prints`, `${run.stdout}\n${run.stderr}`);
+    return run;
+  });
 }
 const devCtl = (...args) => ctl(['--dev', ...args]);
 

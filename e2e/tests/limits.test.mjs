@@ -5,6 +5,7 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { neighbour, twoAccounts } from '../lib/accounts.mjs';
+import { secretToken } from '../lib/canary.mjs';
 import { Daemon, dev, sleep, until } from '../lib/daemon.mjs';
 import { ask, assertDone, assertRefused, send, sign } from '../lib/gateway.mjs';
 import { Tcp, doorOf, seat, smallestJoinRequest, upgrade } from '../lib/tcp.mjs';
@@ -188,7 +189,7 @@ function jwtBy(alg, { secret = dev.apiSecret, claims = {} } = {}) {
   const now = Math.floor(Date.now() / 1000);
   const text = `${base64url({ alg, typ: 'JWT' })}.${base64url({ iss: dev.apiKey, sub: 'mallory', nbf: now - 5, exp: now + 600, video: { roomJoin: true, room: 'doors' }, ...claims })}`;
   const hash = { HS256: 'sha256', HS384: 'sha384', HS512: 'sha512' }[alg];
-  return `${text}.${hash ? createHmac(hash, secret).update(text).digest('base64url') : ''}`;
+  return secretToken('a JWT by hand', `${text}.${hash ? createHmac(hash, secret).update(text).digest('base64url') : ''}`);
 }
 
 describe('the signalling doors', () => {
