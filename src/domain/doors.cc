@@ -127,6 +127,7 @@ void accept_resume(Core& core, Room& room, Participant& participant, Resume& com
       participant.connection.has_value() && *participant.connection != command.connection;
   const std::optional<ConnectionId> former = is_other ? participant.connection : std::nullopt;
   participant.connection = command.connection;
+  participant.joiner.address = command.joiner.address;  // rules made from now on are about where it is now
   core.timers.cancel(TimerKind::ResumeGrace, participant.sid().value);
   if (!participant.is_transport_up)
     core.timers.arm(TimerKind::JoinToActive, participant.sid().value,
@@ -237,6 +238,7 @@ void on(Core& core, const Leave& command) {
 bool remove_if_banned(Core& core, Room& room, Participant& participant, const IpAddress& from) {
   participant.media_address = unmapped(from);
   const std::optional<Bans::Match> ban = core.bans.match(room.name().app, from);
+  if (!ban) core.out.put(AdmitAddress{participant.sid(), from});
   if (!ban) return false;
   remove_participant(core, room, participant.sid(), removal_by_order(ban->expires_at));
   return true;

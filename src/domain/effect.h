@@ -95,6 +95,11 @@ struct StopTrack {
   ParticipantSid publisher;
   TrackSid track;
 };  // publication ended; forget its uplink
+// No rule keeps this address out: media and data may flow to and from it.  Asked by TransportUp and TransportMoved.
+struct AdmitAddress {
+  ParticipantSid participant;
+  IpAddress address;
+};
 struct SetDataPermission {
   ParticipantSid participant;
   bool can_publish_data = true;
@@ -260,7 +265,7 @@ struct ParticipantForgotten {
 using Effect =
     std::variant<PersistDismissal, PersistBans, PersistApp, PersistTombstones, CutRoom, CloseRoom,
                  CutParticipant, CloseParticipant, StartForward, StopForward, PauseForward,
-                 PauseTrack, StopTrack, SetDataPermission, JoinAccepted, JoinRefused,
+                 PauseTrack, StopTrack, AdmitAddress, SetDataPermission, JoinAccepted, JoinRefused,
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,
                  TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished,
                  SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, SendStreamBan,

@@ -224,6 +224,12 @@ std::string write(const PauseTrack& e) {
 std::string write(const StopTrack& e) {
   return Line("StopTrack").id("publisher", e.publisher).id("track", e.track).str();
 }
+std::string write(const AdmitAddress& e) {
+  return Line("AdmitAddress")
+      .id("participant", e.participant)
+      .text("address", e.address.text())
+      .str();
+}
 std::string write(const SetDataPermission& e) {
   return Line("SetDataPermission")
       .id("participant", e.participant)

@@ -25,7 +25,7 @@ constexpr EffectPhase phase_of_type() {
     return EffectPhase::Persist;
   } else if constexpr (is_one_of<T, CutRoom, CloseRoom, CutParticipant, CloseParticipant,
                                  StartForward, StopForward, PauseForward, PauseTrack, StopTrack,
-                                 SetDataPermission>) {
+                                 AdmitAddress, SetDataPermission>) {
     return EffectPhase::Media;
   } else if constexpr (is_one_of<T, Event>) {
     return EffectPhase::Event;

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "media/admission.h"
 #include "media/data_routing.h"
 #include "media/feedback.h"
 #include "media/streams.h"
@@ -39,6 +40,7 @@ bool is_taken(const EngineState& engine, const Transport& transport, const FiveT
 void report_up_when_ready(EngineState& engine, Transport& transport, Now) {
   if (!transport.is_connected() || transport.is_reported_up || transport.is_closing) return;
   transport.is_reported_up = true;
+  note_selected_path(transport);
   engine.report(TransportUp{transport.id(), transport.ice.send_path()->remote});
 }
 
@@ -59,6 +61,7 @@ void apply_answer(EngineState& engine, Transport& transport, const IceAgent::Ans
   const auto [it, is_new] = engine.paths.try_emplace(path, &transport);
   if (!is_new && it->second != &transport) it->second = &transport;  // its former owner fell silent
   on_consent(engine, transport, now);
+  if (answer.selected_changed) note_selected_path(transport);
   if (answer.selected_changed && transport.is_reported_up)
     engine.report(PathChanged{transport.id(), path.remote});
   report_up_when_ready(engine, transport, now);
@@ -225,6 +228,7 @@ void open_transport(EngineState& engine, OpenTransport command, Now now) {
   auto owned = std::make_unique<Transport>(std::move(command), std::move(agent));
   Transport& transport = *owned;
   transport.rtcp_ssrc = engine.secrets.u32();
+  transport.is_admitted = !transport.given.needs_admission;
   join_life(engine.life_of(transport.given.life), transport);
   engine.ufrags.emplace(transport.given.local.ufrag, &transport);
   engine.transports.emplace(id, std::move(owned));

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "media/admission.h"
 #include "media/closing.h"
 #include "media/connectivity.h"
 #include "wire/data_packet.h"
@@ -37,7 +38,7 @@ bool may_speak_after_cut(const EngineState& engine, const Transport& transport) 
 void deliver(EngineState& engine, Participant& recipient, const Routed& routed) {
   if (&recipient == routed.sender.participant || recipient.last_message == routed.number) return;
   recipient.last_message = routed.number;
-  for (const Transport* transport : recipient.transports) {
+  for (Transport* transport : recipient.transports) {
     if (!transport->given.receives_data || transport->is_closing) continue;
     if (!transport->channel_open[index_of(routed.label)]) continue;
     if (transport->is_cut && !may_speak_after_cut(engine, *transport)) continue;
@@ -45,6 +46,7 @@ void deliver(EngineState& engine, Participant& recipient, const Routed& routed) 
     SctpSend send{transport->id(), routed.label,
                   Bytes(routed.message.begin(), routed.message.end())};
     send.is_user_data = true;
+    if (hold_until_admitted(engine, *transport, send)) return;
     engine.to_sctp(std::move(send));
     ++engine.counters.data_messages_out;
     return;
@@ -117,6 +119,7 @@ void on_message(EngineState& engine, SctpMessage event, Now now) {
   if (sender->is_cut && !may_speak_after_cut(engine, *sender))
     return engine.drop(DropReason::TransportCut);
   if (sender->is_closing) return engine.drop(DropReason::TransportClosing);
+  if (hold_until_admitted(engine, *sender, event)) return;
   ++engine.counters.data_messages_in;
   if (sender->given.deliver_to_owner)
     return engine.report(
@@ -167,6 +170,7 @@ void send_reliable(EngineState& engine, SendReliable command) {
     return engine.drop(DropReason::DataNoChannel);
   SctpSend send{command.transport, DataLabel::Reliable, std::move(command.data_packet)};
   send.is_user_data = command.ends_with_cut;
+  if (hold_until_admitted(engine, *transport, send)) return;
   engine.to_sctp(std::move(send));
   ++engine.counters.data_messages_out;
 }

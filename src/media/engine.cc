@@ -1,3 +1,4 @@
+#include "media/admission.h"
 #include "media/engine.h"
 
 #include <algorithm>
@@ -61,6 +62,7 @@ struct CommandTable {
   Now now;
   void operator()(OpenTransport& command) const { open_transport(engine, std::move(command), now); }
   void operator()(RestartIce& command) const { restart_ice(engine, std::move(command), now); }
+  void operator()(AdmitPath& command) const { admit_path(engine, command, now); }
   void operator()(SetDataPermission& command) const { set_data_permission(engine, command); }
   void operator()(AddUplink& command) const { add_uplink(engine, std::move(command)); }
   void operator()(RemoveUplink& command) const { remove_uplink(engine, command.track); }

@@ -20,6 +20,7 @@ namespace atrium::media {
   X(UnknownProtocol, "first byte outside the ranges of RFC 7983")                                   \
   X(UnknownTuple, "DTLS or SRTP from a five-tuple without an authenticated binding request")        \
   X(TransportCut, "media or data of a transport or life that is cut")                               \
+  X(PathNotAdmitted, "media or a message while control decides about the peer's address")          \
   X(TransportClosing, "anything for a transport that is being torn down")                           \
   X(StunMalformed, "does not parse, or its fingerprint is wrong")                                   \
   X(StunUnexpected, "a method, class or transaction that we did not ask for")                       \

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kHeaderBytesMax = wire::kRtpHeaderBytes + wire::kExtensionBlockBytesMax;
 
 bool may_send_media(const EngineState& engine, const Transport& subscriber) {
-  if (!subscriber.can_send()) return false;
+  if (!subscriber.can_send() || !subscriber.is_admitted) return false;
   if (!subscriber.is_cut) return true;
   return engine.is_late_send_planted && subscriber.life->is_cut && !subscriber.life->has_sent_late;
 }
@@ -173,7 +173,8 @@ void skip(EngineState& engine, const QueuedPacket& queued) {
 void repeat(EngineState& engine, const QueuedPacket& queued, size_t& budget, Now now) {
   Transport* subscriber = engine.find_transport(queued.subscriber);
   if (subscriber != nullptr && subscriber->repeats_queued > 0) --subscriber->repeats_queued;
-  if (subscriber == nullptr || subscriber->is_cut || !subscriber->can_send())
+  if (subscriber == nullptr || subscriber->is_cut || !subscriber->can_send() ||
+      !subscriber->is_admitted)
     return engine.drop(DropReason::SubscriberNotReady);
   const auto downlink = subscriber->downlink_ssrcs.find(queued.ssrc);
   if (downlink == subscriber->downlink_ssrcs.end()) return engine.drop(DropReason::NackUnknownSeq);

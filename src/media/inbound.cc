@@ -269,6 +269,7 @@ bool is_cut_for_media(const EngineState& engine, const Transport& transport) {
 void receive_srtp(EngineState& engine, Transport& transport, ByteSpan packet, Now now) {
   if (is_cut_for_media(engine, transport)) return engine.drop(DropReason::TransportCut);
   if (!transport.inbound) return engine.drop(DropReason::SrtpNoKeys);
+  if (!transport.is_admitted) return engine.drop(DropReason::PathNotAdmitted);
   const auto header = wire::parse_rtp_header(packet);
   if (!header) return engine.drop(DropReason::RtpMalformed);
   size_t plain_size = 0;

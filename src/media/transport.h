@@ -78,6 +78,12 @@ struct Transport {
   std::unordered_map<uint32_t, uint64_t> injected;  // dialling role: highest ext_seq sent, by SSRC
 
   // state
+  // The selected pair's address is one that control admitted; while it is not, messages wait here, at most
+  // kHeldDataMax each way, and media is dropped.
+  bool is_admitted = true;
+  std::optional<IpAddress> admitted;
+  std::vector<SctpMessage> held_in;
+  std::vector<SctpSend> held_out;
   bool is_cut = false;
   bool is_closing = false;
   bool closes_alone = false;  // by CloseTransport, which is answered

@@ -54,12 +54,15 @@ struct OpenTransport {
   bool deliver_to_owner = false;
   // false for the publishing connection of a client with two: what others send reaches it on the other one.
   bool receives_data = true;
+  // Media and user data wait until AdmitPath names the address that TransportUp or PathChanged reported.
+  bool needs_admission = false;
 };
 // ICE restart (RFC 8445 section 9): new credentials; the DTLS association and all streams stay.
 struct RestartIce {
   TransportId transport;
   IceCredentials local, remote;
 };
+struct AdmitPath { TransportId transport; IpAddress ip; };
 struct SetDataPermission { TransportId transport; bool can_publish_data = true; };
 
 // One m-section that its peer sends on.
@@ -115,7 +118,7 @@ struct PlantLateSend { bool data = false; };
 // sent.
 struct InjectRtp { TransportId transport; Bytes packet; };
 
-using Command = std::variant<OpenTransport, RestartIce, SetDataPermission, AddUplink, RemoveUplink, SetUplinkMuted,
+using Command = std::variant<OpenTransport, RestartIce, AdmitPath, SetDataPermission, AddUplink, RemoveUplink, SetUplinkMuted,
                              AddForward, RemoveForward, PauseForward, SendReliable, CutTransport, CloseTransport,
                              CutLife, CloseLife, PlantLateSend, InjectRtp>;
 

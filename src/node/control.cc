@@ -15,6 +15,7 @@ constexpr Duration kRetryRings = std::chrono::milliseconds(1);
 openapi::GatewayOptions gateway_options(const Config& config) {
   openapi::GatewayOptions options;
   options.keys = config.keys;
+  options.token_line = signal::token_line;
   options.quotas = config.quotas;
   options.region = config.region;
   options.accepted_regions = config.accepted_regions;

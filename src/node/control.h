@@ -152,6 +152,7 @@ class ControlPlane final : public ControlHandler {
   void run(domain::PauseTrack& effect, Now now);
   void run(domain::StopTrack& effect, Now now);
   void run(domain::SetDataPermission& effect, Now now);
+  void run(domain::AdmitAddress& effect, Now now);
   void run(domain::JoinAccepted& effect, Now now);
   void run(domain::JoinRefused& effect, Now now);
   void run(domain::ResumeAccepted& effect, Now now);

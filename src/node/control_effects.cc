@@ -179,6 +179,10 @@ void ControlPlane::run(domain::SetDataPermission& effect, Now) {
     session->peer->set_can_publish_data(effect.can_publish_data);
 }
 
+void ControlPlane::run(domain::AdmitAddress& effect, Now) {
+  if (Session* session = find_session(effect.participant)) session->peer->admit(effect.address);
+}
+
 // --- signal
 // ----------------------------------------------------------------------------------------------------------
 

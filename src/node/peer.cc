@@ -114,7 +114,8 @@ void Peer::open_or_restart(const negotiation::AnswerResult& answer) {
                            .local = local,
                            .remote = remote,
                            .remote_fingerprint = fingerprint_of(answer.remote.fingerprint_sha256),
-                           .remote_candidates = {}});
+                           .remote_candidates = {},
+                           .needs_admission = true});
   } else if (answer.ice_restart) {
     media_.send(life_,
                 media::RestartIce{.transport = *transport_, .local = local, .remote = remote});
@@ -208,6 +209,10 @@ bool Peer::close_transport() {
   if (!transport_) return false;
   media_.send(life_, media::CloseTransport{*transport_});
   return true;
+}
+
+void Peer::admit(const IpAddress& address) {
+  if (transport_) media_.send(life_, media::AdmitPath{*transport_, address});
 }
 
 void Peer::set_can_publish_data(bool allowed) {

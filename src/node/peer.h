@@ -81,6 +81,7 @@ class Peer {
   TransportId transport() const { return transport_.value_or(TransportId{}); }
   LifeId life() const { return life_; }
   const PeerOptions& options() const { return options_; }
+  void admit(const IpAddress& address);  // media may flow to and from it
   void set_can_publish_data(bool allowed);
   void send_reliable(SharedBytes data_packet);
   // A backend's message, encoded; many peers share it.

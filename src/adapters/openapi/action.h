@@ -13,6 +13,7 @@
 #include "adapters/openapi/args.h"
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/json.h"
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "domain/history.h"
@@ -127,6 +128,7 @@ struct ActionContext {
   PendingCall& call;
   Now now;
   BanRange bans;
+  Sha256 (*token_line)(std::string_view token);  // by what sessions know a token
 };
 
 using Handler = HandlerStep (*)(ActionContext&);

@@ -353,7 +353,8 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
                         .waiter = waiter,
                         .call = call.pending,
                         .now = now,
-                        .bans = options_.bans};
+                        .bans = options_.bans,
+                        .token_line = options_.token_line};
   HandlerStep step = call.pending.action->handle(context);
   if (auto* result = std::get_if<Json>(&step)) return answer(call.pending, std::move(*result));
   if (auto* refusal = std::get_if<Refusal>(&step)) return refuse(call.pending, *refusal);

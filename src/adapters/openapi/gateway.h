@@ -33,6 +33,10 @@ struct GatewayOptions {
   std::vector<std::string> public_hosts;
   bool business_errors_200 = false;  // Version 2020-12-01 answers business errors with HTTP 200
   BanRange bans{limits::kBanSecondsMinChina, limits::kBanSecondsMaxChina};
+  // By what sessions know a token: the hash of its text, or of the one that it descends from.
+  Sha256 (*token_line)(std::string_view token) = [](std::string_view token) {
+    return sha256(as_bytes(token));
+  };
   // Calls per second that replace an action's own quota, by quota_of(); 1…kQuotaPerSecondMax.
   std::map<std::string, uint32_t, std::less<>> quotas = {};
 };

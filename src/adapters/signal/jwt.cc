@@ -287,6 +287,13 @@ std::string sign(const json::object& claims, std::string_view secret) {
 
 }  // namespace
 
+Sha256 token_line(std::string_view text) {
+  const auto segments = split(text);
+  const auto claims = segments ? decode_object(segments->payload) : std::nullopt;
+  const auto origin = claims ? origin_of(*claims) : std::nullopt;
+  return origin.value_or(sha256(as_bytes(text)));
+}
+
 AuthenticOutcome verify_jwt(std::string_view text, const domain::Apps& apps, Now now) {
   const auto segments = split(text);
   if (!segments) return invalid_token("The token is malformed.");

@@ -50,6 +50,9 @@ using TokenOutcome = std::expected<VerifiedToken, TokenRefusal>;
 TokenOutcome verify_token(std::string_view text, const domain::Apps& apps,
                           const std::optional<RoomId>& path_room, Now now);
 
+// VerifiedToken::hash of a token that a backend names, whether or not it still holds.
+Sha256 token_line(std::string_view text);
+
 // What `refresh_token` may carry: the same identity and room, grants that are the token's and still
 // held (`current`), never wider; valid 10 minutes or the rest of the token's life, whichever is
 // longer.  nullopt for 001 tokens, and when the key that signed is gone or the app is disabled.

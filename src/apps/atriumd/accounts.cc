@@ -37,14 +37,18 @@ std::expected<KeySetting, std::string> parse_account(const std::string& text) {
 
 std::expected<std::string, std::string> read_secret(const std::filesystem::path& path) {
   std::ifstream stream(path, std::ios::binary);
-  if (!stream) return std::unexpected("cannot read " + path.string());
+  // The name is not repeated: who mixes it up with the secret itself would find that in a log.
+  if (!stream)
+    return std::unexpected(
+        "the file cannot be read; is it there, and does a relative name start at the folder of the "
+        "configuration file?");
   std::string text(static_cast<size_t>(limits::kSecretFileBytesMax) + 1, '\0');
   stream.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(stream.gcount()));
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty()) return std::unexpected(path.string() + " is empty");
+  if (text.empty()) return std::unexpected("the file is empty");
   if (text.size() > static_cast<size_t>(limits::kSecretFileBytesMax))
-    return std::unexpected(path.string() + " is too long for a secret");
+    return std::unexpected("the file is too long for a secret");
   return text;
 }
 

@@ -95,7 +95,7 @@ TEST_F(SettingsTest, what_is_wrong_with_an_account_is_said_by_name) {
   EXPECT_THAT(only_problem(head + file + "scopes = [\"manage\"]\n"), HasSubstr("\"manage\""));
   EXPECT_THAT(only_problem(head + "scopes = [\"read\"]\n"), HasSubstr("secret_file"));
   EXPECT_THAT(only_problem(head + "secret_file = \"none\"\nscopes = [\"read\"]\n"),
-              HasSubstr("cannot read"));
+              HasSubstr("cannot be read"));
   EXPECT_THAT(only_problem(head + file + "scopes = [\"read\"]\ncolour = 1\n"),
               HasSubstr("\"colour\""));
   const ReadSettings inline_secret = read(head + "secret = \"hush\"\nscopes = [\"read\"]\n");

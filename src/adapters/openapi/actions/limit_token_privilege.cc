@@ -36,7 +36,7 @@ HandlerStep limit(ActionContext& context) {
                                          .app = context.app.id,
                                          .room = RoomId(context.args.text("RoomId")),
                                          .user = UserId(context.args.text("UserId")),
-                                         .token_hash = sha256(as_bytes(context.args.text("Token"))),
+                                         .token_hash = context.token_line(context.args.text("Token")),
                                          .interval = *interval,
                                          .origin = *std::move(origin)}};
 }
