@@ -18,11 +18,6 @@ import { jwt, token001 } from '../lib/tokens.mjs';
 const SETTLE_MS = 100;
 const QUIET_MS = 400;
 
-// Cells in which the daemon does not hold yet: tests marked `todo`.
-const resumedAway = 'a rule about the address from which a session came back evicts nobody: the session keeps the address of its join';
-const todo = Object.fromEntries(['resume', 'resume with a newer token'].flatMap((door) =>
-  ['address', 'range v4', 'range v6'].map((scope) => [`${door} / ${scope} / session`, resumedAway])));
-
 let daemon, browser;
 const results = new Map(); // cell → 'ok', 'FAILED', or why there is none
 before(async () => {
@@ -37,7 +32,7 @@ after(async () => {
 
 function print() {
   const width = Math.max(...Object.keys(doors).map((name) => name.length));
-  const reasons = [...new Set(results.values())].filter((text) => !['ok', 'todo', 'FAILED'].includes(text));
+  const reasons = [...new Set(results.values())].filter((text) => !['ok', 'FAILED'].includes(text));
   const sign = (door, scope, moment) => {
     const text = results.get(`${door} / ${scope} / ${moment}`) ?? 'not run';
     return reasons.includes(text) ? `(${reasons.indexOf(text) + 1})` : text;
@@ -126,8 +121,8 @@ describe('the doors', { concurrency: Number(process.env.ATRIUM_E2E_CELLS ?? 8) }
       results.set(cell, why);
       continue;
     }
-    test(cell, { todo: todo[cell] ?? false }, async () => {
-      results.set(cell, todo[cell] ? 'todo' : 'FAILED');
+    test(cell, async () => {
+      results.set(cell, 'FAILED');
       const both = await Promise.allSettled([walk(door, scope, moment, true), walk(door, scope, moment, false)]);
       for (const [i, { status, reason }] of both.entries())
         if (status === 'rejected') throw new Error(`${i === 0 ? 'with' : 'without'} the rule: ${reason.message}`, { cause: reason });
@@ -332,8 +327,7 @@ describe('addresses', { concurrency: true }, () => {
   });
 
   // Three ways to bring one's packets to a banned address; six talk, so that something is on its way at every moment.
-  const early = 'media is forwarded to a new address at once, and the rules about it are asked a moment later: a few packets escape';
-  test('not one packet of media goes to an address that a rule means', { todo: early }, async () => {
+  test('not one packet of media goes to an address that a rule means', async () => {
     const run = new Run(daemon, scopes['media range v4'], true);
     try {
       for (let i = 0; i < 6; i++) run.keep(await MediaClient.open(daemon, await jwt(run.room, `talker-${i}`), { publish: true }));
@@ -358,8 +352,7 @@ describe('addresses', { concurrency: true }, () => {
   });
 });
 
-const ofLine = 'the order is about the text, sessions are known by the first token of their line';
-test('a limit of a token that the server itself refreshed holds', { todo: ofLine }, async () => {
+test('a limit of a token that the server itself refreshed holds', async () => {
   const run = new Run(daemon, scopes['limited token'], true);
   try {
     await run.start();
@@ -375,8 +368,7 @@ test('a limit of a token that the server itself refreshed holds', { todo: ofLine
   }
 });
 
-const dataGoesOn = 'its tracks end and it is told -1002, but unlike a token whose privilege 0 is over it goes on sending data';
-test('a limited token sends no data either', { todo: dataGoesOn }, async () => {
+test('a limited token sends no data either', async () => {
   const run = new Run(daemon, scopes['limited token'], true);
   try {
     await run.start();

@@ -2,7 +2,7 @@
 // port; and bans by the address that a proxy names ahead of the handshake.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -86,6 +86,38 @@ describe('the public listener with tls.certificate', () => {
   test('answers plain HTTP with a word, and leaves the operator\'s listener plain', async () => {
     assert.match(await speak(daemon.httpPort, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'), /^HTTP\/1.1 400 [^]*https:/);
     assert.equal((await daemon.metrics()).get('atrium_connections_refused_total{reason="plain_http_to_tls"}'), 1);
+  });
+
+  test('takes another certificate at a reload and drops no connection; a broken file changes nothing', async () => {
+    const issuer = () => new Promise((resolve, reject) => {
+      const socket = connectTls({ port: daemon.httpPort, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerCertificate().issuer.CN);
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+    const reload = async () => (await fetch(`${daemon.operator}/reload`, { method: 'POST' })).status;
+    const standing = await RawClient.open(daemon, await jwt('standing', 'ann'));
+    await standing.wait('join');
+    assert.equal(await issuer(), 'atrium root');
+    const [chain, key] = [readFileSync(certificate.chainFile), readFileSync(certificate.keyFile)];
+    const next = makeCertificate(folder, 'next');
+    try {
+      writeFileSync(certificate.chainFile, readFileSync(next.chainFile));
+      assert.equal(await reload(), 422, 'the key of another certificate');
+      assert.equal(await issuer(), 'atrium root');
+      writeFileSync(certificate.keyFile, readFileSync(next.keyFile));
+      assert.equal(await reload(), 200);
+      assert.equal(await issuer(), 'next root');
+      assert.equal(standing.seen('close'), undefined);
+      standing.send({ pingReq: { timestamp: 1, rtt: 0 } });
+      await standing.wait('pongResp');
+    } finally {
+      writeFileSync(certificate.chainFile, chain);
+      writeFileSync(certificate.keyFile, key);
+      assert.equal(await reload(), 200);
+      standing.stop();
+    }
   });
 
   test('logs nothing of the key', () => {

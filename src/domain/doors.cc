@@ -127,7 +127,8 @@ void accept_resume(Core& core, Room& room, Participant& participant, Resume& com
       participant.connection.has_value() && *participant.connection != command.connection;
   const std::optional<ConnectionId> former = is_other ? participant.connection : std::nullopt;
   participant.connection = command.connection;
-  participant.joiner.address = command.joiner.address;  // rules made from now on are about where it is now
+  participant.joiner.address =
+      command.joiner.address;  // rules made from now on are about where it is now
   core.timers.cancel(TimerKind::ResumeGrace, participant.sid().value);
   if (!participant.is_transport_up)
     core.timers.arm(TimerKind::JoinToActive, participant.sid().value,

@@ -56,7 +56,8 @@ Permissions Participant::effective_permissions() const {
   Permissions permissions = joiner.permissions;
   permissions.can_publish = can_publish();
   permissions.can_subscribe = can_subscribe();
-  permissions.can_publish_data = permissions.can_publish_data && !is_publish_expired && !is_publish_limited;
+  permissions.can_publish_data =
+      permissions.can_publish_data && !is_publish_expired && !is_publish_limited;
   permissions.hidden = hidden_;
   return permissions;
 }

@@ -342,5 +342,31 @@ TEST_F(SanctionsTest, kick_meets_a_dismissal_and_is_answered_all_the_same) {
   EXPECT_EQ(only<ActionReply>(closed(bob.room_sid)).outcome, ActionOutcome::Done);
 }
 
+TEST_F(SanctionsTest, rule_about_an_address_means_where_a_resumed_session_came_back_from) {
+  Joiner ann = joiner("ann");
+  ann.address = IpAddress::parse("10.1.1.1");
+  const Person person = enter(ann);
+  apply(SignalLost{person.sid, person.connection});
+  ann.address = IpAddress::parse("10.2.2.2");
+  apply(Resume{new_connection(), person.sid, ann});
+  BanTarget former, present;
+  former.ip = IpPrefix::parse("10.1.1.1");
+  present.ip = IpPrefix::parse("10.2.2.2");
+  EXPECT_EQ(count_of<CutParticipant>(ban(former)), 0u) << "nobody is there any more";
+  EXPECT_EQ(count_of<CutParticipant>(ban(present)), 1u);
+}
+
+TEST_F(SanctionsTest, address_of_packets_is_admitted_only_where_no_rule_means_it) {
+  const Person ann = enter("ann");
+  const IpAddress away = *IpAddress::parse("192.0.2.9");
+  EXPECT_EQ(only<AdmitAddress>(apply(TransportMoved{ann.sid, away})).address, away);
+  BanTarget range;
+  range.ip = IpPrefix::parse("203.0.113.0/24");
+  ban(range);
+  const Effects moved = apply(TransportMoved{ann.sid, *IpAddress::parse("203.0.113.7")});
+  EXPECT_EQ(count_of<AdmitAddress>(moved), 0u);
+  EXPECT_EQ(count_of<CutParticipant>(moved), 1u);
+}
+
 }  // namespace
 }  // namespace atrium::domain

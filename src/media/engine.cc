@@ -1,9 +1,9 @@
-#include "media/admission.h"
 #include "media/engine.h"
 
 #include <algorithm>
 #include <utility>
 
+#include "media/admission.h"
 #include "media/closing.h"
 #include "media/connectivity.h"
 #include "media/data_routing.h"

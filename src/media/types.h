@@ -46,7 +46,8 @@ struct OpenTransport {
   bool can_publish_data = true;
   IceCredentials local, remote;
   DtlsFingerprint remote_fingerprint;
-  bool dtls_client = false;  // false: we are the server (always, for atriumd); true: the dialling role of src/client
+  bool dtls_client =
+      false;  // false: we are the server (always, for atriumd); true: the dialling role of src/client
   // The dialling role alone: where to send checks, and from where (unspecified: whatever the socket has).
   std::vector<SocketAddress> remote_candidates = {};
   SocketAddress local_address = {};
@@ -62,8 +63,14 @@ struct RestartIce {
   TransportId transport;
   IceCredentials local, remote;
 };
-struct AdmitPath { TransportId transport; IpAddress ip; };
-struct SetDataPermission { TransportId transport; bool can_publish_data = true; };
+struct AdmitPath {
+  TransportId transport;
+  IpAddress ip;
+};
+struct SetDataPermission {
+  TransportId transport;
+  bool can_publish_data = true;
+};
 
 // One m-section that its peer sends on.
 struct AddUplink {
@@ -81,8 +88,13 @@ struct AddUplink {
   std::optional<uint32_t> ssrc, rtx_ssrc;  // from a=ssrc lines; otherwise latched by mid/rid
   std::vector<std::string> rids;           // simulcast, lowest first; empty = one stream
 };
-struct RemoveUplink { TrackId track; };
-struct SetUplinkMuted { TrackId track; bool muted = false; };
+struct RemoveUplink {
+  TrackId track;
+};
+struct SetUplinkMuted {
+  TrackId track;
+  bool muted = false;
+};
 
 // One m-section on which the peer receives `track`.  SSRCs are given by the node and never used twice under one
 // transport's keys.
@@ -97,8 +109,16 @@ struct AddForward {
   std::string cname;
   bool paused = false;
 };
-struct RemoveForward { TransportId transport; TrackId track; };
-struct PauseForward { TransportId transport; TrackId track; bool paused = false; uint8_t layer = 2; };
+struct RemoveForward {
+  TransportId transport;
+  TrackId track;
+};
+struct PauseForward {
+  TransportId transport;
+  TrackId track;
+  bool paused = false;
+  uint8_t layer = 2;
+};
 
 // DataPacket bytes (already encoded by the node) for one transport's `_reliable`; the notice asks for a report.
 struct SendReliable {
@@ -106,31 +126,62 @@ struct SendReliable {
   SharedBytes data_packet;
   bool ends_with_cut = false;  // a backend's words, which are no part of a removal
 };
-struct CutTransport { TransportId transport; Bytes notice; };  // no further media or data in or out; then NoticeAcked
-struct CloseTransport { TransportId transport; };              // answered by TransportClosed
+struct CutTransport {
+  TransportId transport;
+  Bytes notice;
+};  // no further media or data in or out; then NoticeAcked
+struct CloseTransport {
+  TransportId transport;
+};  // answered by TransportClosed
 // In the same turn: forwards nothing more of this life, empties queues and pacer, writes the notice on each open
 // `_reliable`.  Answered by LifeCut, then one NoticeAcked per transport.
-struct CutLife { LifeId life; Bytes notice; };
-struct CloseLife { LifeId life; };  // tears transports down, a bounded number per turn; answered by LifeClosed
+struct CutLife {
+  LifeId life;
+  Bytes notice;
+};
+struct CloseLife {
+  LifeId life;
+};  // tears transports down, a bounded number per turn; answered by LifeClosed
 // Tests only (atriumd --fault late_send): lets one media packet of each life out after its cut, or one user message.
-struct PlantLateSend { bool data = false; };
+struct PlantLateSend {
+  bool data = false;
+};
 // The dialling role alone: one plaintext RTP or compound RTCP packet (told apart as RFC 5761 says), protected and
 // sent.
-struct InjectRtp { TransportId transport; Bytes packet; };
+struct InjectRtp {
+  TransportId transport;
+  Bytes packet;
+};
 
-using Command = std::variant<OpenTransport, RestartIce, AdmitPath, SetDataPermission, AddUplink, RemoveUplink, SetUplinkMuted,
-                             AddForward, RemoveForward, PauseForward, SendReliable, CutTransport, CloseTransport,
-                             CutLife, CloseLife, PlantLateSend, InjectRtp>;
+using Command =
+    std::variant<OpenTransport, RestartIce, AdmitPath, SetDataPermission, AddUplink, RemoveUplink,
+                 SetUplinkMuted, AddForward, RemoveForward, PauseForward, SendReliable,
+                 CutTransport, CloseTransport, CutLife, CloseLife, PlantLateSend, InjectRtp>;
 
 // --- reports: shard → control --------------------------------------------------------------------------------------
-struct TransportUp { TransportId transport; SocketAddress remote; };  // DTLS finished on a nominated pair
+struct TransportUp {
+  TransportId transport;
+  SocketAddress remote;
+};  // DTLS finished on a nominated pair
 // Another nominated pair, after TransportUp.
-struct PathChanged { TransportId transport; SocketAddress remote; };
+struct PathChanged {
+  TransportId transport;
+  SocketAddress remote;
+};
 enum class DownReason : uint8_t { ConsentLost, DtlsFailed, FingerprintMismatch, DtlsClosed };
-struct TransportDown { TransportId transport; DownReason reason = DownReason::ConsentLost; };
-struct ReliableChannel { TransportId transport; bool open = false; };
+struct TransportDown {
+  TransportId transport;
+  DownReason reason = DownReason::ConsentLost;
+};
+struct ReliableChannel {
+  TransportId transport;
+  bool open = false;
+};
 enum class NoticeOutcome : uint8_t { Acknowledged, NoChannel };
-struct NoticeDone { TransportId transport; NoticeOutcome outcome = NoticeOutcome::Acknowledged; };
+struct NoticeDone {
+  TransportId transport;
+  NoticeOutcome outcome = NoticeOutcome::Acknowledged;
+};
 struct LifeCut {
   LifeId life;
   Mono at{};
@@ -138,22 +189,40 @@ struct LifeCut {
   uint64_t packets_forwarded = 0;
   uint32_t transports = 0;  // standing at the cut; LifeClosed counts them down
 };
-struct TransportClosed { TransportId transport; };
+struct TransportClosed {
+  TransportId transport;
+};
 struct LifeClosed {
   LifeId life;
   uint32_t transports_closed = 0;
   uint64_t packets_after_cut = 0;  // counted where datagrams leave the shard
 };
-struct UplinkStarted { TrackId track; };  // first valid RTP packet
+struct UplinkStarted {
+  TrackId track;
+};  // first valid RTP packet
 // A client's message to the server alone (topic atrium.token).
-struct ServerMessage { TransportId transport; std::string topic; Bytes payload; };
-struct AudioLevel { TrackId track; uint8_t level_dbov = 127; };  // 0 loudest, 127 silence (RFC 6464)
+struct ServerMessage {
+  TransportId transport;
+  std::string topic;
+  Bytes payload;
+};
+struct AudioLevel {
+  TrackId track;
+  uint8_t level_dbov = 127;
+};  // 0 loudest, 127 silence (RFC 6464)
 // Only for transports with deliver_to_owner.
-struct RtpReceived { TransportId transport; Bytes packet; };  // decrypted RTP or RTCP
-struct DataReceived { TransportId transport; bool reliable = true; Bytes message; };
+struct RtpReceived {
+  TransportId transport;
+  Bytes packet;
+};  // decrypted RTP or RTCP
+struct DataReceived {
+  TransportId transport;
+  bool reliable = true;
+  Bytes message;
+};
 
-using Report = std::variant<TransportUp, PathChanged, TransportDown, ReliableChannel, NoticeDone, LifeCut,
-                            TransportClosed, LifeClosed, UplinkStarted, ServerMessage, AudioLevel, RtpReceived,
-                            DataReceived>;
+using Report = std::variant<TransportUp, PathChanged, TransportDown, ReliableChannel, NoticeDone,
+                            LifeCut, TransportClosed, LifeClosed, UplinkStarted, ServerMessage,
+                            AudioLevel, RtpReceived, DataReceived>;
 
 }  // namespace atrium::media

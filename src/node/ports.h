@@ -29,7 +29,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;  // names as sent, in order
   std::string body;
   SocketAddress peer;
-  bool is_proxied = false;  // `peer` is what a trusted proxy said of the connection (PROXY protocol)
+  bool is_proxied =
+      false;  // `peer` is what a trusted proxy said of the connection (PROXY protocol)
   bool is_websocket_upgrade = false;
   std::optional<Mono> arrived = std::nullopt;  // when its last byte was read
   // Case-insensitive; empty when absent, the first when repeated.

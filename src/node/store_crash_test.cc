@@ -9,6 +9,7 @@
 #include <set>
 
 #include "adapters/store/vfs_disk_testing.h"
+#include "base/seeded_secret_source.h"
 #include "node/control_fixture.h"
 
 namespace atrium::node::testing {
@@ -20,9 +21,20 @@ using store::FaultVfs;
 using store::VfsStep;
 
 constexpr const char* kVendor = "2023-11-01";
+constexpr const char* kNewApp = "0123456789abcdef01234567";
 
 // The calls, in the order in which they are made.
-enum class Step : uint8_t { Dismiss, BanRoom, BanUser, Update, BanAnother, Lift, Kick };
+enum class Step : uint8_t {
+  Dismiss,
+  BanRoom,
+  BanUser,
+  Update,
+  BanAnother,
+  Lift,
+  Kick,
+  CreateApp,
+  DisableApp
+};
 
 struct Told {
   std::set<Step> done;    // answered with success
@@ -34,14 +46,18 @@ struct Told {
 // One node from its start to its end: the control plane of the fixture and a real store worker.
 class Machine : public ControlTest {
  public:
+  using ControlTest::kApp;
   Machine(const fs::path& folder, FaultVfs& vfs) {
     store::StoreOptions options;
     options.vfs = vfs.name();
+    options.sealing.nonces = &nonces_;
     auto opened = store::Store::open((folder / "atrium.db").string(), std::move(options), now);
     if (!opened) return;
     auto tombstones = opened->load_tombstones(now.wall);
     auto rules = opened->list_bans(AppId(), BanId(), 1'000, now.wall);
-    if (!tombstones || !rules) return;
+    auto apps = opened->load_apps();
+    if (!tombstones || !rules || !apps) return;
+    control->restore(*apps, now);
     control->restore(*tombstones, now);
     control->restore(*rules, now);
     worker_ = std::make_unique<StoreWorker>(std::move(*opened), to_store, from_store);
@@ -56,9 +72,10 @@ class Machine : public ControlTest {
   void lose(ConnectionId id) { control->on_closed(id, now); }
 
   // Whether the caller was told that it succeeded.
-  bool call(const std::string& action, const std::string& version, const std::string& fields) {
+  bool call(const std::string& action, const std::string& version, const std::string& fields,
+            const std::string& app = kApp) {
     const ConnectionId id =
-        api(action, version, std::string(R"({"AppId":")") + kApp + "\"" + fields + "}");
+        api(action, version, std::string(R"({"AppId":")") + app + "\"" + fields + "}");
     run();
     answer = body_of(id);
     return !http.seen[id].responses.empty() && http.seen[id].responses.back().status == 200;
@@ -87,6 +104,7 @@ class Machine : public ControlTest {
     }
   }
 
+  SeededSecretSource nonces_{11};
   std::unique_ptr<StoreWorker> worker_;
   std::set<ConnectionId> closed_;
 };
@@ -133,10 +151,11 @@ class StoreCrashTest : public ::testing::Test {
   }
 
   static void scenario(Machine& machine, const FaultVfs& vfs, Told& told) {
-    const auto ask = [&](Step step, const char* action, const char* version, const char* fields) {
+    const auto ask = [&](Step step, const char* action, const char* version, const char* fields,
+                         const char* app = Machine::kApp) {
       if (vfs.has_crashed()) return;
       told.begun.insert(step);
-      const bool ok = machine.call(action, version, fields);
+      const bool ok = machine.call(action, version, fields, app);
       // What is answered in the turn of the crash may have been sent: it counts.
       if (ok) told.done.insert(step);
     };
@@ -157,6 +176,9 @@ class StoreCrashTest : public ::testing::Test {
     ask(Step::Lift, "UpdateBanRoomUserRule", kVendor,
         R"(,"RoomId":"chat","UserId":"mallory","ForbiddenInterval":0)");
     ask(Step::Kick, "KickUser", "2020-12-01", R"(,"RoomId":"chat","UserId":"carol")");
+    ask(Step::CreateApp, "CreateApp", "2026-12-01", R"(,"AppName":"new","AppKey":"key of new")",
+        kNewApp);
+    ask(Step::DisableApp, "ModifyAppStatus", kVendor, R"(,"Status":2)", kNewApp);
   }
 
   // What is in the file, read by a store of its own.
@@ -164,6 +186,7 @@ class StoreCrashTest : public ::testing::Test {
     std::vector<domain::DismissalRecord> records;
     std::set<std::string> tombstones;   // users
     std::map<std::string, Wall> rules;  // "room/user" → expiry
+    std::vector<domain::App> apps;
     bool has_rule(const std::string& name) const { return rules.contains(name); }
   };
   void read(Kept& kept) {
@@ -173,6 +196,7 @@ class StoreCrashTest : public ::testing::Test {
     kept.records = MUST(store->list_dismissals(AppId("a7e100000000000000000001"), RoomId(), 100));
     for (const auto& tombstone : MUST(store->load_tombstones(now.wall)))
       kept.tombstones.insert(tombstone.user.value);
+    kept.apps = MUST(store->load_apps());
     for (const auto& rule : MUST(store->list_bans(AppId(), BanId(), 100, now.wall)))
       kept.rules[(rule.target.room ? rule.target.room->value : "") + "/" +
                  (rule.target.user ? rule.target.user->value : "")] = rule.expires_at;
@@ -203,6 +227,13 @@ class StoreCrashTest : public ::testing::Test {
     if (told.has(Step::BanAnother) && !is_lift_begun) EXPECT_TRUE(kept.has_rule("chat/mallory"));
     if (told.has(Step::Lift)) EXPECT_FALSE(kept.has_rule("chat/mallory")) << "it was lifted";
     if (told.has(Step::Kick)) EXPECT_TRUE(kept.tombstones.contains("carol"));
+    if (told.has(Step::CreateApp)) ASSERT_EQ(kept.apps.size(), 1u);
+    if (!told.begun.contains(Step::CreateApp)) EXPECT_TRUE(kept.apps.empty());
+    for (const domain::App& app : kept.apps) {
+      EXPECT_EQ(app.primary_key, "key of new");
+      if (told.has(Step::DisableApp)) EXPECT_FALSE(app.enabled);
+      if (!told.begun.contains(Step::DisableApp)) EXPECT_TRUE(app.enabled);
+    }
     if (!told.begun.contains(Step::Kick)) EXPECT_FALSE(kept.tombstones.contains("carol"));
   }
 
@@ -228,7 +259,7 @@ class StoreCrashTest : public ::testing::Test {
 
 TEST_F(StoreCrashTest, what_was_acknowledged_survives_a_crash_at_every_write_and_sync) {
   const Told all = live({});
-  ASSERT_EQ(all.done.size(), 7u) << "the scenario itself";
+  ASSERT_EQ(all.done.size(), 9u) << "the scenario itself";
   ASSERT_NO_FATAL_FAILURE(check_kept(all));
   const uint64_t steps = steps_, syncs = syncs_;
   uint64_t tried = 0;

@@ -1,10 +1,9 @@
-#include "node/store_worker.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <string>
 
+#include "node/store_worker.h"
 #include "node/tight_ring_testing.h"
 
 namespace atrium::node::testing {
@@ -18,7 +17,8 @@ class StoreWorkerHistoryTest : public ::testing::Test {
  protected:
   void SetUp() override {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() / ("atrium_store_worker_history_" + std::string(test->name()));
+    folder_ =
+        fs::temp_directory_path() / ("atrium_store_worker_history_" + std::string(test->name()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }

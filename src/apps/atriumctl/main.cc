@@ -13,7 +13,8 @@ namespace atrium::atriumctl {
 namespace {
 
 constexpr char kFooter[] =
-    "Exit codes: 0 done; 1 refused, or what was asked for does not exist or is not good; 2 usage; 3 "
+    "Exit codes: 0 done; 1 refused, or what was asked for does not exist or is not good; 2 usage; "
+    "3 "
     "the server cannot be "
     "reached.\n"
     "Examples:\n"

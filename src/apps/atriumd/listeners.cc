@@ -30,8 +30,7 @@ std::vector<SettingKey> listener_keys() {
   return {
       {"tls.certificate", "FILE",
        "PEM chain, own certificate first: http.listen then speaks TLS (default: none)",
-       [](S& s, T t) -> Problem { return s.tls_certificate = t, std::nullopt; },
-       true},
+       [](S& s, T t) -> Problem { return s.tls_certificate = t, std::nullopt; }, true},
       {"tls.key", "FILE", "PEM key of tls.certificate",
        [](S& s, T t) -> Problem { return s.tls_key = t, std::nullopt; }, true},
       {"http.insecure_http", "true|false",

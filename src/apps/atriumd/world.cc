@@ -274,12 +274,11 @@ std::expected<void, std::string> make_control(World::Parts& parts, const Setting
   if (!addresses) return Problem(addresses.error());
   config.media_addresses = std::move(*addresses);
   auto control = node::ControlPlane::create(
-      std::move(config),
-      node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
-                         parts.from_store->receiver, *parts.faults, parts.secrets,
-                         media::fingerprint_text(certificate),
-                         [&http = *parts.http] { return process_figures(http); },
-                         [&parts] { return reload(parts); }});
+      std::move(config), node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
+                                            parts.from_store->receiver, *parts.faults,
+                                            parts.secrets, media::fingerprint_text(certificate),
+                                            [&http = *parts.http] { return process_figures(http); },
+                                            [&parts] { return reload(parts); }});
   if (!control) return Problem(with("configuration", control.error()));
   parts.control = std::move(*control);
   return {};

@@ -32,13 +32,14 @@ HandlerStep limit(ActionContext& context) {
   auto origin = read_origin(context);
   if (!origin) return origin.error();
   context.call.until = context.now.wall + *interval;
-  return ApplyCommand{domain::LimitToken{.waiter = context.waiter,
-                                         .app = context.app.id,
-                                         .room = RoomId(context.args.text("RoomId")),
-                                         .user = UserId(context.args.text("UserId")),
-                                         .token_hash = context.token_line(context.args.text("Token")),
-                                         .interval = *interval,
-                                         .origin = *std::move(origin)}};
+  return ApplyCommand{
+      domain::LimitToken{.waiter = context.waiter,
+                         .app = context.app.id,
+                         .room = RoomId(context.args.text("RoomId")),
+                         .user = UserId(context.args.text("UserId")),
+                         .token_hash = context.token_line(context.args.text("Token")),
+                         .interval = *interval,
+                         .origin = *std::move(origin)}};
 }
 
 Answer shape(const PendingCall& call, const domain::ActionReply&) {

@@ -78,7 +78,8 @@ Answer shape(const PendingCall& call, const domain::VisitorsPage& page) {
 }
 
 // The ids between the commas; those that no user can have are dropped, as the vendor does.
-std::expected<std::vector<UserId>, Refusal> read_users(std::string_view list, const domain::App& app) {
+std::expected<std::vector<UserId>, Refusal> read_users(std::string_view list,
+                                                       const domain::App& app) {
   std::vector<UserId> users;
   int64_t asked = 0;
   for (const auto part : std::views::split(list, ',')) {
