@@ -147,8 +147,8 @@ std::vector<Result<void>> StoreWorker::write_or_give_up_reserve(
   return results;
 }
 
-// All of it is repeated, not only what failed: a later write may replace an earlier one, and to write the same row twice
-// changes nothing.  What was written the first time is written, whatever comes of it the second time.
+// All of it is repeated, not only what failed: a later write may replace an earlier one, and to write the same row
+// twice changes nothing.  What was written the first time is written, whatever comes of it the second time.
 void StoreWorker::repeat_without_history(std::span<const store::WriteRequest> batch,
                                          std::vector<Result<void>>& results) {
   std::vector<store::WriteRequest> others;

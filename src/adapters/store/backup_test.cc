@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "adapters/store/schema.h"
 #include "adapters/store/store.h"
 #include "base/limits.h"
 
@@ -90,7 +91,7 @@ TEST_F(BackupTest, copies_a_store_that_is_open_with_what_is_only_in_its_log) {
   EXPECT_EQ(file.get(), 1) << "who reads it makes no log beside it (SQLite's file format, 1.3)";
   const Inspection found = inspect_store(path("copy.db"), Source::Still);
   EXPECT_EQ(found.verdict, Verdict::Good);
-  EXPECT_EQ(found.schema_version, 3);
+  EXPECT_EQ(found.schema_version, kSchemaVersion);
   EXPECT_EQ(rows(found, "bans"), 1);
   EXPECT_EQ(rows(found, "dismissals"), 0);
   Store copied = open("copy.db");

@@ -1,4 +1,4 @@
-// Store: what must survive a restart, in one SQLite file: dismissal records, tombstones, ban rules, applications, history.  WAL,
+// Store: what must survive a restart, in one SQLite file: dismissals, tombstones, ban rules, apps, history.  WAL,
 // synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
 // thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
 #pragma once

@@ -201,12 +201,43 @@ std::vector<SettingKey> with_store_keys(std::vector<SettingKey> keys) {
   return keys;
 }
 
+std::vector<SettingKey> with_api_keys(std::vector<SettingKey> keys) {
+  using S = Settings;
+  using T = const std::string&;
+  const std::vector<SettingKey> api{
+      {"api.region", "NAME", "region echoed in answers (default cn-north-1)",
+       [](S& s, T t) -> Problem {
+         return s.node.region = t, t.empty() ? Problem("must not be empty") : std::nullopt;
+       },
+       true},
+      {"api.accepted_regions", "NAME,…", "further regions accepted in credentials",
+       [](S& s, T t) -> Problem { return s.node.accepted_regions = split(t), std::nullopt; }, true},
+      {"api.ban_limits", "china|byteplus", "which of the vendor's limits clamp ban intervals",
+       [](S& s, T t) -> Problem {
+         if (t != "china" && t != "byteplus") return "must be china or byteplus";
+         return s.node.byteplus_bans = t == "byteplus", std::nullopt;
+       },
+       true},
+      {"http.trusted_proxies", "RANGE,…",
+       "proxies whose X-Forwarded-For is believed, as 10.0.0.0/8,192.0.2.7",
+       [](S& s, T t) -> Problem { return set_ranges(s.node.trusted_proxies, t); }, true},
+      {"api.public_hosts", "HOST,…",
+       "Host values that a proxy hides, tried when a signature covers the host",
+       [](S& s, T t) -> Problem { return s.node.public_hosts = split(t), std::nullopt; }, true},
+      {"api.business_errors_200", "true|false",
+       "answer business errors of 2020-12-01 with HTTP 200 (default false)",
+       [](S& s, T t) { return set_flag(s.node.business_errors_200, t); }, true},
+  };
+  keys.insert(keys.end(), api.begin(), api.end());
+  return keys;
+}
+
 }  // namespace
 
 const std::vector<SettingKey>& setting_keys() {
   using S = Settings;
   using T = const std::string&;
-  static const std::vector<SettingKey> keys = with_listener_keys(with_store_keys({
+  static const std::vector<SettingKey> keys = with_listener_keys(with_store_keys(with_api_keys({
       {"http.listen", "ADDRESS:PORT,…",
        "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
@@ -240,28 +271,6 @@ const std::vector<SettingKey>& setting_keys() {
        true},
       {"web.dir", "DIR", "files served under / (default: none; --dev the demo page)",
        [](S& s, T t) -> Problem { return s.web_dir = t, std::nullopt; }},
-      {"api.region", "NAME", "region echoed in answers (default cn-north-1)",
-       [](S& s, T t) -> Problem {
-         return s.node.region = t, t.empty() ? Problem("must not be empty") : std::nullopt;
-       },
-       true},
-      {"api.accepted_regions", "NAME,…", "further regions accepted in credentials",
-       [](S& s, T t) -> Problem { return s.node.accepted_regions = split(t), std::nullopt; }, true},
-      {"api.ban_limits", "china|byteplus", "which of the vendor's limits clamp ban intervals",
-       [](S& s, T t) -> Problem {
-         if (t != "china" && t != "byteplus") return "must be china or byteplus";
-         return s.node.byteplus_bans = t == "byteplus", std::nullopt;
-       },
-       true},
-      {"http.trusted_proxies", "RANGE,…",
-       "proxies whose X-Forwarded-For is believed, as 10.0.0.0/8,192.0.2.7",
-       [](S& s, T t) -> Problem { return set_ranges(s.node.trusted_proxies, t); }, true},
-      {"api.public_hosts", "HOST,…",
-       "Host values that a proxy hides, tried when a signature covers the host",
-       [](S& s, T t) -> Problem { return s.node.public_hosts = split(t), std::nullopt; }, true},
-      {"api.business_errors_200", "true|false",
-       "answer business errors of 2020-12-01 with HTTP 200 (default false)",
-       [](S& s, T t) { return set_flag(s.node.business_errors_200, t); }, true},
       {"room.empty_grace_ms", "MS",
        "a room ends this long after its last user left (default 10000)",
        [](S& s, T t) { return set_grace(s.node.empty_room_grace, t); }},
@@ -285,7 +294,7 @@ const std::vector<SettingKey>& setting_keys() {
        "--dev only, for tests: late_send, no_record_write, stop_at=POINT, "
        "kill_at_write=N, fail_sync=N",
        set_fault},
-  }));
+  })));
   return keys;
 }
 

@@ -13,8 +13,8 @@ namespace atrium::atriumd {
 
 class World {
  public:
-  // `line`: where the settings come from, read again at each reload.  Opens the store, binds every port, makes the certificate; nothing runs yet.  The problem is one line for the
-  // operator.
+  // `line`: where the settings come from, read again at each reload.  Opens the store, binds every port, makes the
+  // certificate; nothing runs yet.  The problem is one line for the operator.
   static std::expected<std::unique_ptr<World>, std::string> create(const Settings& settings,
                                                                    const CommandLine& line);
   ~World();

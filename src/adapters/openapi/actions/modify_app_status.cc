@@ -1,5 +1,5 @@
-// ModifyAppStatus (vendor page 74488): switches an application on (1) or off (2).  Switched off: its tokens open no door,
-// and its live rooms end as by DismissRoom (DESIGN section 4).  The whole Result is a string.
+// ModifyAppStatus (vendor page 74488): switches an application on (1) or off (2).  Switched off: its tokens open no
+// door, and its live rooms end as by DismissRoom (DESIGN section 4).  The whole Result is a string.
 #include <array>
 
 #include "adapters/openapi/results.h"
