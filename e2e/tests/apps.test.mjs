@@ -145,7 +145,7 @@ test('access keys rotate without a lost call: two are valid at once, then the ol
   keys = next;
   await new Promise((resolve) => setTimeout(resolve, 200));
   config.write(config.account('ops', [{ ...next, scopes: everything }]));
-  daemon.child.kill('SIGHUP');
+  process.kill(daemon.pid, 'SIGHUP');
   await new Promise((resolve) => setTimeout(resolve, 600));
   assert.equal((await ask(ops)).json.ResponseMetadata.Error.Code, 'InvalidAccessKey');
   going = false;

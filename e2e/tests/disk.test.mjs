@@ -177,7 +177,7 @@ describe('a disk that fills up', { skip }, () => {
 describe('a sync that fails', () => {
   // The daemon's start syncs a few times; the ban that meets the failure is found by trying.
   test('makes the store read-only for a second; calls go on, and what was refused is not heard of again', async () => {
-    const daemon = await Daemon.start({ args: ['--fault', 'fail_sync=12'] });
+    const daemon = await Daemon.start({ args: ['--fault', 'fail_sync=20'] });
     try {
       const alice = await RawClient.open(daemon, await jwt('lesson', 'alice'));
       await alice.wait('join');

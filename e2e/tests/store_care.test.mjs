@@ -149,6 +149,8 @@ describe('a restore', () => {
     assert.equal((await ban('mallory')).status, 200);
     const run = await succeeds('restore', 'monday.db', '--data-dir', 'fresh');
     assert.match(run.stdout, /is now the store in fresh[^]*no store\.key/);
+    await assert.rejects(Daemon.start({ dataDir: file('fresh') }), /key that sealed the AppKeys of this store is missing/);
+    copyFileSync(joinPath(dataDir, 'store.key'), joinPath(file('fresh'), 'store.key'));
     const second = await Daemon.start({ dataDir: file('fresh') });
     try {
       assert.equal(await joins(second, 'eve'), -1026);
@@ -170,6 +172,7 @@ describe('a restore', () => {
     assert.equal(await joins(daemon, 'eve'), -1026);
     assert.equal(await joins(daemon, 'mallory'), true);
     await succeeds('restore', kept, '--data-dir', 'former');
+    copyFileSync(joinPath(dataDir, 'store.key'), joinPath(file('former'), 'store.key'));
     const former = await Daemon.start({ dataDir: file('former') });
     try { assert.equal(await joins(former, 'mallory'), -1026, 'it was only in the log'); } finally { await former.stop(); }
   });

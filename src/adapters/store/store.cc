@@ -257,7 +257,7 @@ std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch
 
 Result<void> Store::State::commit(Transaction& transaction, std::span<const WriteRequest> batch) {
   const bool has_decisions = std::ranges::any_of(batch, [](const WriteRequest& request) {
-    return !std::holds_alternative<PutHistory>(request);
+    return !std::holds_alternative<PutHistory>(request) && !std::holds_alternative<PutApp>(request);
   });
   if (has_decisions) at_point(kBeforeCommit);
   TRY(transaction.commit());
