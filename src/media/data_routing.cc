@@ -162,7 +162,7 @@ void on_sctp_event(EngineState& engine, SctpEvent event, Now now) {
 }
 
 void send_reliable(EngineState& engine, SendReliable command) {
-  const Transport* transport = engine.find_transport(command.transport);
+  Transport* transport = engine.find_transport(command.transport);
   if (transport == nullptr || transport->is_closing)
     return engine.drop(DropReason::CommandUnknownTarget);
   if (transport->is_cut) return engine.drop(DropReason::TransportCut);
