@@ -102,7 +102,8 @@ class CommandsTest : public testing::Test {
                 .now = [this] { return now.wall; },
                 .wait = [this](Duration duration) { waited += duration, now.mono += duration; },
                 .out = out,
-                .err = err};
+                .err = err,
+                .in = in};
     return run(settings, "localhost:7880", command, world);
   }
 
@@ -115,6 +116,7 @@ class CommandsTest : public testing::Test {
                     .secret = "secret-1",
                     .app = kApp};
   std::ostringstream out, err;
+  std::istringstream in;
   std::optional<domain::DismissalRecord> stored;
   std::vector<domain::LifeEntry> lives;
   std::vector<domain::VisitorEntry> visitors;
@@ -282,13 +284,15 @@ TEST_F(CommandsTest, what_is_missing_is_a_matter_of_usage) {
 
 TEST(Unreachable, servers_have_their_own_exit_code) {
   std::ostringstream out, err;
+  std::istringstream in;
   World world{.exchange = [](const openapi::Request&) -> Result<HttpReply> {
                 return fail(ErrorKind::Unavailable, "nobody accepts connections there");
               },
               .now = [] { return Wall{}; },
               .wait = [](Duration) {},
               .out = out,
-              .err = err};
+              .err = err,
+              .in = in};
   const Settings settings{.url = "http://h", .access_key = "a", .secret = "b", .app = kApp};
   EXPECT_EQ(run(settings, "h", {.verb = Verb::ListRooms}, world), ExitCode::Unreachable);
   EXPECT_NE(err.str().find("Is atriumd running there?"), std::string::npos);
