@@ -162,7 +162,7 @@ export function withoutBanner(log, dev) {
   ];
   let rest = log;
   for (const line of lines) rest = rest.replace(line, '\n');
-  const paste = new RegExp(`^( {2}'[^'\\n]*atriumctl' room dismiss demo --url http://[\\w.:[\\]]+ --app ${dev.appId} `
+  const paste = new RegExp(`^( {2}'[^'\\n]*atriumctl' room dismiss demo --url https?://[\\w.:[\\]]+ --app ${dev.appId} `
     + `--access-key ${dev.accessKey} --secret )${dev.secretKey.replace(/[=+]/g, '\\$&')}\\n`, 'm');
   return rest.replace(paste, '$1\n');
 }

@@ -1,16 +1,13 @@
 #include "apps/atriumctl/commands.h"
 
-#include <algorithm>
-#include <charconv>
 #include <expected>
 #include <ostream>
 
 #include "adapters/openapi/action.h"
-#include "adapters/openapi/error_table.h"
 #include "adapters/openapi/json.h"
 #include "adapters/openapi/query.h"
-#include "adapters/openapi/signer.h"
 #include "adapters/openapi/timestamps.h"
+#include "apps/atriumctl/caller.h"
 #include "apps/atriumctl/show.h"
 #include "base/limits.h"
 
@@ -19,107 +16,13 @@ namespace {
 
 using openapi::Json;
 
-// One action asked of the server, as often as its quota makes necessary.
-class Caller {
- public:
-  Caller(const Settings& settings, const std::string& authority, World& world)
-      : settings_(settings), authority_(authority), world_(world) {}
-
-  // The `Result`; otherwise what has been shown to the operator already, as exit code.
-  std::expected<Json, ExitCode> ask(const char* action, Json::Object fields,
-                                    std::string_view version = openapi::kVersionOwn) {
-    fields.insert(fields.begin(), {"AppId", settings_.app});
-    return send("POST", target(action, version), openapi::to_text(Json(std::move(fields))));
-  }
-
-  // The same of an action whose fields stand in the query.
-  std::expected<Json, ExitCode> ask_by_get(const char* action, const openapi::QueryItems& fields,
-                                           std::string_view version) {
-    std::string query =
-        target(action, version) + "&AppId=" + openapi::percent_encode(settings_.app);
-    for (const auto& [name, value] : fields)
-      query += "&" + name + "=" + openapi::percent_encode(value);
-    return send("GET", query, "");
-  }
-
- private:
-  static std::string target(const char* action, std::string_view version) {
-    return std::string("/?Action=") + action + "&Version=" + std::string(version);
-  }
-
-  std::expected<Json, ExitCode> send(const char* method, const std::string& query,
-                                     const std::string& body) {
-    for (int64_t attempt = 0;; ++attempt) {
-      const Result<HttpReply> reply = world_.exchange(request(method, query, body));
-      if (!reply) return unreachable(reply.error());
-      if (reply->status == 429 && attempt < limits::kControlRetriesMax) {
-        world_.wait(retry_after(*reply));
-        continue;
-      }
-      return read(*reply);
-    }
-  }
-
-  openapi::Request request(const char* method, const std::string& query,
-                           const std::string& body) const {
-    openapi::Request out{.method = method,
-                         .target = query,
-                         .headers = {{"Host", authority_},
-                                     {"Content-Type", "application/json"},
-                                     {"Accept", "application/json"},
-                                     {"User-Agent", "atriumctl"}},
-                         .body = body};
-    openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region},
-                          world_.now());
-    return out;
-  }
-
-  static Duration retry_after(const HttpReply& reply) {
-    const std::string_view text = reply.header("Retry-After");
-    int seconds = 0;
-    std::from_chars(text.data(), text.data() + text.size(), seconds);
-    return std::chrono::seconds(std::clamp(seconds, 1, 10));
-  }
-
-  std::unexpected<ExitCode> unreachable(const Error& error) const {
-    world_.err << "atriumctl: no answer from " << settings_.url << ": " << error.message() << ".\n"
-               << "Is atriumd running there? Name another server with --url or ATRIUM_URL.\n";
-    return std::unexpected(ExitCode::Unreachable);
-  }
-
-  std::expected<Json, ExitCode> read(const HttpReply& reply) const {
-    const auto body = openapi::parse_json(reply.body);
-    const Json* metadata = body ? body->find("ResponseMetadata") : nullptr;
-    const Json* error = metadata == nullptr ? nullptr : metadata->find("Error");
-    if (error != nullptr) return refused(*metadata, *error);
-    const Json* result = metadata == nullptr ? nullptr : body->find("Result");
-    if (result != nullptr && result->if_object() != nullptr) return *result;
-    world_.err
-        << "atriumctl: what answers at " << settings_.url << " (HTTP " << reply.status
-        << ") is not an Atrium server.\nCheck --url; a proxy in between must pass / through.\n";
-    return std::unexpected(ExitCode::Unreachable);
-  }
-
-  std::unexpected<ExitCode> refused(const Json& metadata, const Json& error) const {
-    const std::string code = text_of(error, "Code");
-    if (settings_.output == Output::Json) world_.out << openapi::to_text(metadata) << "\n";
-    world_.err << "atriumctl: refused: " << code << ": " << text_of(error, "Message") << "\n"
-               << advice(code) << " (request " << text_of(metadata, "RequestId") << ")\n";
-    return std::unexpected(ExitCode::Refused);
-  }
-
-  const Settings& settings_;
-  const std::string& authority_;
-  World& world_;
-};
-
 ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& command,
                       std::ostream& out) {
   Json::Object fields{{"RoomId", command.subject}};
   if (!command.reason.empty()) fields.emplace_back("Reason", command.reason);
   if (!command.if_session.empty()) fields.emplace_back("IfRoomSessionId", command.if_session);
   if (command.dry_run) fields.emplace_back("DryRun", true);
-  const auto result = caller.ask("DismissRoom", std::move(fields));
+  const auto result = caller.ask_in_app("DismissRoom", std::move(fields));
   if (!result) return result.error();
   if (settings.output == Output::Json)
     out << openapi::to_text(*result) << "\n";
@@ -140,7 +43,7 @@ std::expected<Json, ExitCode> ask_all_pages(Caller& caller, const char* action,
     Json::Object page = fields;
     page.emplace_back("Limit", limits::kPageMax);
     if (!cursor.empty()) page.emplace_back("Cursor", cursor);
-    auto result = caller.ask(action, std::move(page));
+    auto result = caller.ask_in_app(action, std::move(page));
     if (!result) return std::unexpected(result.error());
     if (const Json* found = result->find(list); found != nullptr && found->if_array() != nullptr)
       items.insert(items.end(), found->if_array()->begin(), found->if_array()->end());
@@ -180,20 +83,12 @@ ExitCode show_room(Caller& caller, const Settings& settings, const Command& comm
 
 ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command& command,
                         std::ostream& out) {
-  const auto result = caller.ask("GetDismissal", {{"OperationId", command.subject}});
+  const auto result = caller.ask_in_app("GetDismissal", {{"OperationId", command.subject}});
   if (!result) return result.error();
   if (settings.output == Output::Json)
     out << openapi::to_text(*result) << "\n";
   else
     show_receipt(out, *result);
-  return ExitCode::Ok;
-}
-
-// Shows the answer as it is to programs, `text` to people.
-ExitCode tell(const std::expected<Json, ExitCode>& result, const Settings& settings,
-              std::ostream& out, const std::string& text) {
-  if (!result) return result.error();
-  out << (settings.output == Output::Json ? openapi::to_text(*result) : text) << "\n";
   return ExitCode::Ok;
 }
 
@@ -205,7 +100,8 @@ ExitCode kick_user(Caller& caller, const Settings& settings, const Command& comm
                    std::ostream& out) {
   Json::Object fields{{"RoomId", command.room}, {"UserId", command.subject}};
   add_if_given(fields, "Reason", command.reason);
-  return tell(caller.ask("KickUser", std::move(fields), openapi::kVersion2020), settings, out,
+  return tell(caller.ask_in_app("KickUser", std::move(fields), openapi::kVersion2020), settings,
+              out,
               "User " + clean(command.subject) + " is not in room " + clean(command.room) +
                   " any more, and may come back.");
 }
@@ -217,7 +113,7 @@ ExitCode add_ban(Caller& caller, const Settings& settings, const Command& comman
   add_if_given(fields, "UserId", command.user);
   add_if_given(fields, "IP", command.ip);
   add_if_given(fields, "Reason", command.reason);
-  const auto result = caller.ask("BanRoomUser", std::move(fields), openapi::kVersion2023);
+  const auto result = caller.ask_in_app("BanRoomUser", std::move(fields), openapi::kVersion2023);
   return tell(result, settings, out, result ? text_of(*result, "Message") : "");
 }
 
@@ -233,7 +129,7 @@ ExitCode list_bans(Caller& caller, const Settings& settings, std::ostream& out) 
 
 ExitCode lift_ban(Caller& caller, const Settings& settings, const Command& command,
                   std::ostream& out) {
-  const auto result = caller.ask("DeleteBan", {{"BanId", command.subject}});
+  const auto result = caller.ask_in_app("DeleteBan", {{"BanId", command.subject}});
   const bool existed = result && text_of(*result, "Existed") == "true";
   return tell(
       result, settings, out,
@@ -256,7 +152,7 @@ std::expected<Json, ExitCode> ask_history(Caller& caller, const char* action,
   Json::Array items;
   for (int64_t page = 1;; ++page) {
     fields.back().second = std::to_string(page);
-    auto result = caller.ask_by_get(action, fields, openapi::kVersion2023);
+    auto result = caller.ask_in_app_by_get(action, fields, openapi::kVersion2023);
     if (!result) return std::unexpected(result.error());
     const Json* found = result->find(list);
     const bool has_items =
@@ -291,19 +187,11 @@ ExitCode list_visitors(Caller& caller, const Settings& settings, const Command& 
   return ExitCode::Ok;
 }
 
-ExitCode missing(std::ostream& err, const char* what, const char* how) {
-  err << "atriumctl: " << what << " is missing.\n" << how << "\n";
-  return ExitCode::Usage;
-}
-
 }  // namespace
 
 ExitCode run(const Settings& settings, const std::string& authority, const Command& command,
              World& world) {
-  if (settings.access_key.empty() || settings.secret.empty())
-    return missing(world.err, "the access key or its secret",
-                   "Set ATRIUM_ACCESS_KEY and ATRIUM_SECRET_KEY; for a server started with --dev, "
-                   "give --dev.");
+  if (!has_keys(settings, world.err)) return ExitCode::Usage;
   if (settings.app.empty())
     return missing(
         world.err, "the app",

@@ -62,6 +62,7 @@ struct World {
   std::function<void(Duration)> wait;
   std::ostream& out;
   std::ostream& err;
+  std::istream& in;  // for what is a secret, where a file is named -
 };
 
 // `authority` is what goes into Host.

@@ -67,9 +67,9 @@ Result<HttpReply> parse_head(std::string_view head) {
 }
 
 // A socket and the one deadline of everything done with it.
-class Connection {
+class Socket {
  public:
-  explicit Connection(Duration timeout) : deadline_(std::chrono::steady_clock::now() + timeout) {}
+  explicit Socket(Duration timeout) : deadline_(std::chrono::steady_clock::now() + timeout) {}
 
   Result<void> open(const Endpoint& endpoint) {
     tcp::resolver resolver(io_);
@@ -143,23 +143,71 @@ class Connection {
   std::array<char, 16'384> chunk_{};
 };
 
+// A socket, with TLS over it where the URL says so.
+class Connection {
+ public:
+  explicit Connection(Duration timeout) : socket_(timeout) {}
+
+  Result<void> open(const Endpoint& endpoint, const Trust& trust) {
+    if (endpoint.is_tls) tls_.emplace(TRY(TlsClient::create(endpoint.host, trust)));
+    TRY(socket_.open(endpoint));
+    if (!tls_) return {};
+    std::string nothing;  // an HTTP server does not speak first
+    TRY(socket_.write(tls_->take_pending()));
+    while (!tls_->is_established()) {
+      const bool more = TRY(read_some(nothing));
+      if (!more && !tls_->is_established())
+        return fail(ErrorKind::Unavailable,
+                    "it closed the connection in the TLS handshake; the server's log says why");
+    }
+    return {};
+  }
+
+  Result<void> write(const std::string& text) {
+    if (!tls_) return socket_.write(text);
+    TRY(tls_->write(text));
+    return socket_.write(tls_->take_pending());
+  }
+
+  // Appends what comes next; false at the end of the stream.
+  Result<bool> read_some(std::string& into) {
+    if (!tls_) return socket_.read_some(into);
+    std::string bytes;
+    const bool is_open = TRY(socket_.read_some(bytes));
+    // Whoever cut the connection must not decide where the answer ends: only TLS's own end counts.
+    if (!is_open && tls_->is_established())
+      return fail(ErrorKind::Unavailable, "the connection broke while the answer was read");
+    const Result<bool> more = tls_->feed(bytes, into);
+    // An alert is a courtesy: when it cannot be sent, what is wrong is still what feed() says.
+    const Result<void> sent = socket_.write(tls_->take_pending());
+    if (more && !sent) return std::unexpected(sent.error());
+    return more ? Result<bool>(*more && is_open) : more;
+  }
+
+ private:
+  Socket socket_;
+  std::optional<TlsClient> tls_;
+};
+
+std::string_view default_port(bool is_tls) {
+  return is_tls ? "443" : "80";
+}
+
 }  // namespace
 
 std::string Endpoint::authority() const {
   const std::string bracketed = host.contains(':') ? "[" + host + "]" : host;
-  return port == "80" ? bracketed : bracketed + ":" + port;
+  return port == default_port(is_tls) ? bracketed : bracketed + ":" + port;
 }
 
 Result<Endpoint> parse_endpoint(std::string_view url) {
-  if (url.starts_with("https://"))
-    return fail(
-        ErrorKind::Unsupported,
-        "https is not spoken here; reach the server over http, on its own host or in a tunnel");
-  constexpr std::string_view kScheme = "http://";
-  if (!url.starts_with(kScheme)) return malformed("a URL is like http://127.0.0.1:7880");
-  url.remove_prefix(kScheme.size());
+  constexpr std::string_view kPlain = "http://", kTls = "https://";
+  const bool is_tls = url.starts_with(kTls);
+  if (!is_tls && !url.starts_with(kPlain))
+    return malformed("a URL is like http://127.0.0.1:7880 or https://rtc.example");
+  url.remove_prefix(is_tls ? kTls.size() : kPlain.size());
   if (url.ends_with('/')) url.remove_suffix(1);
-  Endpoint out{.host = {}, .port = "80"};
+  Endpoint out{.host = {}, .port = std::string(default_port(is_tls)), .is_tls = is_tls};
   const size_t bracket = url.starts_with('[') ? url.find(']') : std::string_view::npos;
   const size_t colon = url.find(':', bracket == std::string_view::npos ? 0 : bracket);
   std::string_view host = url.substr(0, colon);
@@ -170,7 +218,7 @@ Result<Endpoint> parse_endpoint(std::string_view url) {
   const bool is_port = !out.port.empty() && out.port.size() <= 5 &&
                        out.port.find_first_not_of("0123456789") == std::string::npos;
   if (out.host.empty() || out.host.find_first_of("/?#@[] ") != std::string::npos || !is_port)
-    return malformed("a URL is like http://127.0.0.1:7880, without a path");
+    return malformed("a URL is like http://127.0.0.1:7880 or https://rtc.example, without a path");
   return out;
 }
 
@@ -221,9 +269,9 @@ std::string request_text(const openapi::Request& request) {
 }
 
 Result<HttpReply> exchange(const Endpoint& endpoint, const openapi::Request& request,
-                           Duration timeout) {
+                           const Trust& trust, Duration timeout) {
   Connection connection(timeout);
-  TRY(connection.open(endpoint));
+  TRY(connection.open(endpoint, trust));
   TRY(connection.write(request_text(request)));
   std::string received;
   while (true) {

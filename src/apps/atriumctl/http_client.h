@@ -1,5 +1,5 @@
 // One blocking HTTP/1.1 request per connection, with one deadline over all of it.  For the
-// operator's CLI, which talks to a server next door: no TLS, no keep-alive, no redirects.
+// operator's CLI: no keep-alive, no redirects.  TLS for https (tls_client.h).
 #pragma once
 
 #include <optional>
@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "adapters/openapi/message.h"
+#include "apps/atriumctl/tls_client.h"
 #include "base/result.h"
 #include "base/time.h"
 
@@ -15,9 +16,10 @@ namespace atrium::atriumctl {
 struct Endpoint {
   std::string host;  // without brackets
   std::string port;
+  bool is_tls = false;
   std::string authority() const;  // as in Host: brackets around IPv6, no default port
 };
-// "http://host[:port][/]"; Unsupported for https, Malformed for anything else.
+// "http[s]://host[:port][/]"; Malformed for anything else.
 Result<Endpoint> parse_endpoint(std::string_view url);
 
 struct HttpReply {
@@ -34,9 +36,10 @@ Result<std::optional<HttpReply>> parse_reply(std::string_view received, bool at_
 std::string request_text(const openapi::Request& request);
 
 // Unavailable when nobody answers there in time; Malformed when what answers does not speak HTTP;
-// LimitExceeded beyond kControlReplyBytesMax.
+// LimitExceeded beyond kControlReplyBytesMax; Unauthorised when the server's certificate is not to be believed, or when
+// there is no way to look (then what to do is in the words).
 Result<HttpReply> exchange(const Endpoint& endpoint, const openapi::Request& request,
-                           Duration timeout);
+                           const Trust& trust, Duration timeout);
 void wait_for(Duration duration);
 
 }  // namespace atrium::atriumctl

@@ -1,12 +1,14 @@
 // atriumctl: the operator's command line.  Speaks the management API (Version 2026-12-01), signed
-// like any backend; `store` works on the files of a server beside it.
+// like any backend; `reload` and `drain` ask the operator's listener, `store` works on the files of a server beside it.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <string>
 
+#include "apps/atriumctl/app_commands.h"
 #include "apps/atriumctl/commands.h"
 #include "apps/atriumctl/http_client.h"
+#include "apps/atriumctl/operator_commands.h"
 #include "apps/atriumctl/store_commands.h"
 
 namespace atrium::atriumctl {
@@ -21,6 +23,7 @@ constexpr char kFooter[] =
     "  atriumctl --dev room list\n"
     "  atriumctl room dismiss lobby --app a7e100000000000000000001 --reason 'end of the lesson'\n"
     "  atriumctl room dismiss lobby --if-sid RM_... -o json\n"
+    "  atriumctl app create lessons --url https://rtc.example\n"
     "  atriumctl store backup atrium-monday.db --data-dir /var/lib/atrium\n";
 
 // The account and app of `atriumd --dev`: public, so not a secret.
@@ -31,11 +34,14 @@ void use_development_keys(Settings& settings) {
 }
 
 struct CommandLine {
-  CLI::App app{"Looks at and ends rooms of an Atrium server; takes care of its store.",
+  CLI::App app{"Looks at and ends rooms of an Atrium server; makes its apps; takes care of it.",
                "atriumctl"};
   Settings settings;
   Command command;
+  AppCommand app_command;
+  OperatorCommand operator_command;
   StoreCommand store_command;
+  Trust trust;
   bool dev = false;
   double timeout_s = 10;
   std::string output = "text";
@@ -44,9 +50,29 @@ struct CommandLine {
     app.footer(kFooter);
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_option("--url", settings.url, "the server")
+    add_settings();
+    add_room_commands();
+    add_dismissal_commands();
+    add_user_commands();
+    add_ban_commands();
+    add_app_commands();
+    add_operator_commands();
+    add_store_commands();
+    add_history_commands();
+  }
+
+  void add_settings() {
+    app.add_option("--url", settings.url, "the server, http:// or https://")
         ->envname("ATRIUM_URL")
         ->default_val("http://127.0.0.1:7880");
+    CLI::Option* ca = app.add_option("--ca", trust.ca_file,
+                                     "PEM file of the authority that signs the server's "
+                                     "certificate, in place of those that this system trusts")
+                          ->envname("ATRIUM_CA");
+    app.add_flag("--insecure", trust.is_insecure,
+                 "believe whoever answers at an https:// URL: anybody in between can read and "
+                 "change all that is said")
+        ->excludes(ca);
     app.add_option("--access-key", settings.access_key, "access key id")
         ->envname("ATRIUM_ACCESS_KEY");
     app.add_option("--secret", settings.secret,
@@ -61,12 +87,6 @@ struct CommandLine {
     app.add_option("-o,--output", output, "text, for people, or json, for programs")
         ->capture_default_str()
         ->check(CLI::IsMember({"text", "json"}));
-    add_room_commands();
-    add_dismissal_commands();
-    add_user_commands();
-    add_ban_commands();
-    add_store_commands();
-    add_history_commands();
   }
 
   void choose(CLI::App* subcommand, Verb verb) {
@@ -114,6 +134,85 @@ struct CommandLine {
     CLI::App* lift = ban->add_subcommand("lift", "end a rule before its time");
     lift->add_option("rule", command.subject, "rule id (BN_...)")->required();
     choose(lift, Verb::LiftBan);
+  }
+
+  CLI::App* add_app_command(CLI::App* parent, const char* name, const char* help, AppVerb verb) {
+    CLI::App* added = parent->add_subcommand(name, help);
+    added->callback([this, verb] { app_command.verb = verb; });
+    return added;
+  }
+
+  void add_app_settings(CLI::App* to, const char* key_help, const char* secondary_help) {
+    to->add_option("--app-key-file", app_command.app_key_file, key_help);
+    to->add_option("--secondary-app-key-file", app_command.secondary_app_key_file, secondary_help);
+    to->add_option("--ids", app_command.ids,
+                   "vendor: RoomIds and UserIds as the vendor allows them; any: as LiveKit does")
+        ->check(CLI::IsMember({"vendor", "any"}));
+  }
+
+  void add_app_commands() {
+    CLI::App* apps =
+        app.add_subcommand("app", "applications of the account")->require_subcommand(1);
+    CLI::App* create = add_app_command(
+        apps, "create", "make one; its AppKeys are shown once, and are secrets", AppVerb::Create);
+    create->add_option("name", app_command.name, "1 to 24 letters, digits and _")->required();
+    create->add_option("--id", app_command.app, "AppId of an app that moves in; else a new one");
+    add_app_settings(create, "file with the AppKey of an app that moves in; - is standard input",
+                     "the same of its SecondaryAppKey");
+    add_app_command(apps, "list", "all apps of the account", AppVerb::List)
+        ->add_flag("--show-keys", app_command.show_keys, "with their AppKeys, which are secrets");
+    const auto add = [&](const char* name, const char* help, AppVerb verb) {
+      CLI::App* added = add_app_command(apps, name, help, verb);
+      added->add_option("appid", app_command.app, "AppId")->required();
+      return added;
+    };
+    add("show", "one app, without its secrets", AppVerb::Show);
+    add("enable", "let its tokens in again", AppVerb::Enable);
+    add("disable", "end its live rooms and let nobody in", AppVerb::Disable);
+    CLI::App* update = add("update", "change what is given, and nothing else", AppVerb::Update);
+    update->add_option("--name", app_command.name, "1 to 24 letters, digits and _");
+    add_app_settings(update, "file with its new AppKey; - is standard input",
+                     "file with its new SecondaryAppKey; - is standard input");
+    add_app_key_commands(apps);
+  }
+
+  void add_app_key_commands(CLI::App* apps) {
+    CLI::App* key = apps->add_subcommand("key", "LiveKit API keys of an app besides its AppId")
+                        ->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, AppVerb verb) {
+      CLI::App* added = add_app_command(key, name, help, verb);
+      added->add_option("appid", app_command.app, "AppId")->required();
+      added->add_option("key", app_command.api_key, "the API key's name")->required();
+      return added;
+    };
+    add("add", "a key that signs tokens for this app", AppVerb::AddKey)
+        ->add_option("--secret-file", app_command.secret_file,
+                     "file with its secret; - is standard input")
+        ->required();
+    add("delete", "refuse its tokens from now on", AppVerb::DeleteKey);
+  }
+
+  CLI::App* add_operator_command(CLI::App* parent, const char* name, const char* help,
+                                 OperatorVerb verb) {
+    CLI::App* added = parent->add_subcommand(name, help);
+    added
+        ->add_option("--operator", operator_command.url,
+                     "the operator's listener, on the server's own host")
+        ->envname("ATRIUM_OPERATOR_URL")
+        ->capture_default_str();
+    added->callback([this, verb] { operator_command.verb = verb; });
+    return added;
+  }
+
+  void add_operator_commands() {
+    add_operator_command(&app, "reload",
+                         "read configuration and certificate again, without a restart. Exit code "
+                         "1: something is wrong with them, and nothing was changed",
+                         OperatorVerb::Reload);
+    CLI::App* drain =
+        app.add_subcommand("drain", "take a server out of service")->require_subcommand(1);
+    add_operator_command(drain, "start", "refuse new joins; calls go on", OperatorVerb::StartDrain);
+    add_operator_command(drain, "stop", "let new joins in again", OperatorVerb::StopDrain);
   }
 
   CLI::App* add_store_command(CLI::App* store, const char* name, const char* help, StoreVerb verb) {
@@ -184,28 +283,39 @@ struct CommandLine {
 ExitCode run_command_line(CommandLine& line) {
   if (line.dev) use_development_keys(line.settings);
   line.settings.output = line.output == "json" ? Output::Json : Output::Text;
-  const Result<Endpoint> endpoint = parse_endpoint(line.settings.url);
+  const bool is_operator = line.operator_command.verb != OperatorVerb::None;
+  const std::string& url = is_operator ? line.operator_command.url : line.settings.url;
+  const Result<Endpoint> endpoint = parse_endpoint(url);
   const auto timeout =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(line.timeout_s));
-  World world{
-      .exchange =
-          [&](const openapi::Request& request) { return exchange(*endpoint, request, timeout); },
-      .now =
-          [] {
-            return Wall(std::chrono::duration_cast<Duration>(
-                std::chrono::system_clock::now().time_since_epoch()));
-          },
-      .wait = wait_for,
-      .out = std::cout,
-      .err = std::cerr};
+  World world{.exchange =
+                  [&](const openapi::Request& request) {
+                    return exchange(*endpoint, request, line.trust, timeout);
+                  },
+              .now =
+                  [] {
+                    return Wall(std::chrono::duration_cast<Duration>(
+                        std::chrono::system_clock::now().time_since_epoch()));
+                  },
+              .wait = wait_for,
+              .out = std::cout,
+              .err = std::cerr,
+              .in = std::cin};
   if (line.store_command.verb != StoreVerb::None)
     return run_store(line.settings.output, line.store_command, world);
   if (!endpoint) {
-    std::cerr << "atriumctl: --url " << line.settings.url << ": " << endpoint.error().message()
-              << ".\n";
+    std::cerr << "atriumctl: " << (is_operator ? "--operator " : "--url ") << url << ": "
+              << endpoint.error().message() << ".\n";
     return ExitCode::Usage;
   }
-  return run(line.settings, endpoint->authority(), line.command, world);
+  if (line.trust.is_insecure && endpoint->is_tls)
+    std::cerr << "atriumctl: --insecure: the server's certificate is not looked at.\n";
+  const std::string authority = endpoint->authority();
+  if (is_operator)
+    return run_operator(line.settings.output, authority, line.operator_command, world);
+  if (line.app_command.verb != AppVerb::None)
+    return run_app(line.settings, authority, line.app_command, world);
+  return run(line.settings, authority, line.command, world);
 }
 
 }  // namespace

@@ -206,6 +206,53 @@ void show_room_and_users(std::ostream& out, const Json& result) {
   show_table(out, rows);
 }
 
+void show_apps(std::ostream& out, const Json& result, Keys keys) {
+  const Json::Array* apps = member(result, "AppList").if_array();
+  if (apps == nullptr || apps->empty()) {
+    out << "The account has no apps. Make one with: atriumctl app create NAME\n";
+    return;
+  }
+  std::vector<Row> rows{{"APP", "NAME", "STATUS", "CREATED"}};
+  if (keys == Keys::Shown) rows[0].insert(rows[0].end(), {"APPKEY", "SECONDARY APPKEY"});
+  for (const Json& app : *apps) {
+    // The vendor's list has 1 for apps that run.
+    rows.push_back({text_of(app, "AppId"), text_of(app, "AppName"),
+                    text_of(app, "Status") == "1" ? "enabled" : "disabled",
+                    text_of(app, "CreateAt")});
+    if (keys == Keys::Shown)
+      rows.back().insert(rows.back().end(),
+                         {text_of(app, "AppKey"), text_of(app, "SecondaryAppKey")});
+  }
+  show_table(out, rows);
+}
+
+void show_app(std::ostream& out, const Json& result) {
+  const Json& app = member(result, "App");
+  std::string keys;
+  if (const Json::Array* names = member(app, "ApiKeys").if_array())
+    for (const Json& name : *names)
+      if (const std::string* text = name.if_text())
+        keys += (keys.empty() ? "" : ", ") + clean(*text);
+  show_table(out, {{"App", text_of(app, "AppId")},
+                   {"Name", text_of(app, "AppName")},
+                   {"Account", text_of(app, "Owner")},
+                   {"Status", text_of(app, "Enabled") == "true" ? "enabled" : "disabled"},
+                   {"Ids", text_of(app, "Ids")},
+                   {"API keys", keys.empty() ? "none besides the AppId" : keys},
+                   {"Created", text_of(app, "CreatedAt")}});
+}
+
+void show_created_app(std::ostream& out, const Json& result) {
+  const Json& app = member(result, "App");
+  out << "App " << text_of(app, "AppName") << " is made, and can be joined.\n";
+  show_table(out, {{"  AppId", text_of(app, "AppId")},
+                   {"  AppKey", text_of(result, "AppKey")},
+                   {"  SecondaryAppKey", text_of(result, "SecondaryAppKey")}});
+  out << "AppKeys are secrets: who has one can sign tokens for every room of the app. Give them to "
+         "your backend alone.\nThey are not shown again, except by: atriumctl app list "
+         "--show-keys\n";
+}
+
 void show_dry_run(std::ostream& out, std::string_view room, const Json& result) {
   if (text_of(result, "RoomExists") != "true") {
     out << "There is no room " << clean(room) << " now: nothing would be dismissed.\n";

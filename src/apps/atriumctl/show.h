@@ -10,6 +10,7 @@
 namespace atrium::atriumctl {
 
 enum class Detail { Short, Whole };
+enum class Keys { Hidden, Shown };
 
 std::string clean(std::string_view text);
 std::string text_of(const openapi::Json& object,
@@ -22,6 +23,9 @@ void show_bans(std::ostream& out, const openapi::Json& result);
 void show_lives(std::ostream& out, const openapi::Json& result);
 void show_visitors(std::ostream& out, const openapi::Json& result);
 void show_room_and_users(std::ostream& out, const openapi::Json& result);
+void show_apps(std::ostream& out, const openapi::Json& result, Keys keys);
+void show_app(std::ostream& out, const openapi::Json& result);
+void show_created_app(std::ostream& out, const openapi::Json& result);
 void show_dry_run(std::ostream& out, std::string_view room, const openapi::Json& result);
 void show_dismissed(std::ostream& out, std::string_view room, const openapi::Json& result,
                     Detail detail);

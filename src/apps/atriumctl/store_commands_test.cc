@@ -64,7 +64,12 @@ class StoreCommandsTest : public testing::Test {
               bool force = false) {
     out_.str("");
     err_.str("");
-    World world{.exchange = {}, .now = [] { return kStart; }, .wait = {}, .out = out_, .err = err_};
+    World world{.exchange = {},
+                .now = [] { return kStart; },
+                .wait = {},
+                .out = out_,
+                .err = err_,
+                .in = in_};
     return run_store(
         output_, {.verb = verb, .file = file, .data_dir = path(directory), .force = force}, world);
   }
@@ -81,6 +86,7 @@ class StoreCommandsTest : public testing::Test {
   fs::path folder_;
   Output output_ = Output::Text;
   std::ostringstream out_, err_;
+  std::istringstream in_;
 };
 
 TEST_F(StoreCommandsTest, a_backup_is_taken_of_a_store_in_use_and_brought_back_elsewhere) {

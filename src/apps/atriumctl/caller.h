@@ -1,0 +1,58 @@
+// Caller: one action asked of the server and its answer, as often as its quota makes necessary.  Lives for one command.
+// Does not: know any action, or show a result.
+#pragma once
+
+#include <expected>
+#include <iosfwd>
+#include <string>
+#include <string_view>
+
+#include "adapters/openapi/action.h"
+#include "adapters/openapi/json.h"
+#include "adapters/openapi/query.h"
+#include "apps/atriumctl/commands.h"
+
+namespace atrium::atriumctl {
+
+// The `Result`; otherwise what the operator was told already, as exit code.
+using Answer = std::expected<openapi::Json, ExitCode>;
+
+class Caller {
+ public:
+  Caller(const Settings& settings, const std::string& authority, World& world)
+      : settings_(settings), authority_(authority), world_(world) {}
+
+  Answer ask(std::string_view action, openapi::Json::Object fields,
+             std::string_view version = openapi::kVersionOwn);
+  // The same about the app of the settings.
+  Answer ask_in_app(std::string_view action, openapi::Json::Object fields,
+                    std::string_view version = openapi::kVersionOwn);
+  // The same of an action whose fields stand in the query.
+  Answer ask_in_app_by_get(std::string_view action, const openapi::QueryItems& fields,
+                           std::string_view version);
+
+ private:
+  Answer send(const char* method, const std::string& query, const std::string& body);
+  openapi::Request request(const char* method, const std::string& query,
+                           const std::string& body) const;
+  Answer read(const HttpReply& reply) const;
+  std::unexpected<ExitCode> refused(const openapi::Json& metadata,
+                                    const openapi::Json& error) const;
+
+  const Settings& settings_;
+  const std::string& authority_;
+  World& world_;
+};
+
+// Whether there is an access key to sign with; says so when there is none.
+bool has_keys(const Settings& settings, std::ostream& err);
+// Says what is missing and how to give it.
+ExitCode missing(std::ostream& err, const char* what, const char* how);
+// Says why nothing came from `url`, and what to do about it.
+ExitCode unreachable(std::ostream& err, const std::string& url, const Error& error,
+                     const char* advice);
+// Shows the answer as it is to programs, `text` to people.
+ExitCode tell(const Answer& result, const Settings& settings, std::ostream& out,
+              const std::string& text);
+
+}  // namespace atrium::atriumctl
