@@ -31,6 +31,7 @@ TEST_F(DismissalTest, the_phases_come_in_order_and_the_answer_last) {
   const Person ann = enter("ann");
   const Person bob = enter("bob");
   const Running run = start();
+  EXPECT_EQ(count_of<DismissReply>(run.fence), 0u);
   EXPECT_EQ(only<CutRoom>(run.fence).notice.name, "ROOM_DISMISS");
   EXPECT_EQ(only<CutRoom>(run.fence).notice.operation, run.operation);
   EXPECT_EQ(only<PersistDismissal>(run.fence).record.state, DismissalState::Running);
@@ -56,6 +57,7 @@ TEST_F(DismissalTest, the_phases_come_in_order_and_the_answer_last) {
   const DismissReply reply = only<DismissReply>(stored(run.operation));
   EXPECT_EQ(reply.waiter, run.waiter);
   EXPECT_EQ(reply.outcome, DismissOutcome::Done);
+  ASSERT_TRUE(reply.record.has_value());
   EXPECT_EQ(reply.record->notified, 2u);
   EXPECT_EQ(reply.record->not_notified, 0u);
   EXPECT_EQ(reply.record->media_cut_us, 3'000);
@@ -431,6 +433,16 @@ TEST_F(DismissalTest, later_call_acts_on_the_life_that_is_current_then) {
   EXPECT_NE(first.operation, second.operation);
   EXPECT_EQ(only<CutRoom>(second.fence).room_sid, again.room_sid);
   EXPECT_NE(old.room_sid, again.room_sid);
+}
+
+TEST_F(DismissalTest, cut_of_the_former_life_says_nothing_about_the_next_of_its_name) {
+  const Person old = enter("ann");
+  start();
+  const Person again = enter("ann");
+  start();
+  EXPECT_TRUE(cut(old.room_sid).empty());
+  EXPECT_TRUE(apply(NoticeAcked{again.sid}).empty()) << "media of the next life still flows";
+  EXPECT_EQ(only<SendLeave>(cut(again.room_sid)).participant, again.sid);
 }
 
 TEST_F(DismissalTest, room_within_its_empty_grace_can_be_dismissed) {
