@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { after, before, describe, test } from 'node:test';
+import { account } from '../lib/accounts.mjs';
 import { vendorAction } from '../lib/api.mjs';
 import { events, join, launch, openPage, received, sockets, SOUND } from '../lib/browser.mjs';
 import { makeCertificate } from '../lib/certificate.mjs';
@@ -176,7 +177,7 @@ describe('behind a proxy that names its clients', () => {
 
 describe('atriumd does not start', () => {
   const config = joinPath(folder, 'config.toml');
-  writeFileSync(config, '[[account]]\nid = "a"\naccess_key = "AKLT1"\nsecret = "s"\n');
+  writeFileSync(config, account(folder, 'a', [{ accessKey: 'AKLT1', secretKey: 'a secret of an account', scopes: ['read'] }]));
   const check = (...args) => spawnSync(binary('atriumd'), ['--check-config', '--config', config, ...args], { encoding: 'utf8' });
 
   test('in the open without TLS, and names the ways out', () => {
