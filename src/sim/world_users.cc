@@ -216,8 +216,8 @@ void World::act_of_user(User& user) {
 
 void World::restore_peace() {
   has_faults_ = false;
-  // Calls that go on shall not notice what the disk does.
-  const bool goes_on = is_quiet_troubled_ && trouble_ != SimDisk::Trouble::None;
+  // Calls that go on shall not notice what the disk does.  A node that cannot start on it waits for its operator.
+  const bool goes_on = is_quiet_troubled_ && is_up() && trouble_ != SimDisk::Trouble::None;
   disk_.set_trouble(goes_on ? trouble_ : SimDisk::Trouble::None);
   disk_.crash_in(0);
   for (User& user : users_)
