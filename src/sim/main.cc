@@ -1,6 +1,6 @@
 // atrium_sim: runs the simulated world for a range of seeds, each twice, and compares the traces;
-// then the canaries, whose planted bugs must be found.  Exit 1 when a checker fails, when a run does not repeat, or when
-// a planted bug is not found.  --help says the flags.
+// then the canaries, whose planted bugs must be found.  Exit 1 when a checker fails, when a run does not repeat, or
+// when a planted bug is not found.  --help says the flags.
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>

@@ -33,6 +33,8 @@ bool RuleBook::Rule::can_be_made() const {
   });
 }
 
+constexpr RuleBook::Instant RuleBook::kOver{Mono{}, Wall(Duration::min() / 2)};
+
 RuleBook::Instant RuleBook::least(const Call& call) {
   const Mono end = call.began + call.interval;
   return {end, Wall(end.time_since_epoch() + call.offset_least)};
@@ -50,6 +52,7 @@ RuleBook::CallId RuleBook::began(Order order, RuleTarget target, Duration interv
     rule.may_before = rule.may;
   }
   ++rule.under_way;
+  rule.is_seen_out = rule.has_restarted = false;
   rule.last_order = Mono::max();
   const Duration offset = now.wall.time_since_epoch() - now.mono.time_since_epoch();
   const CallId id = next_id_++;
@@ -98,7 +101,7 @@ void RuleBook::settle_alone(Rule& rule, const Call& call, CallEnd end, Now now) 
   const bool is_done = end == CallEnd::Done;
   if (lifts) {
     rule.must = {};
-    if (is_done) rule.may = {now.mono, Wall(Duration::min() / 2)};
+    if (is_done) rule.may = {now.mono, kOver.wall};
     return;
   }
   const Instant ends = least(call);
@@ -146,6 +149,8 @@ void RuleBook::restarted(Now now) {
   for (auto& [target, rule] : rules_) {
     anew(rule.must);
     anew(rule.may);
+    rule.is_seen_out = false;
+    rule.has_restarted = rule.under_way == 0;
   }
 }
 
@@ -160,8 +165,17 @@ bool RuleBook::must_be_out(const Who& who, Mono let_in, Now now) const {
 bool RuleBook::may_be_out(const Who& who, Now now) const {
   return std::ranges::any_of(rules_, [&](const auto& entry) {
     const auto& [target, rule] = entry;
-    return (rule.may.mono + kTimersLate > now.mono || rule.can_be_made()) && target.means(who);
+    const bool is_left = rule.may.mono + kTimersLate > now.mono && !rule.is_seen_out;
+    return (is_left || rule.can_be_made()) && target.means(who);
   });
+}
+
+void RuleBook::saw_let_in(const Who& who, Now now) {
+  for (auto& [target, rule] : rules_) {
+    if (rule.under_way != 0 || rule.must.mono > now.mono || !target.means(who)) continue;
+    rule.is_seen_out = true;
+    if (rule.has_restarted) rule.may = kOver;
+  }
 }
 
 bool RuleBook::may_be_removed(const Who& who, Mono session_began) const {

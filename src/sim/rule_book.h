@@ -1,7 +1,8 @@
-// RuleBook: which ban rules must be in force, and which may be, told from what callers were answered and from the clocks
-// alone.  It knows nothing of the registry, so that the checkers that ask it judge the registry.
+// RuleBook: which ban rules must be in force, and which may be, told from what callers were answered and from the
+// clocks alone.  It knows nothing of the registry, so that the checkers that ask it judge the registry.
 // Between a call and its answer a rule may be either way; after an answer "success" it is as the answer says; after any
-// other end (an error of the server's, a restart) it may again be either way until the next clear answer about it.
+// other end (an error of the server's, a restart) it may be either way, but always the same: what a door shows holds
+// until the next restart, and what it shows after one holds for good.
 // Owner: World.
 #pragma once
 
@@ -46,6 +47,8 @@ class RuleBook {
   // `let_in`: when it came through the door that it is in by; a rule that was only changed puts nobody out.
   bool must_be_out(const Who& who, Mono let_in, Now now) const;
   bool may_be_out(const Who& who, Now now) const;
+  // A join was accepted: no rule that means who came is in force.
+  void saw_let_in(const Who& who, Now now);
   // Whether -1006 may reach a session that began then.
   bool may_be_removed(const Who& who, Mono session_began) const;
   // Targets that were named so far, in order of their names.
@@ -71,11 +74,14 @@ class RuleBook {
     Instant must_before{}, may_before{};  // when `calls` began
     std::vector<Call> calls;              // which overlap one another
     size_t under_way = 0;
-    Mono last_order{};    // Mono::max(): one is under way
-    Mono closed_since{};  // who came in before may be in although the rule is in force
+    Mono last_order{};           // Mono::max(): one is under way
+    bool is_seen_out = false;    // somebody whom it means was let in, since the node started
+    bool has_restarted = false;  // since the last call about it ended
+    Mono closed_since{};         // who came in before may be in although the rule is in force
     bool is_certain() const;
     bool can_be_made() const;
   };
+  static const Instant kOver;  // of a rule that is there no more, whatever the clocks do
   static Instant least(const Call& call);
   static Instant most(const Call& call, Now now);
   static void settle_bans(Rule& rule, const Call& call, CallEnd end, Now now);

@@ -124,6 +124,20 @@ TEST_F(RuleBookTest, a_step_of_the_wall_clock_moves_a_rule_only_at_a_restart) {
   EXPECT_FALSE(may(51s));
 }
 
+TEST_F(RuleBookTest, a_failed_ban_is_either_way_but_always_the_same) {
+  call(Order::Ban, 600s, 1s, CallEnd::Unknown);
+  book_.saw_let_in(eve_, at(3s));
+  EXPECT_FALSE(may(4s));
+  book_.restarted(at(5s));
+  EXPECT_TRUE(may(6s)) << "the disk may have kept it";
+  book_.saw_let_in(eve_, at(7s));
+  book_.restarted(at(8s));
+  EXPECT_FALSE(may(9s)) << "it had not";
+  call(Order::Ban, 600s, 10s);
+  EXPECT_TRUE(must(11s));
+  EXPECT_TRUE(may(11s));
+}
+
 TEST_F(RuleBookTest, a_session_may_be_removed_by_what_was_under_way_after_it_began) {
   EXPECT_FALSE(book_.may_be_removed(eve_, Mono(1s)));
   call(Order::Kick, 0s, 2s);

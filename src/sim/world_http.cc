@@ -161,6 +161,7 @@ void World::check_word(const Connection& connection, std::string_view message) {
   session.facts.is_in = true;
   session.lost = kNever;
   checkers_.check_admitted(session.facts, "signalling", connection.accepted, now());
+  if (field == kFieldJoin) checkers_.rules().saw_let_in(session.facts.who, now());
 }
 
 void World::send(ConnectionId id, std::shared_ptr<const std::string> message) {
