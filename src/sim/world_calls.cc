@@ -45,7 +45,7 @@ void World::act_of_backend() {
   const std::string room = "room" + std::to_string(one_in(2) ? user.room : below(options_.rooms));
   static constexpr std::array kIntervals{0, 10, 10, 10, 600};  // s
   const Duration interval = std::chrono::seconds(kIntervals[below(kIntervals.size())]);
-  const bool is_twice = one_in(4);  // by two backends at once
+  const bool is_twice = one_in(2);  // by two backends at once
   const uint64_t choice = below(100);
   if (choice < 6) return limit_token();
   if (choice < 45) return change_rule();

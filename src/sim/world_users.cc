@@ -173,6 +173,11 @@ void World::act_of_fate() {
     checkers_.rules().wall_stepped(now());
   } else if (choice < 70) {
     disk_.set_trouble(trouble_);
+    // What is asked for in such a time is what may be lost.
+    for (uint64_t i = below(4); i > 0 && has_sanctions_; --i)
+      at(between(Duration(0), kTroubleMost), [this] {
+        if (is_acting_ && has_faults_) act_of_backend();
+      });
     at(between(Duration(0), kTroubleMost), [this] {
       if (has_faults_) disk_.set_trouble(SimDisk::Trouble::None);
     });
