@@ -1,5 +1,8 @@
 #include "domain/actions.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/limits.h"
 #include "domain/core.h"
 
@@ -41,6 +44,17 @@ StartedAction start_action(Core& core, WaiterId waiter) {
   return {std::move(id), action};
 }
 
+void reply_when_stored(Core& core, WaiterId waiter, const AppId& app, const BanId& ban) {
+  const auto writer = std::ranges::find_if(core.actions, [&](const auto& entry) {
+    const PendingAction& action = entry.second;
+    return !action.is_stored &&
+           std::ranges::find(action.erase_if_not_stored, std::pair(app, ban)) !=
+               action.erase_if_not_stored.end();
+  });
+  if (writer == core.actions.end()) return reply(core, waiter, ActionOutcome::Done);
+  writer->second.followers.push_back(start_action(core, waiter).id);
+}
+
 void await_end(Core& core, StartedAction& action, const ParticipantSid& participant) {
   action.action.leaving.insert(participant);
   core.awaited.emplace(participant, action.id);
@@ -56,7 +70,9 @@ void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {
   if (is_ok)
     for (const BanRule& rule : action.put_when_stored) put_in_force(core, rule);
   if (action.app) settle_app(core, *action.app, is_ok);
+  const std::vector<OperationId> followers = std::exchange(action.followers, {});
   finish_if_done(core, operation);
+  for (const OperationId& follower : followers) on_action_stored(core, follower, is_ok);
 }
 
 void on_participant_gone(Core& core, const ParticipantSid& participant) {

@@ -26,6 +26,8 @@ struct PendingAction {
   std::vector<std::pair<AppId, BanId>> erase_if_not_stored, erase_when_stored;
   std::vector<BanRule> put_when_stored;
   std::optional<App> app;  // as it was given to the store
+  // Callers who asked for a rule that this one is still writing: theirs is stored, or is not, with it.
+  std::vector<OperationId> followers;
 };
 
 struct StartedAction {
@@ -33,6 +35,8 @@ struct StartedAction {
   PendingAction& action;  // valid until the next action begins or ends
 };
 StartedAction start_action(Core& core, WaiterId waiter);
+// Answers the caller when the rule is stored: at once, or with the action that is still writing it.
+void reply_when_stored(Core& core, WaiterId waiter, const AppId& app, const BanId& ban);
 // `action` is not done before this participant's transport is gone.
 void await_end(Core& core, StartedAction& action, const ParticipantSid& participant);
 // A participant's transport is gone, or its life is.

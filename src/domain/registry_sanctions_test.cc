@@ -370,5 +370,25 @@ TEST_F(SanctionsTest, address_of_packets_is_admitted_only_where_no_rule_means_it
   EXPECT_EQ(count_of<CutParticipant>(moved), 1u);
 }
 
+TEST_F(SanctionsTest, repeated_ban_is_answered_when_the_rule_is_stored) {
+  const Effects first = ban(of_user("eve"));
+  EXPECT_TRUE(all_of<ActionReply>(ban(of_user("eve"))).empty()) << "nothing is durable yet";
+  const auto replies = all_of<ActionReply>(stored(operation(first)));
+  ASSERT_EQ(replies.size(), 2u);
+  EXPECT_EQ(replies[0].outcome, ActionOutcome::Done);
+  EXPECT_EQ(replies[1].outcome, ActionOutcome::Done);
+  EXPECT_EQ(only<ActionReply>(ban(of_user("eve"))).outcome, ActionOutcome::Done) << "it is stored";
+}
+
+TEST_F(SanctionsTest, repeated_ban_fails_with_the_write_of_the_rule) {
+  const Effects first = ban(of_user("eve"));
+  ban(of_user("eve"));
+  const auto replies = all_of<ActionReply>(stored(operation(first), false));
+  ASSERT_EQ(replies.size(), 2u);
+  EXPECT_EQ(replies[0].outcome, ActionOutcome::RecordFailed);
+  EXPECT_EQ(replies[1].outcome, ActionOutcome::RecordFailed);
+  EXPECT_FALSE(refusal(joiner("eve")).has_value());
+}
+
 }  // namespace
 }  // namespace atrium::domain

@@ -130,5 +130,16 @@ TEST_F(StreamBansTest, limit_is_the_tokens_and_meets_who_joins_with_it_later) {
       only<JoinAccepted>(apply(Join{new_connection(), fresh})).self.permissions.can_publish);
 }
 
+TEST_F(StreamBansTest, limit_that_was_stored_holds_though_an_earlier_write_of_it_failed) {
+  const Person ann = enter("ann");
+  const OperationId first = only<PersistBans>(limit(ann)).operation;
+  const OperationId second = only<PersistBans>(limit(ann)).operation;
+  stored(first, false);
+  EXPECT_EQ(only<ActionReply>(stored(second)).outcome, ActionOutcome::Done);
+  apply(Leave{ann.sid});
+  const Effects again = apply(Join{new_connection(), ann.joiner});
+  EXPECT_FALSE(only<JoinAccepted>(again).self.permissions.can_publish);
+}
+
 }  // namespace
 }  // namespace atrium::domain

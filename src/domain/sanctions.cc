@@ -100,6 +100,9 @@ void ban_room(Core& core, const BanUsers& command, const std::optional<BanRule>&
       return join_dismissal(core, running, command.waiter);
     }
   }
+  if (until && !rule)
+    return reply_when_stored(core, command.waiter, command.app,
+                             core.bans.find(command.app, command.target)->id);
   remove_and_store(core, command.waiter, {}, rule, until);
 }
 
@@ -137,8 +140,12 @@ void on(Core& core, const BanUsers& command) {
   }
   const bool is_room = command.target.room && !command.target.user;
   if (is_room) return ban_room(core, command, rule, until);
-  remove_and_store(core, command.waiter, present_of(core, command.app, command.target), rule,
-                   until);
+  const Present who = present_of(core, command.app, command.target);
+  // A repeat is no promise of its own: it holds, or fails, with the rule that is there.
+  if (who.empty() && until && !rule)
+    return reply_when_stored(core, command.waiter, command.app,
+                             core.bans.find(command.app, command.target)->id);
+  remove_and_store(core, command.waiter, who, rule, until);
 }
 
 void on(Core& core, const RemoveUser& command) {
@@ -178,7 +185,11 @@ void on(Core& core, const LimitToken& command) {
   if (known != nullptr) rule.id = known->id;
   if (!put_in_force(core, rule)) return reply(core, command.waiter, ActionOutcome::TooManyBans);
   const StartedAction started = start_action(core, command.waiter);
-  if (known == nullptr) started.action.erase_if_not_stored.emplace_back(rule.app, rule.id);
+  if (known == nullptr)
+    started.action.erase_if_not_stored.emplace_back(rule.app, rule.id);
+  else
+    started.action.put_when_stored.push_back(
+        rule);  // the write that came before may fail and take it away
   for (const auto& [room_sid, sid] : core.seats_of(command.app, command.room, command.user)) {
     Room& room = core.lives.at(room_sid);
     Participant& participant = room.participants.at(sid);

@@ -7,6 +7,8 @@ namespace {
 constexpr size_t kViolationsMax = 20;
 constexpr uint64_t kReorderMax =
     128;  // deeper than jitter and repeats of the simulated network reach
+constexpr Duration kTombstone =
+    std::chrono::seconds(70);  // how long one is remembered, and the steps of clocks
 }  // namespace
 
 void Checkers::fail(const std::string& what) {
@@ -15,6 +17,7 @@ void Checkers::fail(const std::string& what) {
 
 void Checkers::saw_transport(TransportId transport, LifeId life, ParticipantSid participant) {
   life_of_transport_[transport] = life;
+  participant_of_[transport] = participant;
   life_of_participant_[participant] = life;
 }
 void Checkers::saw_life_cut(LifeId life) {
@@ -24,7 +27,23 @@ void Checkers::saw_life_closed(LifeId life) {
   closed_.insert(life);
 }
 void Checkers::saw_fence(const RoomSid& room_sid, std::vector<ParticipantSid> connected) {
+  ever_fenced_.insert(room_sid);
   fenced_.try_emplace(room_sid, std::move(connected));
+}
+
+ParticipantSid Checkers::participant_of(TransportId transport) const {
+  const auto found = participant_of_.find(transport);
+  return found == participant_of_.end() ? ParticipantSid() : found->second;
+}
+
+// Numbers of lives and transports begin anew.  Who was in a life whose dismissal was not answered is promised nothing.
+void Checkers::on_restart() {
+  life_of_transport_.clear();
+  participant_of_.clear();
+  life_of_participant_.clear();
+  cut_.clear();
+  closed_.clear();
+  std::erase_if(fenced_, [&](const auto& entry) { return !succeeded_.contains(entry.first); });
 }
 
 LifeId Checkers::life_of(const ParticipantSid& participant) const {
@@ -108,6 +127,56 @@ void Checkers::check_empty(const media::EngineCounters& counters) {
 void Checkers::check_receives(const std::string& subscriber, const std::string& track,
                               bool receives) {
   if (!receives) fail(subscriber + " does not receive " + track);
+}
+
+void Checkers::check_receives_not(const std::string& subscriber, const std::string& track,
+                                  bool receives) {
+  if (receives) fail(subscriber + " receives " + track + " of a limited token");
+}
+
+void Checkers::check_admitted(const SessionFacts& to, const char* what, Mono let_in, Now now) {
+  const std::string said = " was sent " + std::string(what);
+  if (rules_.must_be_out(to.who, let_in, now)) fail("forbidden, " + to.name + said);
+  if (to.is_removed) fail("removed, " + to.name + said);
+  if (succeeded_.contains(to.room_sid)) fail("dismissed, " + to.name + said);
+}
+
+void Checkers::check_refused(const Who& who, int code, Now now) {
+  const std::string name = who.user + " at " + who.room + " from " + who.ip;
+  if ((code == -1025 || code == -1026) && !rules_.may_be_out(who, now))
+    fail("refused though no rule can be in force: " + name);
+  if (code == -1006 && !rules_.may_be_removed(who, now.mono - kTombstone))
+    fail("refused as if removed: " + name);
+}
+
+void Checkers::check_removal(const SessionFacts& to) {
+  if (!rules_.may_be_removed(to.who, to.began)) fail("removed though nobody asked: " + to.name);
+}
+
+void Checkers::check_sent_away(const SessionFacts& to) {
+  const auto fenced = fenced_.find(to.room_sid);
+  const bool is_dismissed =
+      succeeded_.contains(to.room_sid) && fenced != fenced_.end() &&
+      std::ranges::find(fenced->second, to.participant) != fenced->second.end();
+  if ((is_dismissed || to.is_removed) && !to.was_told)
+    fail("out by an answered call, not told, and sent back to the doors: " + to.name);
+}
+
+void Checkers::check_removed(const std::vector<SessionFacts>& sessions) {
+  for (const SessionFacts& session : sessions) {
+    if (!session.is_removed || session.left_itself || session.has_tombstone) continue;
+    if (!session.was_told)
+      fail("removed, neither told nor remembered: " + session.name);
+    else if (!session.has_heard_removal && !ever_fenced_.contains(session.room_sid))
+      fail("removed, and told something else: " + session.name);
+  }
+}
+
+void Checkers::check_kept(const std::string& operation, int status, const std::string& state) {
+  if (status != 200)
+    fail("the record of " + operation + " is lost: status " + std::to_string(status));
+  else if (state != "done" && state != "interrupted")
+    fail("the record of " + operation + " says " + state);
 }
 
 void Checkers::check_record(const domain::DismissalRecord& record) {

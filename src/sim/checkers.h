@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "domain/registry.h"
 #include "media/engine_counters.h"
+#include "sim/rule_book.h"
 
 namespace atrium::sim {
 
@@ -24,6 +25,11 @@ struct SessionFacts {
   bool was_told = false;  // a notice, a leave or a close of the server's reached it
   bool left_itself = false;
   bool has_tombstone = false;
+  Who who{};
+  Mono began{}, joined{};          // joined: its join was sent
+  bool is_in = false;              // its join was sent
+  bool is_removed = false;         // a kick or a ban that meant it was answered with success
+  bool has_heard_removal = false;  // -1006
 };
 
 class Checkers {
@@ -36,7 +42,12 @@ class Checkers {
   void saw_fence(const RoomSid& room_sid, std::vector<ParticipantSid> connected);
   void saw_success(const RoomSid& room_sid) { succeeded_.insert(room_sid); }
 
-  LifeId life_of(const ParticipantSid& participant) const;  // 0: it never had a transport
+  // The node died: its lives are gone, and what was begun is for nobody.
+  void on_restart();
+  RuleBook& rules() { return rules_; }
+
+  ParticipantSid participant_of(TransportId transport) const;  // empty: not known
+  LifeId life_of(const ParticipantSid& participant) const;     // 0: it never had a transport
 
   // --- the checkers
   // No media leaves for a client of a life after that life's media cut, and nothing at all after its answer "success".
@@ -59,6 +70,20 @@ class Checkers {
   // A record that says "done" counts no packet after the cut.
   void check_record(const domain::DismissalRecord& record);
 
+  // From the answer on, nobody who was removed, or whom a rule in force means, gets media, others' data or signalling.
+  void check_admitted(const SessionFacts& to, const char* what, Mono let_in, Now now);
+  // Nobody is refused because of a rule that cannot be there, nor told of a removal that nobody asked for.
+  void check_refused(const Who& who, int code, Now now);
+  void check_removal(const SessionFacts& to);
+  // Who is out by an answered call, and was not told, is not sent to the doors as if nothing had been.
+  void check_sent_away(const SessionFacts& to);
+  // Who was removed has heard -1006, or was gone before.
+  void check_removed(const std::vector<SessionFacts>& sessions);
+  // The record of a dismissal whose caller was told of its success can be read: done, or interrupted.
+  void check_kept(const std::string& operation, int status, const std::string& state);
+  // A limited token publishes nothing.
+  void check_receives_not(const std::string& subscriber, const std::string& track, bool receives);
+
   void fail(const std::string& what);
   const std::vector<std::string>& violations() const { return violations_; }
 
@@ -67,10 +92,12 @@ class Checkers {
     std::set<uint64_t> seen;  // the last few hundred
     uint64_t highest = 0;
   };
+  RuleBook rules_;
   std::map<TransportId, LifeId> life_of_transport_;
+  std::map<TransportId, ParticipantSid> participant_of_;
   std::map<ParticipantSid, LifeId> life_of_participant_;
   std::set<LifeId> cut_, closed_;
-  std::set<RoomSid> succeeded_;
+  std::set<RoomSid> succeeded_, ever_fenced_;
   std::map<RoomSid, std::vector<ParticipantSid>> fenced_;
   std::map<std::pair<uint16_t, uint32_t>, Sequence> sequences_;
   std::vector<std::string> violations_;

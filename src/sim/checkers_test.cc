@@ -98,5 +98,126 @@ TEST_F(CheckersTest, a_record_that_counts_packets_after_the_cut_is_found) {
   EXPECT_FALSE(is_silent());
 }
 
+// Eve of the room "lesson", and rules about her.
+class SanctionCheckersTest : public CheckersTest {
+ protected:
+  SanctionCheckersTest() {
+    eve_ = facts();
+    eve_.who = {.user = "eve", .room = "lesson", .ip = "192.0.2.7"};
+  }
+  void order(Order order, RuleTarget target, Duration interval, CallEnd end = CallEnd::Done) {
+    checkers_.rules().ended(checkers_.rules().began(order, std::move(target), interval, now_), end,
+                            now_);
+  }
+  Now now_{Mono(std::chrono::seconds(100)), Wall(std::chrono::seconds(1'000'000))};
+  SessionFacts eve_;
+  static constexpr Duration kLong = std::chrono::seconds(600);
+};
+
+TEST_F(SanctionCheckersTest, a_forbidden_one_who_is_let_in_is_found) {
+  order(Order::Ban, {.room = "exam", .user = "eve"}, kLong);
+  order(Order::Ban, {.room = "lesson", .user = "bob"}, kLong);
+  order(Order::Ban, {.user = "eve"}, kLong, CallEnd::Unknown);
+  checkers_.check_admitted(eve_, "media", now_.mono, now_);
+  EXPECT_TRUE(is_silent());
+  order(Order::Ban, {.ip = "192.0.2.7"}, kLong);
+  checkers_.check_admitted(eve_, "media", now_.mono, now_);
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(SanctionCheckersTest, what_reaches_a_removed_session_is_found) {
+  checkers_.check_admitted(eve_, "signalling", now_.mono, now_);
+  EXPECT_TRUE(is_silent());
+  eve_.is_removed = true;
+  checkers_.check_admitted(eve_, "signalling", now_.mono, now_);
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(SanctionCheckersTest, a_refusal_without_a_rule_is_found) {
+  checkers_.check_refused(eve_.who, -1011, now_);
+  EXPECT_TRUE(is_silent());
+  checkers_.check_refused(eve_.who, -1026, now_);
+  checkers_.check_refused(eve_.who, -1006, now_);
+  EXPECT_EQ(checkers_.violations().size(), 2u);
+  order(Order::Ban, {.user = "eve"}, kLong, CallEnd::Unknown);
+  checkers_.check_refused(eve_.who, -1026, now_);
+  checkers_.check_refused(eve_.who, -1006, now_);
+  EXPECT_EQ(checkers_.violations().size(), 2u) << "it may have been made";
+}
+
+TEST_F(SanctionCheckersTest, a_rule_that_was_lifted_and_keeps_somebody_out_is_found) {
+  order(Order::Ban, {.user = "eve"}, kLong);
+  checkers_.check_refused(eve_.who, -1026, now_);
+  order(Order::Lift, {.user = "eve"}, {});
+  EXPECT_TRUE(is_silent());
+  now_.mono += std::chrono::seconds(1);
+  checkers_.check_refused(eve_.who, -1026, now_);
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(SanctionCheckersTest, a_rule_forgotten_at_a_restart_is_found) {
+  order(Order::Ban, {.user = "eve"}, kLong);
+  checkers_.on_restart();
+  checkers_.rules().restarted(now_);
+  checkers_.check_admitted(eve_, "signalling", now_.mono, now_);
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(SanctionCheckersTest, a_removal_that_nobody_asked_for_is_found) {
+  eve_.began = now_.mono;
+  order(Order::Kick, {.room = "lesson", .user = "eve"}, {});
+  checkers_.check_removal(eve_);
+  EXPECT_TRUE(is_silent());
+  eve_.began += std::chrono::seconds(1);
+  checkers_.check_removal(eve_);
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(SanctionCheckersTest, who_was_removed_and_did_not_hear_so_is_found) {
+  eve_.is_removed = true;
+  SessionFacts told = eve_, remembered = eve_, gone = eve_;
+  told.was_told = told.has_heard_removal = remembered.has_tombstone = gone.left_itself = true;
+  checkers_.check_removed({told, remembered, gone});
+  EXPECT_TRUE(is_silent());
+  checkers_.check_removed({eve_});
+  told.has_heard_removal = false;
+  checkers_.check_removed({told});
+  EXPECT_EQ(checkers_.violations().size(), 2u);
+}
+
+TEST_F(SanctionCheckersTest, who_is_out_unknowingly_and_sent_back_to_the_doors_is_found) {
+  checkers_.saw_fence(RoomSid("RM_x"), {ParticipantSid("PA_a")});
+  checkers_.check_sent_away(eve_);
+  EXPECT_TRUE(is_silent()) << "not answered";
+  checkers_.saw_success(RoomSid("RM_x"));
+  SessionFacts told = eve_;
+  told.was_told = true;
+  checkers_.check_sent_away(told);
+  EXPECT_TRUE(is_silent());
+  checkers_.check_sent_away(eve_);
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(CheckersTest, a_restart_forgets_lives_but_not_what_was_answered) {
+  checkers_.saw_fence(RoomSid("RM_x"), {ParticipantSid("PA_a")});
+  checkers_.on_restart();
+  checkers_.check_told({facts()});
+  EXPECT_TRUE(is_silent()) << "the call was not answered";
+  checkers_.saw_fence(RoomSid("RM_x"), {ParticipantSid("PA_a")});
+  checkers_.saw_success(RoomSid("RM_x"));
+  checkers_.on_restart();
+  checkers_.check_told({facts()});
+  EXPECT_FALSE(is_silent());
+}
+
+TEST_F(CheckersTest, a_record_that_is_lost_or_unfinished_is_found) {
+  checkers_.check_kept("OP_1", 200, "done");
+  checkers_.check_kept("OP_1", 200, "interrupted");
+  EXPECT_TRUE(is_silent());
+  checkers_.check_kept("OP_1", 404, "");
+  checkers_.check_kept("OP_1", 200, "running");
+  EXPECT_EQ(checkers_.violations().size(), 2u);
+}
+
 }  // namespace
 }  // namespace atrium::sim

@@ -12,29 +12,11 @@ namespace {
 constexpr Duration kPause = std::chrono::microseconds(50);  // between two turns of one part
 constexpr Duration kScheduling =
     std::chrono::microseconds(300);  // at most, from a wake to the turn
+constexpr Duration kDiskLeast = std::chrono::microseconds(200),
+                   kDiskMost = std::chrono::milliseconds(8);
 constexpr int kTurnsPerInstantMax = 10'000;
 constexpr uint16_t kMediaPort = 7882;
 const SocketAddress kServer{*IpAddress::parse("192.0.2.1"), kMediaPort};
-const IpAddress kClients = *IpAddress::parse("198.51.100.7");
-
-domain::App make_app() {
-  domain::App app;
-  app.id = AppId("a7e100000000000000000001");
-  app.account = "acc";
-  app.primary_key = "devappkey00000000000000000000001";
-  app.api_keys = {{"devkey", "secret"}};
-  return app;
-}
-
-node::Config make_config(bool plants_late_send) {
-  node::Config config;
-  config.keys = {{"AKsim", "secret", "acc", openapi::KeyScopes::all()}};
-  config.media_addresses = {{kServer.ip, 0}};
-  config.empty_room_grace = std::chrono::seconds(1);
-  config.resume_grace = std::chrono::seconds(3);
-  config.faults.late_send = plants_late_send;
-  return config;
-}
 
 }  // namespace
 
@@ -47,84 +29,26 @@ World::ShardParts::ShardParts(World& world, size_t index)
       from_sctp(512, [&world, index] { world.wake(static_cast<Part>(kShard0 + index)); }) {}
 
 World::World(WorldOptions options)
-    : options_(options), chance_(options.seed), node_secrets_(options.seed * 7919 + 1) {
+    : options_(options),
+      chance_(options.seed),
+      node_secrets_(options.seed * 7919 + 1),
+      disk_(options.seed * 104'729 + 3) {
   seed_fake_dtls(options.seed + 17);
   loss_per_mille_ = below(3) * 25;
   repeat_per_mille_ = below(2) * 10;
   jitter_ = std::chrono::milliseconds(below(3) * 8);
-  make_node();
+  has_restarts_ = one_in(2);
+  has_sanctions_ = !one_in(4);
+  is_quiet_troubled_ = one_in(2);
+  trouble_ = static_cast<SimDisk::Trouble>(below(3));
+  if (options_.plant == Plant::ForgottenRules || options_.plant == Plant::LyingDisk)
+    has_restarts_ = has_sanctions_ = true;
+  if (options_.plant == Plant::LyingDisk) disk_.lie_about_syncs();
+  boot();
   make_users();
 }
 
 World::~World() = default;
-
-void World::make_node() {
-  certificate_ = media::make_certificate();
-  to_store_ = std::make_unique<Ring<node::StoreRequest>>(64, [this] { wake(kStore); });
-  from_store_ = std::make_unique<Ring<node::StoreReply>>(64, [this] { wake(kControl); });
-  std::vector<node::ShardEnds> control_ends;
-  std::vector<node::SctpShardEnds> sctp_ends;
-  for (uint32_t i = 0; i < 2; ++i) {
-    shards_.push_back(std::make_unique<ShardParts>(*this, i));
-    ShardParts& s = *shards_.back();
-    observe_rings(s);
-    s.shard = std::make_unique<node::Shard>(
-        node_secrets_, media::EngineOptions{.shard = i, .certificate = certificate_},
-        node::ShardLinks{s.commands, s.urgent, s.reports, s.to_sctp, s.from_sctp});
-    control_ends.push_back(
-        {s.commands, s.urgent, s.reports, static_cast<uint16_t>(kMediaPort + i)});
-    sctp_ends.push_back({s.to_sctp, s.from_sctp});
-  }
-  sctp_worker_ = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
-  control_ = MUST(node::ControlPlane::create(
-      make_config(options_.plants_late_send),
-      node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *this,
-                         node_secrets_, media::fingerprint_text(*certificate_),
-                         [] { return node::ProcessFigures{}; }}));
-  control_->restore(std::vector<domain::App>{make_app()}, now());
-}
-
-void World::observe_rings(ShardParts& s) {
-  s.commands.observe([this](const node::ShardCommand& command) {
-    const auto* media_command = std::get_if<media::Command>(&command);
-    const auto* open =
-        media_command == nullptr ? nullptr : std::get_if<media::OpenTransport>(media_command);
-    if (open != nullptr)
-      checkers_.saw_transport(open->transport, open->life, ParticipantSid(open->participant_sid));
-  });
-  s.urgent.observe([this](const node::ShardCommand& command) {
-    const auto* media_command = std::get_if<media::Command>(&command);
-    if (media_command == nullptr) return;
-    if (const auto* cut = std::get_if<media::CutLife>(media_command)) on_cut_ordered(cut->life);
-  });
-  s.reports.observe([this](const node::ShardReport& report) {
-    if (const auto* snapshot = std::get_if<node::ShardSnapshot>(&report)) {
-      if (!is_acting_) checkers_.check_empty(snapshot->counters);
-      return;
-    }
-    const auto& media_report = std::get<media::Report>(report);
-    if (const auto* cut = std::get_if<media::LifeCut>(&media_report))
-      checkers_.saw_life_cut(cut->life);
-    if (const auto* closed = std::get_if<media::LifeClosed>(&media_report))
-      checkers_.saw_life_closed(closed->life);
-  });
-  s.to_sctp.observe([this](const media::SctpCommand& command) {
-    if (const auto* send = std::get_if<media::SctpSend>(&command))
-      checkers_.check_data_departure(send->transport, send->is_notice);
-  });
-}
-
-// Within control's turn: who was in the life when it was fenced.
-void World::on_cut_ordered(LifeId life) {
-  for (const auto& [port, session] : sessions_) {
-    if (session->facts.participant.empty() || checkers_.life_of(session->facts.participant) != life)
-      continue;
-    std::vector<ParticipantSid> present;
-    for (const auto& view : control_->registry().participants(session->facts.room_sid))
-      present.push_back(view->sid);
-    return checkers_.saw_fence(session->facts.room_sid, std::move(present));
-  }
-}
 
 // --- time --------------------------------------------------------------------------------------
 
@@ -152,7 +76,11 @@ void World::note(std::string_view kind, ByteView bytes) {
 void World::wake(Part part) {
   if (is_woken_[part]) return;
   is_woken_[part] = true;
-  at(between(Duration(1), kScheduling), [this, part] {
+  // Group commit: what comes while the disk is busy is written together.
+  const Duration delay =
+      part == kStore ? between(kDiskLeast, kDiskMost) : between(Duration(1), kScheduling);
+  at(delay, [this, part, boot = boots_] {
+    if (boot != boots_ || !is_up()) return;
     is_woken_[part] = false;
     run_part(part, false);
   });
@@ -177,7 +105,8 @@ void World::run_part(Part part, bool is_deadline) {
       turn(*sctp_worker_);
       break;
     case kStore:
-      take_store_requests();
+      turn(*store_worker_);
+      if (disk_.has_crashed()) crash();
       break;
     case kParts:
       break;
@@ -186,12 +115,14 @@ void World::run_part(Part part, bool is_deadline) {
 
 // A part whose deadline has passed already gets its next turn after a short pause, as a thread would.
 Mono World::deadline_of(Part part) const {
+  if (!is_up()) return kNever;
   Mono deadline = kNever;
+  if (part == kStore) deadline = store_worker_->next_deadline();
   if (part == kControl) deadline = control_->next_deadline();
   if (part == kShard0 || part == kShard1)
     deadline = shards_[part - kShard0]->shard->next_deadline();
   if (part == kSctp) deadline = sctp_worker_->next_deadline();
-  return std::max(deadline, last_run_[part] + kPause);
+  return deadline == kNever ? kNever : std::max(deadline, last_run_[part] + kPause);
 }
 
 void World::run_until(Mono end) {
@@ -253,6 +184,10 @@ World::Session* World::session_at(uint16_t port) {
   return found == sessions_.end() ? nullptr : found->second.get();
 }
 
+IpAddress World::address_of(const Session& session) const {
+  return *IpAddress::parse(session.facts.who.ip);
+}
+
 void World::carry(Duration& delay_out, bool& is_lost) {
   ++outcome_.statistics.datagrams;
   is_lost = has_faults_ && below(1'000) < loss_per_mille_;
@@ -275,6 +210,7 @@ void World::send_to_client(uint16_t from_port, uint16_t to_port, ByteView bytes)
   if (session == nullptr) return checkers_.fail("a datagram to nobody");
   const bool is_rtp = wire::classify_datagram(bytes) == wire::DatagramKind::Rtp;
   checkers_.check_departure(session->facts, bytes[0], is_rtp);
+  if (is_rtp) checkers_.check_admitted(session->facts, "media", session->facts.joined, now());
   if (is_rtp) {
     ++outcome_.statistics.rtp;
     if (const auto header = wire::parse_rtp_header(bytes))
@@ -303,65 +239,29 @@ void World::send_to_server(Session& session, const SocketAddress& to, ByteView b
   carry(delay, is_lost);
   if (is_lost) return;
   const size_t index = static_cast<size_t>(to.port - kMediaPort);
-  at(delay,
-     [this, index, to, port = session.port, copy = Bytes(bytes.begin(), bytes.end())]() mutable {
-       note("up", copy);
-       node::ShardDatagram datagram{{to, {kClients, port}}, copy};
-       shards_[index]->shard->on_datagrams({&datagram, 1}, now());
-       drain_shard(index);
-     });
-}
-
-// --- the disk ----------------------------------------------------------------------------------
-
-// Group commit: what waits is written together, some time later; nothing of it when the disk fails.
-void World::take_store_requests() {
-  node::StoreRequest request;
-  const bool fails = mono_ < disk_fails_until_;
-  store_free_at_ = std::max(store_free_at_, mono_) +
-                   between(std::chrono::microseconds(200), std::chrono::milliseconds(8));
-  while (to_store_->try_receive(request)) {
-    const auto* write = std::get_if<store::WriteRequest>(&request);
-    if (write == nullptr) continue;
-    if (fails) ++outcome_.statistics.disk_failures;
-    agenda_.emplace(store_free_at_, [this, fails, copy = *write] {
-      std::vector<domain::Tombstone> added;
-      if (const auto* put = std::get_if<store::PutTombstones>(&copy)) added = put->tombstones;
-      if (const auto* put = std::get_if<store::PutDismissal>(&copy)) {
-        added = put->tombstones;
-        checkers_.check_record(put->record);
-        node::StoreReply reply = node::RecordWritten{put->record.operation, !fails};
-        if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
-        if (!fails)
-          for (const ParticipantSid& told : put->told) tombstones_.erase(told);
-      }
-      if (const auto* put = std::get_if<store::PutBans>(&copy)) {
-        added = put->tombstones;
-        node::StoreReply reply = node::RecordWritten{put->operation, !fails};
-        if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
-      }
-      if (const auto* put = std::get_if<store::PutHistory>(&copy)) {
-        node::StoreReply reply = node::HistoryWritten{put->facts.size(), !fails};
-        if (!from_store_->try_send(reply)) checkers_.fail("the store's ring is full");
-      }
-      if (fails) return;
-      for (const domain::Tombstone& tombstone : added)
-        tombstones_.insert_or_assign(tombstone.participant, tombstone);
-    });
-  }
+  at(delay, [this, index, to, from = SocketAddress{address_of(session), session.port},
+             copy = Bytes(bytes.begin(), bytes.end())]() mutable {
+    note("up", copy);
+    if (!is_up()) return;
+    node::ShardDatagram datagram{{to, from}, copy};
+    shards_[index]->shard->on_datagrams({&datagram, 1}, now());
+    drain_shard(index);
+  });
 }
 
 // --- the whole ---------------------------------------------------------------------------------
 
 Outcome World::run() {
-  run_part(kControl, true);
   at(Duration(1), [this] { act(); });
   const Mono begin = mono_;
   run_until(begin + options_.chaos);
   restore_peace();
   run_until(begin + options_.chaos + options_.quiet);
   check_liveness();
+  disk_.set_trouble(SimDisk::Trouble::None);
   everybody_leaves();
+  if (is_up())
+    for (const std::string& operation : dismissed_) ask_for_record(operation);
   run_until(begin + options_.chaos + options_.quiet + options_.ending);
   check_end();
   outcome_.violations = checkers_.violations();

@@ -9,14 +9,18 @@
 namespace atrium::sim {
 namespace {
 
-constexpr Duration kReceivedLately = std::chrono::milliseconds(1'500);
+constexpr Duration kTroubleMost = std::chrono::seconds(2);
+constexpr uint16_t kKickedOut = 4006;
+constexpr int kParticipantRemoved = 4;  // livekit_signal.proto
 constexpr Duration kDeafGoesOn = std::chrono::seconds(2);
 constexpr Duration kRejoinAfter = std::chrono::milliseconds(300);
 
 }  // namespace
 
-std::string World::make_token(const std::string& user, const std::string& room) const {
-  const std::string claims = R"({"iss":"devkey","sub":")" + user +
+std::string World::make_token(const std::string& user, const std::string& room) {
+  const std::string number =
+      std::to_string(one_in(2) ? 0 : next_port_);  // the same again, or another
+  const std::string claims = R"({"iss":"devkey","jti":")" + number + R"(","sub":")" + user +
                              R"(","exp":4102444800,"video":{"roomJoin":true,"room":")" + room +
                              R"("}})";
   const std::string text =
@@ -37,7 +41,12 @@ void World::start(User& user) {
   Session& session = *owned;
   session.port = port;
   session.user = static_cast<size_t>(&user - users_.data());
+  session.token = user.token;
   session.is_deaf = one_in(6);
+  session.facts.began = mono_;
+  session.facts.who = {.user = user.name,
+                       .room = "room" + std::to_string(user.room),
+                       .ip = "198.51.100." + std::to_string(session.user)};
   session.facts.name = user.name + " on port " + std::to_string(port);
   session.client = std::make_unique<client::DialClient>(
       client::DialOptions{
@@ -87,13 +96,18 @@ void World::on_event(Session& session, const client::Event& event) {
   } else if (std::holds_alternative<client::Resumed>(event)) {
     ++outcome_.statistics.resumes;
   } else if (const auto* data = std::get_if<client::DataMessage>(&event)) {
-    if (data->topic == "atrium.error" && data->sender.empty()) session.facts.was_told = true;
+    const bool is_notice = data->topic == "atrium.error" && data->sender.empty();
+    const std::string text(data->payload.begin(), data->payload.end());
+    if (is_notice && text.find("-1002") == text.npos) session.facts.was_told = true;
+    if (is_notice && text.find("-1006") != text.npos) session.facts.has_heard_removal = true;
     ++outcome_.statistics.data;
   } else if (const auto* leave = std::get_if<client::Leave>(&event)) {
     if (leave->action == client::LeaveAction::Disconnect) session.facts.was_told = true;
+    if (leave->reason == kParticipantRemoved) session.facts.has_heard_removal = true;
     if (leave->action == client::LeaveAction::Reconnect) session.wants_restart = true;
   } else if (const auto* closed = std::get_if<client::Closed>(&event)) {
     if (closed->code >= 4000) session.facts.was_told = true;
+    if (closed->code == kKickedOut) session.facts.has_heard_removal = true;
   } else if (const auto* refused = std::get_if<client::Refused>(&event)) {
     checkers_.fail(session.facts.name + " cannot follow the server: " + refused->what);
   }
@@ -138,14 +152,39 @@ void World::act() {
   if (!is_acting_ || !has_faults_) return;
   const uint64_t choice = below(100);
   if (choice < 4)
-    call_api(below(options_.rooms));
-  else if (choice < 6)
-    wall_offset_ += std::chrono::seconds(static_cast<int64_t>(below(121)) - 60);
+    dismiss(below(options_.rooms));
   else if (choice < 8)
-    disk_fails_until_ = mono_ + between(Duration(0), std::chrono::milliseconds(500));
+    act_of_fate();
+  else if (choice < 14 && has_sanctions_)
+    act_of_backend();
   else
     act_of_user(users_[below(users_.size())]);
   at(between(Duration(1), std::chrono::milliseconds(120)), [this] { act(); });
+}
+
+// Clocks step, disks fail, machines die.
+void World::act_of_fate() {
+  const uint64_t choice = below(100);
+  if (choice < 35) {
+    // A tombstone that a step of the clock ends too early is nobody's fault, so with restarts steps are small.
+    const int64_t most = has_restarts_ ? 3 : 60;
+    const auto to = static_cast<int64_t>(below(static_cast<uint64_t>(2 * most + 1))) - most;
+    wall_offset_ = kWallBegin + std::chrono::seconds(to);
+    checkers_.rules().wall_stepped(now());
+  } else if (choice < 70) {
+    disk_.set_trouble(trouble_);
+    // What is asked for in such a time is what may be lost.
+    for (uint64_t i = below(4); i > 0 && has_sanctions_; --i)
+      at(between(Duration(0), kTroubleMost), [this] {
+        if (is_acting_ && has_faults_) act_of_backend();
+      });
+    at(between(Duration(0), kTroubleMost), [this] {
+      if (has_faults_) disk_.set_trouble(SimDisk::Trouble::None);
+    });
+  } else if (has_restarts_ && is_up()) {
+    if (one_in(2)) return crash();
+    disk_.crash_in(1 + below(40));
+  }
 }
 
 void World::act_of_user(User& user) {
@@ -182,7 +221,10 @@ void World::act_of_user(User& user) {
 
 void World::restore_peace() {
   has_faults_ = false;
-  disk_fails_until_ = {};
+  // Calls that go on shall not notice what the disk does.  A node that cannot start on it waits for its operator.
+  const bool goes_on = is_quiet_troubled_ && is_up() && trouble_ != SimDisk::Trouble::None;
+  disk_.set_trouble(goes_on ? trouble_ : SimDisk::Trouble::None);
+  disk_.crash_in(0);
   for (User& user : users_)
     if (user.session != nullptr) user.session->blackout_until = {};
 }
@@ -198,73 +240,6 @@ void World::everybody_leaves() {
     close_by_client(session);
     finish(session);
   }
-}
-
-// --- what is looked at -------------------------------------------------------------------------
-
-// For whoever looks for the reason.
-void World::print_reception(const Session& session, const std::string& track) const {
-  const client::Counters& counters = session.client->counters();
-  std::printf("  %s waits for %s: %llu offers, %llu answers\n",
-              session.facts.participant.value.c_str(), track.c_str(),
-              static_cast<unsigned long long>(counters.offers),
-              static_cast<unsigned long long>(counters.answers));
-  for (const auto& section : session.client->sections())
-    std::printf("    section %s %s sends %d receives %d ssrc %u track %s\n", section.mid.c_str(),
-                section.codec.c_str(), section.sending, section.receiving, section.remote_ssrc,
-                section.remote_track.c_str());
-  for (const auto& [ssrc, stream] : session.client->streams())
-    std::printf("    stream %u of %s: %llu packets, last %lld ms ago\n", ssrc, stream.track.c_str(),
-                static_cast<unsigned long long>(stream.packets),
-                static_cast<long long>((mono_ - stream.last_at).count() / 1'000));
-}
-
-void World::check_liveness() {
-  const auto is_live = [](const Session* session) {
-    return session != nullptr && !session->client->is_ended() && session->client->is_connected();
-  };
-  for (const User& subscriber : users_) {
-    const Session* session = subscriber.session;
-    if (session != nullptr && !session->client->is_ended() && !is_live(session))
-      checkers_.fail(subscriber.session->facts.name +
-                     " is not connected though the faults stopped");
-    if (!is_live(subscriber.session)) continue;
-    const auto& streams = subscriber.session->client->streams();
-    for (const User& publisher : users_) {
-      if (&publisher == &subscriber || !is_live(publisher.session)) continue;
-      if (publisher.session->facts.room_sid != subscriber.session->facts.room_sid) continue;
-      for (const auto& section : publisher.session->client->sections()) {
-        if (!section.sending) continue;
-        const auto sid = publisher.session->client->published().find(section.cid);
-        if (sid == publisher.session->client->published().end()) continue;
-        ++outcome_.statistics.streams_checked;
-        const bool receives = std::ranges::any_of(streams, [&](const auto& entry) {
-          return entry.second.track == sid->second && !entry.second.is_repair &&
-                 mono_ - entry.second.last_at < kReceivedLately;
-        });
-        checkers_.check_receives(subscriber.session->facts.name,
-                                 publisher.session->facts.name + "'s " + section.cid, receives);
-        if (!receives && options_.is_verbose) print_reception(*subscriber.session, sid->second);
-      }
-    }
-  }
-}
-
-void World::check_end() {
-  std::vector<SessionFacts> facts;
-  for (auto& [port, session] : sessions_) {
-    session->facts.has_tombstone = tombstones_.contains(session->facts.participant);
-    if (session->facts.was_told) ++outcome_.statistics.told;
-    facts.push_back(session->facts);
-  }
-  checkers_.check_told(facts);
-  checkers_.check_empty(control_->registry().counts(), connections_.size());
-  for (auto& shard : shards_) {
-    node::ShardCommand question = node::TakeSnapshot{};
-    if (!shard->commands.try_send(question)) checkers_.fail("a shard's ring is full at the end");
-  }
-  run_until(mono_ + std::chrono::milliseconds(10));
-  if (bugs_found() != 0) checkers_.fail("BUG was reached");
 }
 
 }  // namespace atrium::sim

@@ -44,7 +44,7 @@ class DiskModel {
     if (step.op == VfsOp::Sync) {
       if (is_crash) return VfsVerdict::Crash;
       if (++syncs_ == plan_.fail_sync) {
-        file.pending.clear();
+        lose_unsynced(step.path);
         return VfsVerdict::Fail;
       }
       for (const Change& change : file.pending) apply(change, change.bytes.size(), file.durable);
@@ -55,6 +55,9 @@ class DiskModel {
         {step.op, step.offset, std::string(step.bytes.begin(), step.bytes.end())});
     return is_crash ? VfsVerdict::Crash : VfsVerdict::Go;
   }
+
+  // A sync of this file failed, whoever decided so.
+  void lose_unsynced(std::string_view path) { file_at(std::string(path)).pending.clear(); }
 
   // Once the crashed store is closed: the files become what the disk kept.
   void settle() {
