@@ -6,6 +6,7 @@
 #include <optional>
 #include <thread>
 
+#include "adapters/store/sqlite.h"
 #include "adapters/store/vfs_fault.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -134,7 +135,13 @@ std::expected<OpenStore, std::string> open_store(const Settings& settings, World
   else
     parts.secrets.fill(options.sealing.key);
   const SealingKey key = options.sealing.key;
-  auto store = store::Store::open(settings.data_dir + "/atrium.db", std::move(options), now);
+  const std::string path = settings.data_dir + "/atrium.db";
+  auto store = store::Store::open(path, options, now);
+  if (!store && store::is_disk_full(store.error())) {  // it was full when the process died
+    log_line(LogLevel::Error, "no room to open the store: the reserve is given up");
+    parts.disk->release_reserve();
+    store = store::Store::open(path, std::move(options), now);
+  }
   if (!store) return Problem(with("cannot open the store in " + settings.data_dir, store.error()));
   auto apps = store->load_apps();
   if (!apps && !*found)
@@ -310,6 +317,7 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   auto lock = lock_data(settings);
   if (!lock) return Problem(lock.error());
   parts->data_lock.emplace(std::move(*lock));
+  parts->disk = std::make_unique<runtime::DiskSpace>(settings.data_dir);
   auto opened = open_store(settings, *parts, now);
   if (!opened) return Problem(opened.error());
   if (auto added = add_dev_app(settings, *opened, now); !added) return Problem(added.error());
@@ -331,7 +339,6 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
       limits::kRingCommands, parts->store_thread.waker());
   parts->from_store = std::make_unique<runtime::RingChannel<node::StoreReply>>(
       limits::kRingCommands, parts->http->waker());
-  parts->disk = std::make_unique<runtime::DiskSpace>(settings.data_dir);
   parts->store_worker = std::make_unique<node::StoreWorker>(
       std::move(*store), parts->to_store->receiver, parts->from_store->sender, parts->disk.get(),
       settings.disk);
