@@ -88,7 +88,8 @@ test('two lives of one room and their visitors, over a dismissal and a kill', as
 
     // The room is made again: another life.
     const again = await openPage(browser, daemon);
-    await join(again, daemon, await jwt(ROOM, 'page'), { publish: false });
+    // A token of its own: one minted in the same second from the same words would be the dismissed page's token.
+    await join(again, daemon, await jwt(ROOM, 'page', { name: 'again' }), { publish: false });
     const two = await poll('two lives are listed', async () => {
       const result = await rooms(daemon);
       return result.Total === 2 && result;
