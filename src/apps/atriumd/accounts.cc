@@ -6,19 +6,10 @@
 #include <map>
 
 #include "base/limits.h"
+#include "setting_text.h"
 
 namespace atrium::atriumd {
 namespace {
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts;
-  for (size_t begin = 0; begin <= text.size();) {
-    const size_t end = std::min(text.find(separator, begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
-}
 
 std::expected<KeySetting, std::string> parse_account(const std::string& text) {
   std::map<std::string, std::string> fields;

@@ -2,17 +2,12 @@
 
 #include <algorithm>
 
+#include "setting_text.h"
+
 namespace atrium::atriumd {
 namespace {
 
 using Problem = std::optional<std::string>;
-
-Problem set_flag(bool& out, const std::string& text) {
-  if (text != "true" && text != "1" && text != "false" && text != "0")
-    return "must be true or false";
-  out = text == "true" || text == "1";
-  return std::nullopt;
-}
 
 // Whether somebody between us and the clients could read along.
 bool is_bare(const Settings& settings) {

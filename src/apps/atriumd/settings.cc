@@ -12,6 +12,7 @@
 #include "adapters/openapi/gateway.h"
 #include "base/limits.h"
 #include "listeners.h"
+#include "setting_text.h"
 
 namespace atrium::atriumd {
 namespace {
@@ -25,23 +26,6 @@ std::optional<T> number(const std::string& text, T low, T high) {
   if (error != std::errc() || end != text.data() + text.size() || value < low || value > high)
     return std::nullopt;
   return value;
-}
-
-Problem set_flag(bool& out, const std::string& text) {
-  if (text == "true" || text == "1") return out = true, std::nullopt;
-  if (text == "false" || text == "0") return out = false, std::nullopt;
-  return "must be true or false";
-}
-
-std::vector<std::string> split(const std::string& text) {
-  std::vector<std::string> parts;
-  size_t begin = 0;
-  while (begin <= text.size()) {
-    const size_t end = std::min(text.find(',', begin), text.size());
-    if (end > begin) parts.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
-  return parts;
 }
 
 std::optional<SocketAddress> socket_address(std::string_view text) {
