@@ -138,6 +138,8 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_effects.cc: one overload for each effect
   void carry_out(domain::Effect effect, Now now);
+  // To the store, which answers with RecordStored; where it cannot take it, so do we, and say `what` in the log.
+  void write(const OperationId& operation, store::WriteRequest request, std::string_view what);
   void run(domain::PersistDismissal& effect, Now now);
   void run(domain::PersistBans& effect, Now now);
   void run(domain::PersistApp& effect, Now now);

@@ -50,38 +50,35 @@ void ControlPlane::carry_out(domain::Effect effect, Now now) {
 // --- persist
 // ---------------------------------------------------------------------------------------------------------
 
+void ControlPlane::write(const OperationId& operation, store::WriteRequest request,
+                         std::string_view what) {
+  if (to_store_.send(std::move(request))) return;
+  log_line(LogLevel::Error, "the store is too far behind to take " + std::string(what),
+           {{"operation", operation.value}});
+  submit(domain::RecordStored{operation, false});
+}
+
 void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   const OperationId operation = effect.record.operation;
   if (effect.is_final) observe(effect.record);
   std::vector<domain::Tombstone> tombstones = std::move(effect.tombstones);
   std::ranges::move(effect.precautions, std::back_inserter(tombstones));
-  if (to_store_.send(
-          store::WriteRequest(store::PutDismissal{std::move(effect.record), std::move(tombstones),
-                                                  std::move(effect.told), std::move(effect.bans)})))
-    return;
-  log_line(LogLevel::Error, "the store is too far behind to take a record",
-           {{"operation", operation.value}});
-  submit(domain::RecordStored{operation, false});
+  write(operation,
+        store::PutDismissal{std::move(effect.record), std::move(tombstones), std::move(effect.told),
+                            std::move(effect.bans)},
+        "a record");
 }
 
 void ControlPlane::run(domain::PersistBans& effect, Now) {
-  const OperationId operation = effect.operation;
-  if (to_store_.send(store::WriteRequest(store::PutBans{
-          operation, std::move(effect.put), std::move(effect.drop), std::move(effect.tombstones)})))
-    return;
-  log_line(LogLevel::Error, "the store is too far behind to take a ban",
-           {{"operation", operation.value}});
-  submit(domain::RecordStored{operation, false});
+  write(effect.operation,
+        store::PutBans{effect.operation, std::move(effect.put), std::move(effect.drop),
+                       std::move(effect.tombstones)},
+        "a ban");
 }
 
 void ControlPlane::run(domain::PersistApp& effect, Now) {
-  const OperationId operation = effect.operation;
-  if (to_store_.send(
-          store::WriteRequest(store::PutApp{operation, std::move(effect.app), effect.is_new})))
-    return;
-  log_line(LogLevel::Error, "the store is too far behind to take an application",
-           {{"operation", operation.value}});
-  submit(domain::RecordStored{operation, false});
+  write(effect.operation, store::PutApp{effect.operation, std::move(effect.app), effect.is_new},
+        "an application");
 }
 
 void ControlPlane::run(domain::PersistTombstones& effect, Now) {
