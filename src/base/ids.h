@@ -1,5 +1,5 @@
 // Identifiers as types, so that a name is never taken for a life.  Strings of the customer's: AppId, RoomId, UserId.
-// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId: prefix + 17 base-62 characters.
+// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId, EventId, ScheduleId, WebhookId: prefix + 17 base-62 characters.
 #pragma once
 
 #include <compare>
@@ -31,6 +31,9 @@ using ParticipantSid = StringId<struct ParticipantSidTag>;
 using TrackSid = StringId<struct TrackSidTag>;
 using OperationId = StringId<struct OperationIdTag>;
 using BanId = StringId<struct BanIdTag>;
+using EventId = StringId<struct EventIdTag>;
+using ScheduleId = StringId<struct ScheduleIdTag>;
+using WebhookId = StringId<struct WebhookIdTag>;
 
 // Small numbers that name something inside one process.  Never reused while the process lives.
 template <typename Tag>

@@ -5,7 +5,10 @@
 #include <variant>
 
 #include "base/shared_bytes.h"
+#include "domain/bulk.h"
+#include "domain/schedule.h"
 #include "domain/types.h"
+#include "domain/webhook.h"
 
 namespace atrium::domain {
 
@@ -154,6 +157,107 @@ struct DismissRoom {
   std::string operator_id, request_id, reason;
   std::optional<Mono> accepted = std::nullopt;       // when the call was heard; absent: now
   std::optional<Duration> forbidden = std::nullopt;  // > 0: nobody may join for so long
+  // Only this life; another one, or none, is left alone (NotCurrent).
+  std::optional<RoomSid> if_session = std::nullopt;
+};
+// The lives that are meant are settled now; their dismissals begin at most `per_second` a second.
+struct DismissRooms {
+  WaiterId waiter;
+  AppId app;
+  BulkFilter filter;
+  uint32_t per_second = 0;
+  ActionOrigin origin;
+};
+// Ends the current life later.  A life has one schedule at most: a further one replaces it.
+struct ScheduleDismissal {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  std::optional<RoomSid> if_session = std::nullopt;
+  std::optional<Wall> at = std::nullopt;  // follows the wall clock; or
+  std::optional<Duration> after = std::nullopt;
+  std::optional<Duration> forbidden = std::nullopt;
+  bool refuses_joins = false;
+  std::vector<Duration> warn_before = {};
+  ActionOrigin origin;
+};
+// Moves the end of one that counts down: to `at`, or by `by` (which may be negative).
+struct ExtendDismissal {
+  WaiterId waiter;
+  AppId app;
+  ScheduleId schedule;
+  std::optional<Wall> at = std::nullopt;
+  std::optional<Duration> by = std::nullopt;
+  ActionOrigin origin;
+};
+struct CancelDismissal {
+  WaiterId waiter;
+  AppId app;
+  ScheduleId schedule;
+  ActionOrigin origin;
+};
+// Replaces the policy of a name; none: it has none any more.
+struct SetRoomPolicy {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  std::optional<RoomPolicy> policy;
+  ActionOrigin origin;
+};
+struct PutWebhook {  // new, or changed; created_at and updated_at are not looked at
+  WaiterId waiter;
+  Webhook webhook;  // id empty: a new one
+};
+struct DropWebhook {
+  WaiterId waiter;
+  AppId app;
+  WebhookId webhook;
+};
+// RoomService: a backend in LiveKit's words.  Each is answered by ActionReply; the state is read from the registry then.
+struct OpenRoom {  // makes a life where there is none
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  std::optional<Duration> empty_timeout = std::nullopt, departure_timeout = std::nullopt;
+  uint32_t max_participants = 0;  // 0: no bound of its own
+  std::optional<std::string> metadata = std::nullopt;
+  ActionOrigin origin;
+};
+struct ChangeRoomMetadata {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  std::string metadata;
+  ActionOrigin origin;
+};
+struct ChangeParticipant {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  UserId user;
+  std::optional<std::string> name, metadata;
+  std::map<std::string, std::string> attributes;  // empty value deletes
+  std::optional<Permissions> permissions;
+  ActionOrigin origin;
+};
+// As the client's own mute; a server's unmute is refused by the adapter.
+struct MuteByServer {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  UserId user;
+  TrackSid track;
+  bool muted = true;
+  ActionOrigin origin;
+};
+struct SubscribeByServer {
+  WaiterId waiter;
+  AppId app;
+  RoomId room;
+  UserId user;
+  std::vector<TrackSid> tracks;
+  bool subscribe = true;
+  ActionOrigin origin;
 };
 // Ban and eviction in one; an interval of 0 evicts alone.  Answered by ActionReply, for a whole room by DismissReply.
 struct BanUsers {
@@ -216,6 +320,9 @@ struct SendMessage {
   std::string from = {};  // as the backend calls itself; no user's id
   bool is_binary = false;
   SharedBytes payload;
+  // RoomService's SendData: this topic, as it is, instead of the vendor's form; lossy where asked.
+  std::optional<std::string> topic = std::nullopt;
+  bool is_lossy = false;
 };
 // Makes an application; what is left empty of its id and keys is made here.  It can be used once it is stored.
 struct CreateApp {
@@ -236,13 +343,22 @@ struct ChangeApp {
 struct RestoreApps {
   std::vector<App> apps;
 };  // at start, from the store
+struct RestoreSchedules {
+  std::vector<Schedule> schedules;
+};  // at start, from the store
+struct RestorePolicies {
+  std::vector<RoomPolicy> policies;
+};  // at start, from the store
+struct RestoreWebhooks {
+  std::vector<Webhook> webhooks;
+};  // at start, from the store
 struct RestoreBans {
   std::vector<BanRule> rules;
 };  // at start, from the store
 struct RecordStored {
   OperationId operation;
   bool ok = false;
-};  // answer to PersistDismissal, PersistBans and PersistApp
+};  // answer to everything that is to be persisted and has an operation
 struct RestoreTombstones {
   std::vector<Tombstone> tombstones;
 };  // at start, from the store
@@ -257,6 +373,10 @@ using Command =
                  TransportDown, NoticeChannel, NoticeAcked, ForwardAttached, RoomCut,
                  TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers,
                  UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, SendMessage, CreateApp,
-                 ChangeApp, RecordStored, RestoreTombstones, RestoreBans, RestoreApps, Tick>;
+                 ChangeApp, DismissRooms, ScheduleDismissal, ExtendDismissal, CancelDismissal,
+                 SetRoomPolicy, PutWebhook, DropWebhook, OpenRoom, ChangeRoomMetadata,
+                 ChangeParticipant, MuteByServer, SubscribeByServer, RecordStored,
+                 RestoreTombstones, RestoreBans, RestoreApps, RestoreSchedules, RestorePolicies,
+                 RestoreWebhooks, Tick>;
 
 }  // namespace atrium::domain

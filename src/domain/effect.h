@@ -8,8 +8,11 @@
 #include <variant>
 
 #include "base/shared_bytes.h"
+#include "domain/bulk.h"
 #include "domain/event.h"
+#include "domain/schedule.h"
 #include "domain/types.h"
+#include "domain/webhook.h"
 
 namespace atrium::domain {
 
@@ -29,6 +32,12 @@ struct PersistDismissal {
   std::vector<Tombstone> precautions = {};
   std::vector<ParticipantSid> told = {};
   std::vector<BanRule> bans = {};  // to put in the same transaction
+  // With the fence's record: that everybody left and the life ended.  Nobody is told before ReleaseEvents.
+  std::vector<Event> events = {};
+};
+// The media of this operation's life is cut: its events may be told.
+struct ReleaseEvents {
+  OperationId operation;
 };
 // What a ban, a kick or the lifting of a ban leaves; answered by RecordStored.
 struct PersistBans {
@@ -43,6 +52,27 @@ struct PersistApp {
   App app;
   bool is_new = false;  // one of the same id or API key makes the write fail
 };
+// All three are answered by RecordStored.
+struct PersistSchedules {
+  OperationId operation;
+  std::vector<Schedule> put;
+  std::vector<ScheduleId> drop;
+};
+struct PersistPolicy {
+  OperationId operation;
+  AppId app;
+  RoomId room;
+  std::optional<RoomPolicy> policy;  // none: it is dropped
+};
+struct PersistWebhook {
+  OperationId operation;
+  Webhook webhook;
+  bool is_dropped = false;
+};
+// A list of lives that are to be dismissed one after the other; answered by RecordStored.
+struct PersistBulk {
+  BulkDismissal bulk;
+};
 struct PersistTombstones {
   std::vector<Tombstone> tombstones;
 };  // found unacknowledged later
@@ -56,6 +86,7 @@ struct Notice {
   std::string message;    // one English sentence
   OperationId operation;  // empty: none
   std::optional<Wall> forbidden_until;
+  std::string operator_id = {};  // who ordered it
 };
 struct CutRoom {
   RoomSid room_sid;
@@ -231,6 +262,7 @@ enum class DismissOutcome : uint8_t {
   MediaCutUnconfirmed,  // InternalError with the operation id; the operation goes on
   RecordFailed,         // InternalError; media stays cut
   Unfinished,  // InternalError with the operation id: cut, but not known to be closed and recorded in time
+  NotCurrent,  // success to the caller: the life that was meant is not the current one, nothing was done
 };
 struct DismissReply {
   WaiterId waiter;
@@ -246,12 +278,17 @@ enum class ActionOutcome : uint8_t {
   TooManyBans,   // refused
   TooManyApps,   // refused
   Exists,        // refused: an AppId or API key that is taken
+  NoSuchRoom,    // refused: it needs a live room
+  TooLate,       // success to the caller: what was to be cancelled or moved has begun
+  TooMany,       // refused: a table is full
 };
 struct ActionReply {
   WaiterId waiter;
   ActionOutcome outcome = ActionOutcome::Done;
   OperationId operation;                     // empty where nothing was done
   std::shared_ptr<const App> app = nullptr;  // of CreateApp and ChangeApp: as it is now
+  std::optional<Schedule> schedule = std::nullopt;  // of the schedule's commands: as it is now
+  std::optional<BulkDismissal> bulk = std::nullopt;  // of DismissRooms
 };
 // The life is over; node may forget what it keyed by this sid.
 struct LifeForgotten {
@@ -263,7 +300,8 @@ struct ParticipantForgotten {
 };
 
 using Effect =
-    std::variant<PersistDismissal, PersistBans, PersistApp, PersistTombstones, CutRoom, CloseRoom,
+    std::variant<PersistDismissal, PersistBans, PersistApp, PersistSchedules, PersistPolicy,
+                 PersistWebhook, PersistBulk, PersistTombstones, ReleaseEvents, CutRoom, CloseRoom,
                  CutParticipant, CloseParticipant, StartForward, StopForward, PauseForward,
                  PauseTrack, StopTrack, AdmitAddress, SetDataPermission, JoinAccepted, JoinRefused,
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,

@@ -21,13 +21,14 @@ inline constexpr bool is_one_of = (std::is_same_v<T, Kinds> || ...);
 
 template <typename T>
 constexpr EffectPhase phase_of_type() {
-  if constexpr (is_one_of<T, PersistDismissal, PersistBans, PersistApp, PersistTombstones>) {
+  if constexpr (is_one_of<T, PersistDismissal, PersistBans, PersistApp, PersistSchedules,
+                          PersistPolicy, PersistWebhook, PersistBulk, PersistTombstones>) {
     return EffectPhase::Persist;
   } else if constexpr (is_one_of<T, CutRoom, CloseRoom, CutParticipant, CloseParticipant,
                                  StartForward, StopForward, PauseForward, PauseTrack, StopTrack,
                                  AdmitAddress, SetDataPermission>) {
     return EffectPhase::Media;
-  } else if constexpr (is_one_of<T, Event>) {
+  } else if constexpr (is_one_of<T, Event, ReleaseEvents>) {
     return EffectPhase::Event;
   } else if constexpr (is_one_of<T, DismissReply, ActionReply>) {
     return EffectPhase::Reply;

@@ -62,6 +62,18 @@ struct Permissions {
   friend bool operator==(const Permissions&, const Permissions&) = default;
 };
 
+// Why somebody was removed or a life ended: the same object in the client's notice, in events, in history and in the
+// audit.  Only `why` is there where nobody ordered it.
+struct Reason {
+  LeaveReason why = LeaveReason::None;
+  int32_t number = 0;     // the client code, -1011; 0: none
+  std::string name = {};  // of the code: "ROOM_DISMISS"
+  std::string text = {};  // the caller's `Reason`, or a sentence of ours
+  OperationId operation = {};
+  std::string operator_id = {};  // access key id, or what ordered it: "policy", "schedule"
+  friend bool operator==(const Reason&, const Reason&) = default;
+};
+
 enum class TokenKind : uint8_t { Vendor001, Jwt };
 
 // What somebody joined with, as the client says.  Web is a browser, on whatever system.
@@ -122,6 +134,7 @@ struct BanRule {
 // A LiveKit API key of an application: named in a JWT's `iss`.
 struct ApiKey {
   std::string key, secret;
+  bool management = false;  // may call RoomService, as far as a token's grants say
   friend bool operator==(const ApiKey&, const ApiKey&) = default;
 };
 // A customer's application: whose rooms and users are one space of names, and whose tokens open its doors.

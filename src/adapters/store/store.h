@@ -14,10 +14,17 @@
 #include <vector>
 
 #include "adapters/store/apps.h"
+#include "adapters/store/audit.h"
 #include "adapters/store/history.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "domain/audit.h"
+#include "domain/bulk.h"
+#include "domain/event.h"
+#include "domain/keyed_call.h"
+#include "domain/schedule.h"
 #include "domain/types.h"
+#include "domain/webhook.h"
 
 namespace atrium::store {
 
@@ -63,17 +70,68 @@ struct PutApp {
   domain::App app;
   bool is_new = false;
 };
-// Facts of history, at most kHistoryBatchMax, in the order in which they happened.
-struct PutHistory {
-  std::vector<domain::Event> facts;
+struct PutSchedules {
+  OperationId operation;
+  std::vector<domain::Schedule> put = {};
+  std::vector<ScheduleId> drop = {};
 };
-using WriteRequest = std::variant<PutDismissal, PutBans, PutTombstones, PutApp, PutHistory>;
+struct PutPolicy {
+  OperationId operation;
+  AppId app;
+  RoomId room;
+  std::optional<domain::RoomPolicy> policy = {};  // none: it is dropped
+};
+struct PutWebhook {
+  OperationId operation;
+  domain::Webhook webhook;
+  bool is_dropped = false;  // with everything that waits for it
+};
+struct PutBulk {
+  domain::BulkDismissal bulk;
+};
+// What became of deliveries; of those that are not known any more nothing is written.
+struct PutDeliveries {
+  std::vector<domain::DeliveryOutcome> outcomes;
+};
+// Dead letters wait again, with their ids and sequences; one of them, or where `event` is empty all of the webhook.
+struct Redrive {
+  OperationId operation;
+  WebhookId webhook;
+  EventId event = {};
+};
+
+// What is written together: a change, and everything that must be true exactly when it is.  Only events: at most
+// kEventBatchMax, in the order in which they happened.
+struct WriteRequest {
+  using What = std::variant<std::monostate, PutDismissal, PutBans, PutTombstones, PutApp,
+                            PutSchedules, PutPolicy, PutWebhook, PutBulk, PutDeliveries, Redrive>;
+  What what = {};
+  // Go to the outbox of every webhook that wants them, and to history.  One that is there already (by its id) is passed
+  // over.
+  std::vector<domain::Event> events = {};
+  OperationId hold = {};  // these of the events are told after `release` of the same operation, or after a restart
+  std::vector<domain::Event> held_events = {};
+  OperationId release = {};
+  std::vector<domain::AuditEntry> audit = {};
+  std::vector<domain::KeyedCall> calls = {};  // replaces the row of the same key
+
+  WriteRequest() = default;
+  template <typename T>
+    requires std::constructible_from<What, T>
+  WriteRequest(T&& change) : what(std::forward<T>(change)) {}  // NOLINT: a change alone is a request
+};
+inline WriteRequest of_events(std::vector<domain::Event> events) {
+  WriteRequest request;
+  request.events = std::move(events);
+  return request;
+}
 
 struct Purged {
   uint32_t dismissals = 0;
   uint32_t tombstones = 0;
   uint32_t bans = 0;
   uint32_t lives = 0, visits = 0;
+  uint32_t events = 0, dead_letters = 0, calls = 0, audit = 0;
   bool is_complete = true;  // false: the bound was met, call again
 };
 
@@ -90,7 +148,10 @@ class Store {
   // Group commit: one transaction and one flush for the whole batch, one result per request.  A request that
   // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable,
   // unless it was a sync that failed: see needs_reopening().
-  std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch);
+  // History::Leave: rows of history are not written, for want of room.
+  enum class HistoryRows : uint8_t { Write, Leave };
+  std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch,
+                                        HistoryRows history = HistoryRows::Write);
 
   // A sync failed: what SQLite and the kernel remember of the file cannot be trusted any more.  All writes are
   // refused with Unavailable until reopen() succeeded.
@@ -120,6 +181,24 @@ class Store {
                                                  Wall now);
   // All of them.  Malformed: the sealing key is not the one that they were written with.
   Result<std::vector<domain::App>> load_apps();
+  Result<domain::EventsPage> list_events(const domain::EventQuery& query);
+  // The first deliveries that wait for this webhook, of at most kWebhookRoomsPerFetch rooms that come behind
+  // (app, room) in their order; at most kWebhookRunMax of each.  Held events and what comes after them do not wait yet.
+  Result<std::vector<domain::DeliveryRun>> next_deliveries(const WebhookId& webhook,
+                                                           const AppId& after_app,
+                                                           const RoomId& after_room);
+  Result<std::vector<domain::DeadLetter>> list_dead_letters(const WebhookId& webhook,
+                                                            int64_t after_cursor, size_t limit);
+  Result<std::vector<domain::WebhookBacklog>> backlogs();
+  Result<std::vector<domain::Webhook>> load_webhooks();
+  Result<std::vector<domain::Schedule>> load_schedules();
+  Result<std::vector<domain::RoomPolicy>> load_policies();
+  // Newest last; those of the last kCallKeyKeepHours, at most kCallKeysMax.
+  Result<std::vector<domain::KeyedCall>> load_calls(Wall now);
+  // None: not known.  `limit` at most kBulkPageMax.
+  Result<std::optional<domain::BulkPage>> find_bulk(const OperationId& operation, size_t offset,
+                                                    size_t limit);
+  Result<domain::AuditPage> list_audit(const domain::AuditQuery& query);
   Result<domain::LivesPage> list_lives(const domain::HistoryQuery& query);
   Result<domain::VisitorsPage> list_visitors(const domain::HistoryQuery& query, Wall now);
 
