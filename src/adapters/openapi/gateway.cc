@@ -595,6 +595,16 @@ Response Gateway::on_visitors(const PendingCall& call, const domain::VisitorsPag
   return answer(call, call.action->on_visitors(call, *page));
 }
 
+Response Gateway::on_unstored_key(const PendingCall& call) const {
+  return refuse(call, {ErrorCode::InternalError,
+                       "It was carried out, but the Idempotency-Key could not be stored: it does "
+                       "not protect a repetition."});
+}
+
+Response Gateway::trace(const PendingCall& call) const {
+  return traced({.request_id = call.request_id}, call);
+}
+
 Response Gateway::on_abandoned(const PendingCall& call) const {
   const Fault fault = describe(FaultKind::Overloaded);
   return refuse(call, {fault.code, std::string(fault.message), limits::kRetryAfterS});

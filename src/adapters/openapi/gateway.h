@@ -119,6 +119,10 @@ class Gateway {
   // `first`, which was given to an earlier call with the same key, in the words of this one.
   Response repeat(const PendingCall& call, const Response& first) const;
 
+  // It was carried out, but its key could not be stored.
+  Response on_unstored_key(const PendingCall& call) const;
+  // What is known of a call that waits, as an answer would say it.
+  Response trace(const PendingCall& call) const;
   // A call that waits and will get no answer, since node is stopping or its queue to the store is
   // full.
   Response on_abandoned(const PendingCall& call) const;
