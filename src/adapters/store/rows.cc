@@ -178,7 +178,7 @@ void put_event(Statement& statement, const domain::Event& event, int64_t sequenc
       .put(event.with.sdk)
       .put(event.with.network)
       .put(static_cast<int64_t>(event.track_kind))
-      .put(static_cast<int64_t>(event.track_source));
+      .put(static_cast<int64_t>(event.source));
 }
 
 domain::StoredEvent read_event(Statement& row) {
@@ -204,7 +204,7 @@ domain::StoredEvent read_event(Statement& row) {
   event.with.sdk = row.text();
   event.with.network = row.text();
   event.track_kind = static_cast<domain::TrackKind>(row.number());
-  event.track_source = static_cast<domain::TrackSource>(row.number());
+  event.source = static_cast<domain::TrackSource>(row.number());
   return stored;
 }
 
