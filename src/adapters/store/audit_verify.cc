@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "adapters/store/audit_body.h"
 #include "adapters/store/rows.h"
@@ -88,7 +89,8 @@ class Verification {
 
  private:
   bool start_at(const StoredRow& first);
-  bool compare_with_checkpoints(const StoredRow& stored);
+  bool compare_with_checkpoints(int64_t sequence);
+  int64_t confirmed_before(const AuditCheckpoint& checkpoint) const;
   void find(AuditFault fault, int64_t sequence, std::optional<Wall> at, const char* detail,
             std::optional<AuditCheckpoint> against = {}) {
     report_.finding = AuditFinding{
@@ -108,8 +110,9 @@ class Verification {
   const AuditEvidence& evidence_;
   // derived
   std::multimap<int64_t, AuditCheckpoint> by_sequence_;
-  Sha256 before_;         // the MAC of the record before the next
-  int64_t expected_ = 1;  // the next record's sequence
+  std::vector<AuditCheckpoint> confirmed_;  // those that the records fit
+  Sha256 before_;                           // the MAC of the record before the next
+  int64_t expected_ = 1;                    // the next record's sequence
   // Times of the first and the last record since the latest confirmed one.
   int64_t uncovered_since_us_ = 0, uncovered_until_us_ = 0;
   AuditReport report_;
@@ -146,19 +149,28 @@ bool Verification::start_at(const StoredRow& first) {
   return true;
 }
 
-bool Verification::compare_with_checkpoints(const StoredRow& stored) {
-  const auto [begin, end] = by_sequence_.equal_range(stored.row.sequence);
+bool Verification::compare_with_checkpoints(int64_t sequence) {
+  const auto [begin, end] = by_sequence_.equal_range(sequence);
   for (auto at = begin; at != end; ++at) {
     if (!constant_time_equal(at->second.mac, before_)) {
-      find(AuditFault::Replaced, report_.confirmed_sequence + 1, std::nullopt,
-           "the records up to the checkpoint are not those that it was made of: they were cut off "
+      find(AuditFault::Replaced, confirmed_before(at->second) + 1, std::nullopt,
+           "the records up to a checkpoint are not those that it was made of: they were cut off "
            "and others written in their place",
            at->second);
       return false;
     }
-    report_.confirmed_sequence = stored.row.sequence;
+    confirmed_.push_back(at->second);
+    report_.confirmed_sequence = sequence;
   }
   return true;
+}
+
+// What checkpoints older than this one confirm: later ones may have been made of what replaced its records.
+int64_t Verification::confirmed_before(const AuditCheckpoint& checkpoint) const {
+  int64_t newest = report_.first_sequence - 1;
+  for (const AuditCheckpoint& one : confirmed_)
+    if (one.at <= checkpoint.at) newest = std::max(newest, one.sequence);
+  return newest;
 }
 
 bool Verification::take(const StoredRow& stored) {
@@ -183,7 +195,7 @@ bool Verification::take(const StoredRow& stored) {
   uncovered_until_us_ = stored.row.at_us;
   report_.last_sequence = expected_++;
   ++report_.records;
-  return compare_with_checkpoints(stored);
+  return compare_with_checkpoints(stored.row.sequence);
 }
 
 AuditReport Verification::finish() {
