@@ -66,7 +66,7 @@ class AuditLog {
       : statements_(std::move(statements)), options_(std::move(options)) {}
   Result<Head> head();
   Result<int64_t> last_to_remove(int64_t first, int64_t head, Wall now, int64_t rows);
-  Result<void> write_head(const Head& head, Now now);
+  Result<void> write(AuditCheckpoint::Kind kind, const Head& of, Wall now);
 
   // owned
   Statements statements_;

@@ -41,7 +41,8 @@ struct AuditCheckpoint {
   friend bool operator==(const AuditCheckpoint&, const AuditCheckpoint&) = default;
 };
 
-// One line without its end: "audit1 head 1000 2026-01-02T03:04:05.678Z <mac> <MAC of all before it>", both in hex.
+// One line without its end: "audit1 head 1000 1767323045678 <mac> <MAC of all before it>": sequence, milliseconds since
+// 1970, both MACs in hex.  Each line stands for itself: files may be joined, sorted and filtered by line.
 std::string checkpoint_line(const AuditKey& key, const AuditCheckpoint& checkpoint);
 // None: it is not a line of ours, or not made with this key.
 std::optional<AuditCheckpoint> read_checkpoint_line(const AuditKey& key, std::string_view line);
