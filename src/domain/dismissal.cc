@@ -61,7 +61,7 @@ void remember_finished(Core& core, DismissalRecord record) {
 // Nothing of the life is forwarded any more: who listens to its events may hear that it ended.
 void release_events(Core& core, Dismissal& operation) {
   if (std::exchange(operation.are_events_released, true)) return;
-  core.out.put(ReleaseEvents{operation.record.operation});
+  core.out.put(ReleaseEvents{operation.record.operation, operation.record.app});
 }
 
 // Everything is closed and the last write was answered: replies go out.  Ends the operation.

@@ -38,6 +38,7 @@ struct PersistDismissal {
 // The media of this operation's life is cut: its events may be told.
 struct ReleaseEvents {
   OperationId operation;
+  AppId app;
 };
 // What a ban, a kick or the lifting of a ban leaves; answered by RecordStored.
 struct PersistBans {

@@ -48,9 +48,13 @@ ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway g
       serialiser_(make_serialiser()),
       media_(std::move(parts.shards)),
       to_store_(parts.to_store, limits::kRingOverflowMax),
+      to_web_(parts.to_web, limits::kRingOverflowMax),
+      from_web_(parts.from_web),
       events_(to_store_),
       audit_(to_store_),
-      from_store_(parts.from_store) {
+      from_store_(parts.from_store),
+      dispatcher_(parts.secrets) {
+  send_web_rule();
   if (config_.faults.late_send) media_.send_to_all(media::PlantLateSend{});
 }
 
@@ -64,6 +68,8 @@ Result<void> ControlPlane::reconfigure(const Config& config) {
   config_.accepted_regions = config.accepted_regions;
   config_.public_hosts = config.public_hosts;
   config_.trusted_proxies = config.trusted_proxies;
+  if (std::exchange(config_.webhook_networks, config.webhook_networks) != config.webhook_networks)
+    send_web_rule();
   config_.byteplus_bans = config.byteplus_bans;
   config_.business_errors_200 = config.business_errors_200;
   return {};
@@ -105,8 +111,13 @@ void ControlPlane::restore(std::vector<domain::RoomPolicy> policies, Now now) {
 }
 
 void ControlPlane::restore(std::vector<domain::Webhook> webhooks, Now now) {
+  const std::vector<domain::Webhook> known = webhooks;
   submit(domain::RestoreWebhooks{std::move(webhooks)});
   finish_turn(now);
+  for (const domain::Webhook& webhook : known) {
+    dispatcher_.on_webhook(webhook, now);
+    dispatcher_.on_work(webhook.id, now);
+  }
 }
 
 void ControlPlane::restore(std::vector<domain::KeyedCall> calls, Now) {
@@ -117,6 +128,7 @@ void ControlPlane::on_wake(Now now) {
   wall_ = now.wall;
   take_reports(now);
   take_store_replies();
+  take_web_replies(now);
   finish_turn(now);
   answer_scrapes(now);
 }
@@ -139,7 +151,7 @@ Mono ControlPlane::next_deadline() const {
   if (!settling_.empty()) deadline = std::min(deadline, settling_.front().due);
   deadline = std::min({deadline, stop_.deadline, stop_.next_progress});
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
-  if (media_.has_unsent() || !to_store_.is_empty())
+  if (media_.has_unsent() || !to_store_.is_empty() || !to_web_.is_empty())
     deadline = std::min(deadline, last_turn_ + kRetryRings);
   return deadline;
 }
@@ -182,6 +194,8 @@ void ControlPlane::finish_turn(Now now) {
   media_.flush();
   events_.flush(now.mono);
   audit_.flush(now);
+  ask_backlogs(now);
+  run_dispatcher(now);
   to_store_.flush();
   advance_stop(now);
 }

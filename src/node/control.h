@@ -23,6 +23,8 @@
 #include "adapters/signal/refusal.h"
 #include "adapters/signal/serialiser.h"
 #include "adapters/signal/tokens.h"
+#include "adapters/webhook/destination.h"
+#include "adapters/webhook/dispatcher.h"
 #include "domain/registry.h"
 #include "node/audit_trail.h"
 #include "node/config.h"
@@ -54,6 +56,8 @@ struct ControlParts {
   std::vector<ShardEnds> shards;
   Sender<StoreRequest>& to_store;
   Receiver<StoreReply>& from_store;
+  Sender<WebOrder>& to_web;
+  Receiver<WebReply>& from_web;
   FaultPort& faults;
   SecretSource& secrets;
   std::string fingerprint;  // of the process's DTLS certificate, "AB:CD:…"
@@ -306,6 +310,26 @@ class ControlPlane final : public ControlHandler {
   void on_disk_state(DiskState state);
   void observe(const domain::DismissalRecord& record);
 
+  // --- control_webhooks.cc
+  struct WebhookTest {
+    WaiterId waiter;
+    Mono began{};
+    int status = 0;
+  };
+  void on_webhook_changed(const domain::Webhook& webhook, Now now);
+  void wake_webhooks(const AppId& app, Now now);
+  void wake_all_webhooks(Now now);
+  void run_dispatcher(Now now);
+  void send_records(store::PutDeliveries& records);
+  void run(webhook::Fetch& fetch, Now now);
+  void run(webhook::Send& send, Now now);
+  void run(webhook::TestEnded& ended, Now now);
+  void test_webhook(WaiterId waiter, const WebhookId& webhook, Now now);
+  void take_web_replies(Now now);
+  void send_web_rule();
+  void ask_backlogs(Now now);
+  void take_store_reply(const BacklogsFound& found);
+
   // --- control_stop.cc
   enum class StopPhase : uint8_t {
     Serving,
@@ -342,6 +366,8 @@ class ControlPlane final : public ControlHandler {
   signal::Serialiser serialiser_;
   MediaPlane media_;
   OverflowSender<StoreRequest> to_store_;
+  OverflowSender<WebOrder> to_web_;
+  Receiver<WebReply>& from_web_;
   EventWriter events_;
   AuditTrail audit_;
   Receiver<StoreReply>& from_store_;
@@ -356,6 +382,11 @@ class ControlPlane final : public ControlHandler {
     std::vector<domain::Event> events;
   };
   Serving serving_;
+  webhook::Dispatcher dispatcher_;
+  std::set<AppId> apps_with_news_;  // for their webhooks, in this turn
+  std::map<webhook::AttemptId, WebhookTest> webhook_tests_;
+  std::vector<domain::WebhookBacklog> backlogs_;  // as last asked
+  Mono next_backlog_{};
   std::unordered_map<ParticipantSid, Session> sessions_;
   std::unordered_map<ConnectionId, ParticipantSid> participant_of_;
   std::unordered_map<ConnectionId, ParticipantSid> closing_;  // close_websocket was asked for

@@ -338,7 +338,7 @@ void ControlPlane::take_store_reply(StoreReply reply) {
           visitors->waiter,
           gateway_.on_visitors(waiting->second.call, visitors->page ? &*visitors->page : nullptr));
   } else if (const auto* events = std::get_if<EventsWritten>(&reply)) {
-    events_.on_written(*events);
+    if (events_.on_written(*events)) wake_all_webhooks({last_turn_, wall_});
   } else if (const auto* key = std::get_if<CallWritten>(&reply)) {
     on_key_written(key->waiter, key->ok);
   } else if (const auto* health = std::get_if<StoreHealth>(&reply)) {

@@ -107,6 +107,7 @@ void ControlPlane::run(domain::PersistDismissal& effect, Now) {
 void ControlPlane::run(domain::ReleaseEvents& effect, Now) {
   store::WriteRequest request;
   request.release = effect.operation;
+  apps_with_news_.insert(effect.app);
   if (!to_store_.send(std::move(request)))
     log_line(LogLevel::Error, "the store is too far behind: events are told after the next restart",
              {{"operation", effect.operation.value}});

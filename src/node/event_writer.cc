@@ -33,6 +33,7 @@ void EventWriter::take_along(store::WriteRequest& write, std::vector<domain::Eve
     if (!send(limits::kEventBatchMax)) break;
   write.events = take(waiting_, waiting_.size());
   std::ranges::move(own, std::back_inserter(write.events));
+  for (const domain::Event& event : write.events) apps_.insert(event.app);
 }
 
 void EventWriter::flush(Mono now) {
@@ -48,15 +49,18 @@ void EventWriter::flush_early(Mono now) {
 
 bool EventWriter::send(size_t count) {
   if (to_store_.is_full()) return false;
-  return to_store_.send(store::of_events(take(waiting_, count)));
+  std::vector<domain::Event> events = take(waiting_, count);
+  for (const domain::Event& event : events) apps_.insert(event.app);
+  return to_store_.send(store::of_events(std::move(events)));
 }
 
-void EventWriter::on_written(const EventsWritten& written) {
+bool EventWriter::on_written(const EventsWritten& written) {
   if (written.ok) counters_.written += written.events;
   if (!written.ok && !is_failing_)
     log_line(LogLevel::Error, "events wait for the store, which cannot write them",
              {{"why", written.why}});
-  is_failing_ = !written.ok;
+  const bool has_failed = std::exchange(is_failing_, !written.ok);
+  return written.ok && has_failed;
 }
 
 EventCounters EventWriter::counters() const {

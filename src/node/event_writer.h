@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/limits.h"
@@ -35,8 +37,11 @@ class EventWriter {
   void flush(Mono now);
   // Before a question or the end: all that waits goes ahead.
   void flush_early(Mono now);
-  void on_written(const EventsWritten& written);
+  // True: what could not be written for a while is in the store now.
+  bool on_written(const EventsWritten& written);
 
+  // Whose events were sent since the last call.
+  std::set<AppId> take_apps() { return std::exchange(apps_, {}); }
   Mono next_deadline() const { return waiting_.empty() ? kNever : next_flush_; }
   EventCounters counters() const;
 
@@ -49,6 +54,7 @@ class EventWriter {
   // owned
   std::deque<domain::Event> waiting_;
   EventCounters counters_;
+  std::set<AppId> apps_;
   Mono next_flush_{};
   bool is_failing_ = false;
 };
