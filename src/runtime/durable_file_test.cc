@@ -66,5 +66,28 @@ TEST_F(DurableFile, takes_the_permissions_of_another) {
   EXPECT_FALSE(take_owner_and_mode(path("none"), path("b")));
 }
 
+TEST_F(DurableFile, grows_by_lines) {
+  ASSERT_TRUE(append_line(path("lines"), "one"));
+  EXPECT_EQ(fs::status(path("lines")).permissions(), fs::perms(0600));
+  ASSERT_TRUE(append_line(path("lines"), "two"));
+  EXPECT_EQ(read("lines"), "one\ntwo\n");
+  EXPECT_FALSE(append_line(path("none/lines"), "one"));
+  fs::create_symlink(path("elsewhere"), path("link"));
+  EXPECT_FALSE(append_line(path("link"), "one")) << "a link is not followed";
+}
+
+TEST_F(DurableFile, what_a_crash_left_of_a_line_goes) {
+  write("lines", ("one\n" + std::string(1'500, 'x')).c_str());
+  ASSERT_TRUE(append_line(path("lines"), "two"));
+  EXPECT_EQ(read("lines"), "one\ntwo\n");
+  write("torn", "on");
+  ASSERT_TRUE(append_line(path("torn"), "one"));
+  EXPECT_EQ(read("torn"), "one\n");
+}
+
+TEST_F(DurableFile, a_line_that_could_not_be_written_is_an_error) {
+  EXPECT_FALSE(append_line("/dev/full", "one"));
+}
+
 }  // namespace
 }  // namespace atrium::runtime

@@ -18,6 +18,7 @@ enum class ExitCode : int {
   Refused = 1,  // by the server; or what was asked for does not exist
   Usage = 2,
   Unreachable = 3,
+  Tampered = 4,  // the audit log is not what the server wrote
 };
 
 enum class Output { Text, Json };

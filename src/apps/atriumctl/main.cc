@@ -1,11 +1,13 @@
 // atriumctl: the operator's command line.  Speaks the management API (Version 2026-12-01), signed
-// like any backend; `reload` and `drain` ask the operator's listener, `store` works on the files of a server beside it.
+// like any backend; `reload` and `drain` ask the operator's listener, `store` and `audit verify` work on the files of a
+// server beside it.
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
 #include <string>
 
 #include "apps/atriumctl/app_commands.h"
+#include "apps/atriumctl/audit_commands.h"
 #include "apps/atriumctl/commands.h"
 #include "apps/atriumctl/http_client.h"
 #include "apps/atriumctl/operator_commands.h"
@@ -16,15 +18,14 @@ namespace {
 
 constexpr char kFooter[] =
     "Exit codes: 0 done; 1 refused, or what was asked for does not exist or is not good; 2 usage; "
-    "3 "
-    "the server cannot be "
-    "reached.\n"
+    "3 the server cannot be reached; 4 the audit log was tampered with.\n"
     "Examples:\n"
     "  atriumctl --dev room list\n"
     "  atriumctl room dismiss lobby --app a7e100000000000000000001 --reason 'end of the lesson'\n"
     "  atriumctl room dismiss lobby --if-sid RM_... -o json\n"
     "  atriumctl app create lessons --url https://rtc.example\n"
-    "  atriumctl store backup atrium-monday.db --data-dir /var/lib/atrium\n";
+    "  atriumctl store backup atrium-monday.db --data-dir /var/lib/atrium\n"
+    "  atriumctl audit verify --data-dir /var/lib/atrium\n";
 
 // The account and app of `atriumd --dev`: public, so not a secret.
 void use_development_keys(Settings& settings) {
@@ -41,6 +42,7 @@ struct CommandLine {
   AppCommand app_command;
   OperatorCommand operator_command;
   StoreCommand store_command;
+  AuditCommand audit_command;
   Trust trust;
   bool dev = false;
   double timeout_s = 10;
@@ -58,6 +60,7 @@ struct CommandLine {
     add_app_commands();
     add_operator_commands();
     add_store_commands();
+    add_audit_commands();
     add_history_commands();
   }
 
@@ -254,6 +257,25 @@ struct CommandLine {
                       "a store or backup; without it the store in --data-dir");
   }
 
+  void add_audit_commands() {
+    CLI::App* audit =
+        app.add_subcommand("audit", "the record of who asked for what")->require_subcommand(1);
+    CLI::App* verify = audit->add_subcommand(
+        "verify",
+        "look through the audit log in a server's store, on the server's machine; a running server "
+        "is not disturbed. Names the first record that was altered, removed, put in or cut off. "
+        "Exit code 0: intact, 4: tampered with, 1: something could not be read");
+    verify->add_option("--data-dir", audit_command.data_dir, "atriumd's data directory")
+        ->envname("ATRIUM_STORE_DATA_DIR")
+        ->capture_default_str();
+    verify->add_option("--audit-key", audit_command.key_file,
+                       "file with the key of the log; without it audit.key in --data-dir");
+    verify->add_option("--checkpoints", audit_command.checkpoints,
+                       "file with checkpoints, as one shipped to another machine; may be given "
+                       "more than once. Without it audit.checkpoints in --data-dir");
+    verify->callback([this] { audit_command.verb = AuditVerb::Verify; });
+  }
+
   void add_history_commands() {
     CLI::App* history =
         app.add_subcommand("history", "rooms and users of the last 14 days")->require_subcommand(1);
@@ -303,6 +325,8 @@ ExitCode run_command_line(CommandLine& line) {
               .in = std::cin};
   if (line.store_command.verb != StoreVerb::None)
     return run_store(line.settings.output, line.store_command, world);
+  if (line.audit_command.verb != AuditVerb::None)
+    return run_audit(line.settings.output, line.audit_command, world);
   if (!endpoint) {
     std::cerr << "atriumctl: " << (is_operator ? "--operator " : "--url ") << url << ": "
               << endpoint.error().message() << ".\n";
