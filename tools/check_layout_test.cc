@@ -67,12 +67,14 @@ TEST_F(Tree, third_parties_stay_in_their_rooms) {
   write("src/runtime/http_server.cc",
         "#include <boost/asio/post.hpp>\n#include <boost/beast/http.hpp>\n");
   write("src/node/a.cc", "#include <sqlite3.h>\n");
+  write("src/node/b.cc", "#include <curl/curl.h>\n");
+  write("src/runtime/web_client.cc", "#include <curl/curl.h>\n");
   write("src/apps/atriumctl/tls_client.cc", "#include <openssl/ssl.h>\n#include <openssl/bio.h>\n");
   write("src/apps/atriumctl/http_client.cc", "#include <openssl/ssl.h>\n");
   EXPECT_EQ(check(),
             "third-party src/apps/atriumctl/http_client.cc:1;third-party "
             "src/base/tls.cc:1;third-party src/media/pacer.cc:1;third-party src/node/a.cc:1;"
-            "third-party src/runtime/http_server.cc:2;");
+            "third-party src/node/b.cc:1;third-party src/runtime/http_server.cc:2;");
 }
 
 TEST_F(Tree, clocks_chance_threads_sockets_and_exceptions_stay_at_the_rim) {

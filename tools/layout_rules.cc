@@ -47,6 +47,7 @@ const std::vector<Confined> kConfined{
     {"openssl/",
      {"src/base/crypto.cc", "src/base/secret_source.cc", "src/media/srtp", "src/media/dtls",
       "src/runtime/tls", "src/apps/atriumctl/tls_client"}},
+    {"curl/", {"src/runtime/web_client"}},
     {"boost/beast",
      {"src/runtime/boost_impl.cc", "src/runtime/http_codec.cc", "src/runtime/websocket_codec.cc"}},
     {"boost/asio", {"src/runtime/", "src/apps/"}},

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/bytes.h"
@@ -126,6 +128,28 @@ class WorkerHandler {
   virtual void on_wake(Now now) = 0;
   virtual void on_deadline(Now now) = 0;
   virtual Mono next_deadline() const = 0;
+};
+
+// --- outgoing HTTP: the web thread
+// --------------------------------------------------------------------------------------------------
+// A POST to an address that a customer gave.
+struct WebRequest {
+  uint64_t id = 0;  // of the sender's choice; comes back in the reply
+  std::string url;  // http or https, without a user's name; at most kWebhookUrlBytesMax
+  std::vector<std::pair<std::string, std::string>> headers;  // without line breaks
+  std::string body;
+};
+// Which addresses may be connected to, asked with the one that a name really led to; IPv4-mapped ones are shown as
+// IPv4.  Called on the web thread; holds what it needs by value.
+using WebRule = std::function<bool(const IpAddress&)>;
+// In order: a request that was sent behind a rule goes out under that rule or a later one, never under an earlier.
+using WebOrder = std::variant<WebRequest, WebRule>;
+
+// One for each WebRequest, in the order of their ends, except those that a stop cuts short.
+struct WebReply {
+  uint64_t id = 0;
+  int status = 0;   // of a complete answer; 0: there was none
+  std::string why;  // for operators, without anything of the request but its host; empty when status is 2xx
 };
 
 // --- control thread: everything that is not HTTP
