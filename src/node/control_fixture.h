@@ -191,12 +191,15 @@ class ControlTest : public ::testing::Test {
     StoreRequest request;
     while (to_store.try_receive(request)) {
       if (auto* write = std::get_if<store::WriteRequest>(&request)) {
-        if (auto* put = std::get_if<store::PutDismissal>(write))
+        if (auto* put = std::get_if<store::PutDismissal>(&write->what))
           from_store.values.push_back(RecordWritten{put->record.operation, ok});
-        else if (auto* bans = std::get_if<store::PutBans>(write))
+        else if (auto* bans = std::get_if<store::PutBans>(&write->what))
           from_store.values.push_back(RecordWritten{bans->operation, ok});
-        else if (auto* history = std::get_if<store::PutHistory>(write))
-          from_store.values.push_back(HistoryWritten{history->facts.size(), ok});
+        if (write->call) from_store.values.push_back(CallWritten{*write->call, ok});
+        std::ranges::move(write->events, std::back_inserter(written_events));
+        std::ranges::move(write->held_events, std::back_inserter(written_events));
+        std::ranges::move(write->audit, std::back_inserter(written_audit));
+        std::ranges::move(write->calls, std::back_inserter(written_calls));
       }
     }
     control->on_wake(now);
@@ -209,6 +212,11 @@ class ControlTest : public ::testing::Test {
   TightRing<ShardReport> reports;
   TightRing<StoreRequest> to_store;
   TightRing<StoreReply> from_store;
+  TightRing<WebOrder> to_web;
+  TightRing<WebReply> from_web;
+  std::vector<domain::Event> written_events;
+  std::vector<domain::AuditEntry> written_audit;
+  std::vector<domain::KeyedCall> written_calls;
   NoFaults faults;
   std::unique_ptr<ControlPlane> control;
   uint64_t next_connection = 1;

@@ -215,6 +215,8 @@ class World final : public node::HttpPort, private node::FaultPort {
   std::vector<std::unique_ptr<ShardParts>> shards_;
   std::unique_ptr<Ring<node::StoreRequest>> to_store_;
   std::unique_ptr<Ring<node::StoreReply>> from_store_;
+  std::unique_ptr<Ring<node::WebOrder>> to_web_;
+  std::unique_ptr<Ring<node::WebReply>> from_web_;
   std::unique_ptr<node::SctpWorker> sctp_worker_;
   std::unique_ptr<node::ControlPlane> control_;
   std::unique_ptr<node::StoreWorker> store_worker_;

@@ -50,13 +50,16 @@ void World::boot() {
   to_store_ = std::make_unique<Ring<node::StoreRequest>>(64, [this] { wake(kStore); });
   to_store_->observe([this](const node::StoreRequest& request) { observe(request); });
   from_store_ = std::make_unique<Ring<node::StoreReply>>(64, [this] { wake(kControl); });
+  to_web_ = std::make_unique<Ring<node::WebOrder>>(64, [] {});
+  from_web_ = std::make_unique<Ring<node::WebReply>>(64, [this] { wake(kControl); });
   std::vector<node::ShardEnds> control_ends;
   std::vector<node::SctpShardEnds> sctp_ends;
   make_shards(control_ends, sctp_ends);
   sctp_worker_ = std::make_unique<node::SctpWorker>(std::move(sctp_ends));
   control_ = MUST(node::ControlPlane::create(
       make_config(options_.plant == Plant::LateSend),
-      node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *this,
+      node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *to_web_,
+                         *from_web_, *this,
                          node_secrets_, media::fingerprint_text(*certificate_),
                          [] { return node::ProcessFigures{}; }}));
   restore(*store);
@@ -135,9 +138,9 @@ void World::observe(const node::StoreRequest& request) {
   const auto* write = std::get_if<store::WriteRequest>(&request);
   if (write == nullptr) return;
   std::vector<domain::Tombstone> added;
-  if (const auto* put = std::get_if<store::PutTombstones>(write)) added = put->tombstones;
-  if (const auto* put = std::get_if<store::PutBans>(write)) added = put->tombstones;
-  if (const auto* put = std::get_if<store::PutDismissal>(write)) {
+  if (const auto* put = std::get_if<store::PutTombstones>(&write->what)) added = put->tombstones;
+  if (const auto* put = std::get_if<store::PutBans>(&write->what)) added = put->tombstones;
+  if (const auto* put = std::get_if<store::PutDismissal>(&write->what)) {
     checkers_.check_record(put->record);
     added = put->tombstones;
     for (const ParticipantSid& told : put->told) tombstones_.erase(told);
@@ -172,6 +175,8 @@ void World::crash() {
   shards_.clear();
   to_store_.reset();
   from_store_.reset();
+  to_web_.reset();
+  from_web_.reset();
   disk_.settle();
   lose_connections();
   checkers_.on_restart();
