@@ -7,7 +7,7 @@
 
 namespace atrium::runtime {
 
-// At least one certificate in PEM, and nothing in PEM that does not parse.  The problem is one line that names the file.
+// At least one certificate in PEM, and none that does not parse.  The problem is one line that names the file.
 std::expected<void, std::string> check_ca_file(const std::string& path);
 
 }  // namespace atrium::runtime

@@ -163,12 +163,16 @@ std::string why_not_connected(const Transfer& transfer) {
   return number == ENETUNREACH || number == EHOSTUNREACH ? "no route" : "no connection";
 }
 
-// libcurl's text about a certificate holds the host's name and what is wrong, nothing of the request.
+// libcurl's text about a certificate holds the host's name and what is wrong, nothing of the request.  It may also hold
+// a name out of the certificate, which can be anything.
 std::string why_not_trusted(const Transfer& transfer) {
   std::string_view text = transfer.error.data();
   for (const std::string_view prefix : {"SSL certificate problem: ", "SSL: "})
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
-  return "certificate: " + std::string(text.empty() ? "not trusted" : text);
+  std::string out(text.empty() ? "not trusted" : text);
+  std::ranges::replace_if(
+      out, [](char c) { return c < 0x20 || c > 0x7e; }, '?');
+  return "certificate: " + out;
 }
 
 std::string why_failed(const Transfer& transfer, CURLcode code) {
@@ -177,7 +181,7 @@ std::string why_failed(const Transfer& transfer, CURLcode code) {
     case CURLE_OPERATION_TIMEDOUT:
       return "timeout";
     case CURLE_COULDNT_RESOLVE_HOST:
-      return "name not found";
+      return "name cannot be resolved";
     case CURLE_COULDNT_CONNECT:
       return why_not_connected(transfer);
     case CURLE_PEER_FAILED_VERIFICATION:

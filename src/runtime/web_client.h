@@ -1,8 +1,7 @@
 // WebClient: posts to addresses that customers gave, with libcurl's multi interface (docs/decisions/http-client.md).
 // Owner: the app.  Thread: its own, "atrium-web"; orders come in by one ring and replies leave by another.
-// The rule is asked for each address at the moment of connecting to it, so it does not matter what a name led to before.
-// Pimpl: libcurl is seen by web_client.cc alone.
-// Does not: follow redirects, use proxies, cookies, .netrc or passwords, or try again.
+// The rule is asked for each address at the moment of connecting to it: what a name led to before does not matter.
+// Does not: follow redirects, use proxies, cookies, .netrc or passwords, or try again.  Pimpl: hides libcurl.
 #pragma once
 
 #include <cstddef>
@@ -17,8 +16,9 @@
 namespace atrium::runtime {
 
 struct WebClientOptions {
-  node::WebRule rule;        // until the first WebRule arrives; must not be empty
-  std::string ca_file = {};  // PEM, trusted besides the system's; empty: none.  See check_ca_file
+  node::WebRule rule;  // until the first WebRule arrives; must not be empty
+  std::string ca_file =
+      {};  // PEM, trusted besides the system's; empty: none (runtime/tls_ca_file.h)
   // From the begin of a request, its name's look-up included, to the end of its answer; shorter in tests alone.
   Duration answer = std::chrono::milliseconds(limits::kWebhookAnswerMs);
   // Requests on their way at once; the others wait in the ring.  Fewer in tests alone.

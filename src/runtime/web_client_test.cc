@@ -123,7 +123,7 @@ TEST(WebClient, tells_why_there_was_no_answer) {
   EXPECT_EQ(cut.why, "connection closed before the answer's end");
   Peer other_words(always("220 mail.test ESMTP\r\n"));
   EXPECT_EQ(web.ask(other_words.url()).why, "answer is not HTTP");
-  EXPECT_EQ(web.ask("http://none.test/").why, "name not found");
+  EXPECT_EQ(web.ask("http://none.test/").why, "name cannot be resolved");
   Peer plain([](PeerConnection& connection) {
     connection.send(answer_of(400));
     connection.ends_within(5'000);
@@ -495,6 +495,16 @@ TEST_F(WebClientTls, refuses_a_certificate_of_another_name) {
   EXPECT_THAT(reply.why, StartsWith("certificate: "));
   EXPECT_THAT(reply.why, HasSubstr("elsewhere.test"));
   EXPECT_THAT(reply.why, Not(HasSubstr("hush")));
+}
+
+TEST_F(WebClientTls, shows_nothing_of_a_certificate_that_could_break_a_log) {
+  const TestCertificate made = make_test_certificate("x\n{\"level\"\xff");
+  files = {folder.write("strange.pem", made.certificate), folder.write("strange.key", made.key)};
+  Running running(server());
+  Web web({.rule = any_address, .ca_file = files.certificate});
+  EXPECT_THAT(
+      web.start().ask(url(running, "localhost")).why,
+      testing::AllOf(StartsWith("certificate: "), HasSubstr("x?{"), HasSubstr("localhost")));
 }
 
 TEST_F(WebClientTls, asks_the_rule_before_any_handshake) {

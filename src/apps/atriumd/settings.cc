@@ -12,6 +12,7 @@
 #include "adapters/openapi/gateway.h"
 #include "base/limits.h"
 #include "listeners.h"
+#include "runtime/tls_ca_file.h"
 #include "setting_text.h"
 
 namespace atrium::atriumd {
@@ -216,12 +217,36 @@ std::vector<SettingKey> with_api_keys(std::vector<SettingKey> keys) {
   return keys;
 }
 
+std::vector<SettingKey> with_webhook_keys(std::vector<SettingKey> keys) {
+  using S = Settings;
+  using T = const std::string&;
+  const std::vector<SettingKey> webhook{
+      {"webhook.allow_networks", "RANGE,…",
+       "networks that are not public and get webhooks all the same, as 10.1.0.0/16,127.0.0.1",
+       [](S& s, T t) -> Problem {
+         if (split(t).size() > static_cast<size_t>(limits::kAllowNetworksMax))
+           return "must be at most " + std::to_string(limits::kAllowNetworksMax) + " ranges";
+         return set_ranges(s.node.webhook_networks, t);
+       },
+       true},
+      {"webhook.ca_file", "FILE",
+       "PEM authorities that https destinations of webhooks may have besides the system's",
+       [](S& s, T t) -> Problem { return s.webhook_ca_file = t, std::nullopt; }},
+  };
+  keys.insert(keys.end(), webhook.begin(), webhook.end());
+  return keys;
+}
+
+std::vector<SettingKey> with_all_parts(std::vector<SettingKey> keys) {
+  return with_webhook_keys(with_listener_keys(with_store_keys(with_api_keys(std::move(keys)))));
+}
+
 }  // namespace
 
 const std::vector<SettingKey>& setting_keys() {
   using S = Settings;
   using T = const std::string&;
-  static const std::vector<SettingKey> keys = with_listener_keys(with_store_keys(with_api_keys({
+  static const std::vector<SettingKey> keys = with_all_parts({
       {"http.listen", "ADDRESS:PORT,…",
        "API, signalling and web pages (default 0.0.0.0:7880; --dev 127.0.0.1:7880)",
        [](S& s, T t) { return set_addresses(s.http_listen, t); }},
@@ -278,7 +303,7 @@ const std::vector<SettingKey>& setting_keys() {
        "--dev only, for tests: late_send, no_record_write, stop_at=POINT, "
        "kill_at_write=N, fail_sync=N",
        set_fault},
-  })));
+  });
   return keys;
 }
 
@@ -366,6 +391,9 @@ std::vector<std::string> check(Settings& settings) {
   check_accounts(settings, problems);
   check_dev(settings, problems);
   check_listeners(settings, problems);
+  if (!settings.webhook_ca_file.empty())
+    if (const auto known = runtime::check_ca_file(settings.webhook_ca_file); !known)
+      problems.push_back("webhook.ca_file: " + known.error());
   if (settings.disk.history_free_min < settings.disk.join_free_min)
     problems.push_back(
         "store.history_min_free_mib must not be less than store.join_min_free_mib: history stops "

@@ -32,6 +32,7 @@ struct Settings {
   std::string tls_certificate, tls_key;  // files; both empty: http_listen is plain
   bool insecure_http = false;            // plain HTTP beyond loopback is meant
   bool proxy_protocol = false;
+  std::string webhook_ca_file;  // authorities besides the system's; empty: none
   uint16_t media_port = 7882;
   uint32_t media_shards = 0;  // 0: cores - 1, at least 1
   std::optional<IpAddress> media_bind;

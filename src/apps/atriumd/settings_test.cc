@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/limits.h"
+
 namespace atrium::atriumd {
 namespace {
 
@@ -118,6 +120,30 @@ TEST_F(SettingsTest, unknown_keys_tables_and_values_are_refused) {
   EXPECT_THAT(read("[http\n").problems, testing::Contains(HasSubstr("atrium.toml")));
 }
 
+TEST_F(SettingsTest, networks_of_webhooks_are_read_and_bounded) {
+  const std::string account = kAccount;
+  const auto [settings, problems] =
+      read("[webhook]\nallow_networks = [\"10.1.2.3/16\", \"fd00::/8\", \"::1\"]\n" + account);
+  EXPECT_THAT(problems, IsEmpty());
+  EXPECT_THAT(settings.node.webhook_networks,
+              ElementsAre(*IpPrefix::parse("10.1.0.0/16"), *IpPrefix::parse("fd00::/8"),
+                          *IpPrefix::parse("::1")));
+  EXPECT_THAT(only_problem("[webhook]\nallow_networks = [\"example.com\"]\n" + account),
+              HasSubstr("webhook.allow_networks"));
+  std::string ranges = "\"10.0.0.0/8\"";
+  for (int i = 1; i < limits::kAllowNetworksMax; ++i) ranges += ", \"10.0.0.0/8\"";
+  EXPECT_THAT(read("[webhook]\nallow_networks = [" + ranges + "]\n" + account).problems, IsEmpty());
+  EXPECT_THAT(
+      only_problem("[webhook]\nallow_networks = [" + ranges + ", \"10.0.0.0/8\"]\n" + account),
+      HasSubstr("webhook.allow_networks: must be at most 256 ranges"));
+}
+
+TEST_F(SettingsTest, authorities_of_webhooks_are_read_before_anything_starts) {
+  write("ca.pem", "no certificate\n");
+  EXPECT_THAT(only_problem("[webhook]\nca_file = \"" + path("ca.pem") + "\"\n" + kAccount),
+              HasSubstr("webhook.ca_file: " + path("ca.pem") + " holds no certificate"));
+}
+
 TEST_F(SettingsTest, quotas_are_read_from_the_table) {
   const auto [settings, problems] =
       read("[quota]\nDismissRoom = 120\nKickUser = 7\n" + std::string(kAccount));
@@ -141,7 +167,7 @@ TEST_F(SettingsTest, reload_names_what_only_a_restart_takes_over) {
   const Settings running = read(kAccount).settings;
   const Settings fresh = read(
                              "[media]\nport = 9000\n[api]\nregion = \"there\"\n[quota]\n"
-                             "KickUser = 7\n" +
+                             "KickUser = 7\n[webhook]\nallow_networks = [\"10.0.0.0/8\"]\n" +
                              std::string(kAccount))
                              .settings;
   EXPECT_THAT(need_restart(running, fresh), ElementsAre("media.port"));
