@@ -41,7 +41,7 @@ struct Config {
   std::vector<IpPrefix> trusted_proxies;  // whose X-Forwarded-For is believed
   // Not public, and webhooks may be sent there all the same; at most kAllowNetworksMax.
   std::vector<IpPrefix> webhook_networks;
-  bool byteplus_bans = false;             // the overseas limits of ban intervals
+  bool byteplus_bans = false;  // the overseas limits of ban intervals
   bool business_errors_200 = false;
 
   // What may not:

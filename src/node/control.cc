@@ -146,9 +146,9 @@ void ControlPlane::on_deadline(Now now) {
 }
 
 Mono ControlPlane::next_deadline() const {
-  Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_,
-                            events_.next_deadline(), audit_.next_deadline(),
-                            dispatcher_.next_deadline(), next_backlog_});
+  Mono deadline =
+      std::min({registry_.next_deadline(), next_purge_, next_refresh_, events_.next_deadline(),
+                audit_.next_deadline(), dispatcher_.next_deadline(), next_backlog_});
   if (!settling_.empty()) deadline = std::min(deadline, settling_.front().due);
   deadline = std::min({deadline, stop_.deadline, stop_.next_progress});
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);

@@ -66,6 +66,8 @@ class ControlTest : public ::testing::Test {
                                                   {ShardEnds{commands, urgent, reports, 7882}},
                                                   to_store,
                                                   from_store,
+                                                  to_web,
+                                                  from_web,
                                                   faults,
                                                   secrets,
                                                   "AA",

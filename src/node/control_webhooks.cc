@@ -16,7 +16,8 @@ constexpr Duration kBacklogEvery = std::chrono::seconds(15);
 
 WebRequest to_web(webhook::AttemptId attempt, const domain::Webhook& webhook,
                   webhook::Request request) {
-  WebRequest out{.id = attempt.value, .url = webhook.url, .headers = {}, .body = std::move(request.body)};
+  WebRequest out{
+      .id = attempt.value, .url = webhook.url, .headers = {}, .body = std::move(request.body)};
   out.headers.emplace_back("Content-Type", std::move(request.content_type));
   if (!request.authorization.empty())
     out.headers.emplace_back("Authorization", std::move(request.authorization));
@@ -147,8 +148,7 @@ void ControlPlane::take_store_reply(const BacklogsFound& found) {
     return;
   }
   if (const auto waiting = waiting_.find(found.waiter); waiting != waiting_.end())
-    answer_api(found.waiter,
-               gateway_.on_backlogs(waiting->second.call, found.ok, found.backlogs));
+    answer_api(found.waiter, gateway_.on_backlogs(waiting->second.call, found.ok, found.backlogs));
 }
 
 }  // namespace atrium::node

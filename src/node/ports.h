@@ -148,8 +148,9 @@ using WebOrder = std::variant<WebRequest, WebRule>;
 // One for each WebRequest, in the order of their ends, except those that a stop cuts short.
 struct WebReply {
   uint64_t id = 0;
-  int status = 0;   // of a complete answer; 0: there was none
-  std::string why;  // for operators, without anything of the request but its host; empty when status is 2xx
+  int status = 0;  // of a complete answer; 0: there was none
+  std::string
+      why;  // for operators, without anything of the request but its host; empty when status is 2xx
 };
 
 // --- control thread: everything that is not HTTP

@@ -59,8 +59,7 @@ void World::boot() {
   control_ = MUST(node::ControlPlane::create(
       make_config(options_.plant == Plant::LateSend),
       node::ControlParts{*this, std::move(control_ends), *to_store_, *from_store_, *to_web_,
-                         *from_web_, *this,
-                         node_secrets_, media::fingerprint_text(*certificate_),
+                         *from_web_, *this, node_secrets_, media::fingerprint_text(*certificate_),
                          [] { return node::ProcessFigures{}; }}));
   restore(*store);
   store_worker_ = std::make_unique<node::StoreWorker>(std::move(*store), *to_store_, *from_store_,

@@ -172,6 +172,14 @@ std::vector<SettingKey> with_store_keys(std::vector<SettingKey> keys) {
        "64 hexadecimal digits that seal AppKeys in the store (default store.key in store.data_dir, "
        "made where it is missing)",
        [](S& s, T t) -> Problem { return s.store_key_file = t, std::nullopt; }},
+      {"store.audit_key_file", "FILE",
+       "64 hexadecimal digits that chain the audit (default audit.key in store.data_dir, made "
+       "where "
+       "it is missing)",
+       [](S& s, T t) -> Problem { return s.audit_key_file = t, std::nullopt; }},
+      {"store.audit_checkpoints_file", "FILE",
+       "where checkpoints of the audit are appended (default audit.checkpoints in store.data_dir)",
+       [](S& s, T t) -> Problem { return s.audit_checkpoints_file = t, std::nullopt; }},
       {"store.reserve_mib", "MIB",
        "given up when the disk is full, for dismissals, kicks and bans (default 64)",
        [](S& s, T t) { return set_mib(s.disk.reserve, t); }},

@@ -22,6 +22,8 @@ struct Settings {
   std::string config_file;
   std::vector<KeySetting> accounts;
   std::string store_key_file;          // empty: store.key in the data directory
+  std::string audit_key_file;          // empty: audit.key there
+  std::string audit_checkpoints_file;  // empty: audit.checkpoints there
   std::optional<domain::App> dev_app;  // put into the store where it is not there
   // What was given for each key, to see what a reload would change.
   std::map<std::string, std::string> given;

@@ -20,10 +20,12 @@
 #include "runtime/clock.h"
 #include "runtime/directory_lock.h"
 #include "runtime/disk_space.h"
+#include "runtime/durable_file.h"
 #include "runtime/process.h"
 #include "runtime/secret_file.h"
 #include "runtime/spsc_ring.h"
 #include "runtime/udp_shard.h"
+#include "runtime/web_client.h"
 #include "runtime/worker_thread.h"
 
 namespace atrium::atriumd {
@@ -66,6 +68,9 @@ struct World::Parts {
   runtime::WorkerThread sctp_thread{"atrium-sctp"};
   std::unique_ptr<runtime::RingChannel<node::StoreRequest>> to_store;
   std::unique_ptr<runtime::RingChannel<node::StoreReply>> from_store;
+  std::unique_ptr<runtime::RingChannel<node::WebOrder>> to_web;
+  std::unique_ptr<runtime::RingChannel<node::WebReply>> from_web;
+  std::unique_ptr<runtime::WebClient> web;  // uses both: goes first
   std::vector<std::unique_ptr<ShardParts>> shards;
   std::unique_ptr<node::StoreWorker> store_worker;
   std::unique_ptr<node::SctpWorker> sctp_worker;
@@ -111,6 +116,55 @@ struct OpenStore {
   std::vector<domain::App> apps;
 };
 
+// The key that chains the audit, in a file of its own.  It is made with the first record; a store that has records and
+// whose key file is gone is refused, or nobody could tell any more whether they were altered.
+struct AuditKeyFile {
+  std::string path;
+  store::AuditKey key{};
+  bool is_new = false;
+};
+
+std::expected<AuditKeyFile, std::string> audit_key(const Settings& settings,
+                                                   SecretSource& secrets) {
+  AuditKeyFile out;
+  out.path =
+      settings.audit_key_file.empty() ? settings.data_dir + "/audit.key" : settings.audit_key_file;
+  const auto found = runtime::read_secret_key(out.path);
+  if (!found) return Problem(with(out.path, found.error()));
+  out.is_new = !*found;
+  if (*found)
+    out.key = **found;
+  else
+    secrets.fill(out.key);
+  return out;
+}
+
+store::AuditOptions audit_options(const Settings& settings, const AuditKeyFile& file) {
+  const std::string path = settings.audit_checkpoints_file.empty()
+                               ? settings.data_dir + "/audit.checkpoints"
+                               : settings.audit_checkpoints_file;
+  return {.key = file.key,
+          .write_checkpoint = [path](const store::AuditCheckpoint& checkpoint,
+                                     std::string_view line) -> Result<void> {
+            log_line(
+                LogLevel::Info, "audit checkpoint",
+                {{"sequence", std::to_string(checkpoint.sequence)}, {"line", std::string(line)}});
+            return runtime::append_line(path, line);
+          }};
+}
+
+std::expected<void, std::string> keep_audit_key(store::Store& store, const AuditKeyFile& file) {
+  if (!file.is_new) return {};
+  const auto has_records = store.has_audit();
+  if (!has_records) return Problem(with("cannot read the audit", has_records.error()));
+  if (*has_records)
+    return Problem("the key that chains the audit of this store is missing: put it back at " +
+                   file.path);
+  if (auto written = runtime::write_secret_key(file.path, file.key); !written)
+    return Problem(with(file.path, written.error()));
+  return {};
+}
+
 // The store with its applications, whose keys a file of its own opens.  The file is made with the first store; a store
 // that has applications and whose key file is gone is refused, or all their tokens would be lost without a word.
 std::expected<OpenStore, std::string> open_store(const Settings& settings, World::Parts& parts,
@@ -129,6 +183,9 @@ std::expected<OpenStore, std::string> open_store(const Settings& settings, World
   }
   options.drop_dismissal_writes = settings.node.faults.no_record_write;
   options.at_point = [&faults = *parts.faults](std::string_view point) { faults.at_point(point); };
+  const auto audit = audit_key(settings, parts.secrets);
+  if (!audit) return Problem(audit.error());
+  options.audit = audit_options(settings, *audit);
   options.sealing.nonces = &parts.secrets;
   if (*found)
     options.sealing.key = **found;
@@ -151,6 +208,7 @@ std::expected<OpenStore, std::string> open_store(const Settings& settings, World
   if (!*found)
     if (auto written = runtime::write_secret_key(key_file, key); !written)
       return Problem(with(key_file, written.error()));
+  if (auto kept = keep_audit_key(*store, *audit); !kept) return Problem(kept.error());
   return OpenStore{std::move(*store), std::move(*apps)};
 }
 
@@ -281,14 +339,78 @@ std::expected<void, std::string> make_control(World::Parts& parts, const Setting
   if (!addresses) return Problem(addresses.error());
   config.media_addresses = std::move(*addresses);
   auto control = node::ControlPlane::create(
-      std::move(config), node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
-                                            parts.from_store->receiver, *parts.faults,
-                                            parts.secrets, media::fingerprint_text(certificate),
-                                            [&http = *parts.http] { return process_figures(http); },
-                                            [&parts] { return reload(parts); }});
+      std::move(config),
+      node::ControlParts{*parts.http, std::move(ends), parts.to_store->sender,
+                         parts.from_store->receiver, parts.to_web->sender, parts.from_web->receiver,
+                         *parts.faults, parts.secrets, media::fingerprint_text(certificate),
+                         [&http = *parts.http] { return process_figures(http); },
+                         [&parts] { return reload(parts); }});
   if (!control) return Problem(with("configuration", control.error()));
   parts.control = std::move(*control);
   return {};
+}
+
+std::expected<void, std::string> make_web(World::Parts& parts, const Settings& settings) {
+  auto web = runtime::WebClient::create(
+      {.rule = [](const IpAddress&) { return false; },  // until control sends the one that is meant
+       .ca_file = settings.webhook_ca_file});
+  if (!web) return Problem(with("cannot make the client of webhooks", web.error()));
+  parts.to_web = std::make_unique<runtime::RingChannel<node::WebOrder>>(limits::kRingCommands,
+                                                                        (*web)->waker());
+  parts.from_web = std::make_unique<runtime::RingChannel<node::WebReply>>(limits::kRingCommands,
+                                                                          parts.http->waker());
+  parts.web = std::move(*web);
+  return {};
+}
+
+// What the store remembers, in pages where there may be much of it.
+struct Remembered {
+  std::vector<domain::Tombstone> tombstones;
+  std::vector<std::vector<domain::BanRule>> bans;
+  std::vector<domain::Webhook> webhooks;
+  std::vector<domain::Schedule> schedules;
+  std::vector<domain::RoomPolicy> policies;
+  std::vector<domain::KeyedCall> calls;
+};
+
+std::expected<Remembered, std::string> remember(store::Store& store, Now now) {
+  const auto unreadable = [](const Error& error) {
+    return Problem(with("cannot read the store", error));
+  };
+  Remembered out;
+  auto tombstones = store.load_tombstones(now.wall);
+  if (!tombstones) return unreadable(tombstones.error());
+  out.tombstones = std::move(*tombstones);
+  while (out.bans.empty() || out.bans.back().size() == kBansPerPage) {
+    const BanId after = out.bans.empty() ? BanId() : out.bans.back().back().id;
+    auto page = store.list_bans(AppId(), after, kBansPerPage, now.wall);
+    if (!page) return unreadable(page.error());
+    out.bans.push_back(std::move(*page));
+  }
+  auto webhooks = store.load_webhooks();
+  if (!webhooks) return unreadable(webhooks.error());
+  out.webhooks = std::move(*webhooks);
+  auto schedules = store.load_schedules();
+  if (!schedules) return unreadable(schedules.error());
+  out.schedules = std::move(*schedules);
+  auto policies = store.load_policies();
+  if (!policies) return unreadable(policies.error());
+  out.policies = std::move(*policies);
+  auto calls = store.load_calls(now.wall);
+  if (!calls) return unreadable(calls.error());
+  out.calls = std::move(*calls);
+  return out;
+}
+
+void restore(node::ControlPlane& control, std::vector<domain::App> apps, Remembered remembered,
+             Now now) {
+  control.restore(std::move(apps), now);
+  control.restore(std::move(remembered.tombstones), now);
+  for (std::vector<domain::BanRule>& page : remembered.bans) control.restore(std::move(page), now);
+  control.restore(std::move(remembered.policies), now);
+  control.restore(std::move(remembered.schedules), now);
+  control.restore(std::move(remembered.webhooks), now);
+  control.restore(std::move(remembered.calls), now);
 }
 
 std::expected<std::unique_ptr<runtime::HttpServer>, std::string> listen(const Settings& settings) {
@@ -322,15 +444,8 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
   if (!opened) return Problem(opened.error());
   if (auto added = add_dev_app(settings, *opened, now); !added) return Problem(added.error());
   store::Store* store = &opened->store;
-  auto tombstones = store->load_tombstones(now.wall);
-  if (!tombstones) return Problem(with("cannot read the store", tombstones.error()));
-  std::vector<std::vector<domain::BanRule>> bans;
-  while (bans.empty() || bans.back().size() == kBansPerPage) {
-    const BanId after = bans.empty() ? BanId() : bans.back().back().id;
-    auto page = store->list_bans(AppId(), after, kBansPerPage, now.wall);
-    if (!page) return Problem(with("cannot read the store", page.error()));
-    bans.push_back(std::move(*page));
-  }
+  auto remembered = remember(*store, now);
+  if (!remembered) return Problem(remembered.error());
 
   auto http = listen(settings);
   if (!http) return Problem(http.error());
@@ -343,14 +458,13 @@ std::expected<std::unique_ptr<World>, std::string> World::create(const Settings&
       std::move(*store), parts->to_store->receiver, parts->from_store->sender, parts->disk.get(),
       settings.disk);
 
+  if (auto made = make_web(*parts, settings); !made) return Problem(made.error());
   if (auto made = make_shards(*parts, settings); !made) return Problem(made.error());
   const auto certificate = media::make_certificate();
   make_handlers(*parts, certificate);
   if (auto made = make_control(*parts, settings, settings.node, *certificate); !made)
     return Problem(made.error());
-  parts->control->restore(std::move(opened->apps), now);
-  parts->control->restore(std::move(*tombstones), now);
-  for (std::vector<domain::BanRule>& page : bans) parts->control->restore(std::move(page), now);
+  restore(*parts->control, std::move(opened->apps), std::move(*remembered), now);
   return std::unique_ptr<World>(new World(std::move(parts)));
 }
 
@@ -358,6 +472,7 @@ World::World(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 // Threads end before what they use: shards, then sctp, then the store (which takes what is left in its ring).
 World::~World() {
+  parts_->web->stop();
   for (auto& shard : parts_->shards) shard->udp->stop();
   parts_->sctp_thread.stop();
   parts_->store_thread.stop();
@@ -366,6 +481,7 @@ World::~World() {
 void World::run() {
   parts_->store_thread.start(*parts_->store_worker);
   parts_->sctp_thread.start(*parts_->sctp_worker);
+  parts_->web->start(parts_->to_web->receiver, parts_->from_web->sender);
   for (auto& shard : parts_->shards) shard->udp->start(*shard->handler);
   parts_->http->set_signal_callback([this](int number) {
     if (number == SIGHUP)
