@@ -44,10 +44,10 @@ struct NumberId {
 };
 
 using ConnectionId = NumberId<struct ConnectionIdTag>;  // one HTTP or WebSocket connection
-using TransportId = NumberId<struct TransportIdTag>;    // one ICE/DTLS transport on a shard; 0 = none
-using LifeId = NumberId<struct LifeIdTag>;              // a room life as the media core knows it
-using TrackId = NumberId<struct TrackIdTag>;            // an uplink track as the media core knows it
-using WaiterId = NumberId<struct WaiterIdTag>;          // who waits for a reply; given by the caller
+using TransportId = NumberId<struct TransportIdTag>;  // one ICE/DTLS transport on a shard; 0 = none
+using LifeId = NumberId<struct LifeIdTag>;            // a room life as the media core knows it
+using TrackId = NumberId<struct TrackIdTag>;          // an uplink track as the media core knows it
+using WaiterId = NumberId<struct WaiterIdTag>;        // who waits for a reply; given by the caller
 
 }  // namespace atrium
 

@@ -14,11 +14,16 @@ namespace atrium::domain {
 enum class AuditPhase : uint8_t {
   Accepted,  // a changing call, in the transaction of its effect
   Finished,  // the same call's outcome, linked by the operation or, where there is none, by the request id
-  Read,      // a call that changes nothing
-  Refused,   // an authenticated call that was refused before it did anything
-  Counted,   // refusals of callers who are not known, of one source within a minute
+  Read,     // a call that changes nothing
+  Refused,  // an authenticated call that was refused before it did anything
+  Counted,  // refusals of callers who are not known, of one source within a minute
 };
-enum class AuditDoor : uint8_t { OpenApi, Twirp, Operator, Timer };  // Timer: a schedule or a policy
+enum class AuditDoor : uint8_t {
+  OpenApi,
+  Twirp,
+  Operator,
+  Timer
+};  // Timer: a schedule or a policy
 
 struct AuditEntry {
   AuditPhase phase = AuditPhase::Read;

@@ -30,8 +30,8 @@ struct BulkDismissal {
   std::string operator_id, request_id, reason;
   Wall accepted_at{};
   std::optional<Wall> finished_at = {};
-  uint32_t per_second = 0;       // pace
-  std::vector<BulkItem> items;   // at most kBulkRoomsMax
+  uint32_t per_second = 0;      // pace
+  std::vector<BulkItem> items;  // at most kBulkRoomsMax
   friend bool operator==(const BulkDismissal&, const BulkDismissal&) = default;
 };
 

@@ -366,17 +366,15 @@ struct RestoreTombstones {
 // --- time
 struct Tick {};
 
-using Command =
-    std::variant<Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone,
-                 SetMuted, UpdateSubscription, UpdateTrackSettings, SubscriptionPermission,
-                 UpdateMetadata, UpdateTrackInfo, RenewToken, TransportUp, TransportMoved,
-                 TransportDown, NoticeChannel, NoticeAcked, ForwardAttached, RoomCut,
-                 TransportClosed, RoomClosed, LeaveWritten, LeaveNotWritten, DismissRoom, BanUsers,
-                 UpdateBan, LiftBan, RemoveUser, SetStreamBan, LimitToken, SendMessage, CreateApp,
-                 ChangeApp, DismissRooms, ScheduleDismissal, ExtendDismissal, CancelDismissal,
-                 SetRoomPolicy, PutWebhook, DropWebhook, OpenRoom, ChangeRoomMetadata,
-                 ChangeParticipant, MuteByServer, SubscribeByServer, RecordStored,
-                 RestoreTombstones, RestoreBans, RestoreApps, RestoreSchedules, RestorePolicies,
-                 RestoreWebhooks, Tick>;
+using Command = std::variant<
+    Join, Resume, JoinSent, SignalLost, Leave, AddTrack, TrackLive, TrackGone, SetMuted,
+    UpdateSubscription, UpdateTrackSettings, SubscriptionPermission, UpdateMetadata,
+    UpdateTrackInfo, RenewToken, TransportUp, TransportMoved, TransportDown, NoticeChannel,
+    NoticeAcked, ForwardAttached, RoomCut, TransportClosed, RoomClosed, LeaveWritten,
+    LeaveNotWritten, DismissRoom, BanUsers, UpdateBan, LiftBan, RemoveUser, SetStreamBan,
+    LimitToken, SendMessage, CreateApp, ChangeApp, DismissRooms, ScheduleDismissal, ExtendDismissal,
+    CancelDismissal, SetRoomPolicy, PutWebhook, DropWebhook, OpenRoom, ChangeRoomMetadata,
+    ChangeParticipant, MuteByServer, SubscribeByServer, RecordStored, RestoreTombstones,
+    RestoreBans, RestoreApps, RestoreSchedules, RestorePolicies, RestoreWebhooks, Tick>;
 
 }  // namespace atrium::domain

@@ -167,9 +167,13 @@ struct Removal {
   std::optional<ClientCode> code;  // of the notice, the close code and the tombstone
   DepartureSeenAs seen_as = DepartureSeenAs::Departure;
   std::optional<Wall> forbidden_until = std::nullopt;  // said in the notice
+  // Where somebody ordered it.
+  OperationId operation = {};
+  std::string operator_id = {}, text = {};
 };
 // A kick or a ban: told -1006 and, of a ban, until when.
-Removal removal_by_order(std::optional<Wall> forbidden_until);
+Removal removal_by_order(const OperationId& operation, const ActionOrigin& origin,
+                         std::optional<Wall> forbidden_until);
 // Takes a present participant out of an Active life.  Yields the departure that others were not told of, if so.
 std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
                                                           ParticipantSid sid,
@@ -217,9 +221,8 @@ void forget_life(Core& core, const RoomSid& room_sid);
 // What a participant who may not have been told leaves behind; it expires kTombstoneMs from now.
 Tombstone make_tombstone(const Core& core, const Room& room, const Participant& participant,
                          const OperationId& operation, ClientCode code);
-Event make_event(const Core& core, const Room& room, EventKind kind);
-Event make_event(const Core& core, const Room& room, EventKind kind,
-                 const Participant& participant);
+Event make_event(Core& core, const Room& room, EventKind kind);
+Event make_event(Core& core, const Room& room, EventKind kind, const Participant& participant);
 
 // --- updates.cc ---------------------------------------------------------------------------------
 // Others have something new to see of a present participant.
@@ -228,6 +231,36 @@ void flush_updates(Core& core, Room& room);
 void on_room_updates_due(Core& core, const std::string& room_sid);
 // At the end of a command: small rooms hear at once, larger ones when their updates are due.
 void flush_touched_rooms(Core& core);
+
+// --- schedules.cc -------------------------------------------------------------------------------
+void on(Core& core, const ScheduleDismissal& command);
+void on(Core& core, const ExtendDismissal& command);
+void on(Core& core, const CancelDismissal& command);
+void on(Core& core, const RestoreSchedules& command);
+void on_schedule_warning(Core& core, const std::string& schedule);
+void on_schedule_due(Core& core, const std::string& schedule);
+void on_schedule_orphaned(Core& core, const std::string& schedule);
+
+// --- policies.cc --------------------------------------------------------------------------------
+void on(Core& core, const SetRoomPolicy& command);
+void on(Core& core, const RestorePolicies& command);
+void on_policy_due(Core& core, const std::string& room_sid);
+
+// --- bulk_desk.cc -------------------------------------------------------------------------------
+void on(Core& core, const DismissRooms& command);
+void on_bulk_step(Core& core, const std::string& operation);
+
+// --- webhook_desk.cc ----------------------------------------------------------------------------
+void on(Core& core, const PutWebhook& command);
+void on(Core& core, const DropWebhook& command);
+void on(Core& core, const RestoreWebhooks& command);
+
+// --- room_service.cc ----------------------------------------------------------------------------
+void on(Core& core, const OpenRoom& command);
+void on(Core& core, const ChangeRoomMetadata& command);
+void on(Core& core, const ChangeParticipant& command);
+void on(Core& core, const MuteByServer& command);
+void on(Core& core, const SubscribeByServer& command);
 
 // --- dismissal.cc -------------------------------------------------------------------------------
 void on(Core& core, const DismissRoom& command);

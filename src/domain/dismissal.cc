@@ -58,9 +58,15 @@ void remember_finished(Core& core, DismissalRecord record) {
   core.finished_operations[record.operation] = std::move(record);
 }
 
-// Everything is closed and the last write was answered: events and replies go out.  Ends the operation.
+// Nothing of the life is forwarded any more: who listens to its events may hear that it ended.
+void release_events(Core& core, Dismissal& operation) {
+  if (std::exchange(operation.are_events_released, true)) return;
+  core.out.put(ReleaseEvents{operation.record.operation});
+}
+
+// Everything is closed and the last write was answered: replies go out.  Ends the operation.
 void finish(Core& core, Dismissal& operation) {
-  for (Event& event : operation.held_events) core.out.put(std::move(event));
+  release_events(core, operation);
   if (operation.has_store_failed) {
     answer_waiters(core, operation, DismissOutcome::RecordFailed);
   } else if (!operation.is_cut) {
@@ -126,15 +132,15 @@ void put_late_tombstones(Core& core, std::vector<Tombstone> tombstones) {
   if (!tombstones.empty()) core.out.put(PersistTombstones{std::move(tombstones)});
 }
 
-LeaveReason reason_of(const Dismissal& operation) {
-  return operation.record.code == ClientCode::RoomDismiss ? LeaveReason::RoomDismissed
-                                                          : LeaveReason::KickedByAdmin;
+LeaveReason leave_reason_of(const DismissalRecord& record) {
+  return record.code == ClientCode::RoomDismiss ? LeaveReason::RoomDismissed
+                                                : LeaveReason::KickedByAdmin;
 }
 
 void send_leave(Core& core, const Dismissal& operation, Session& session,
                 const ParticipantSid& participant) {
   session.step = SessionStep::AwaitLeave;
-  core.out.put(SendLeave{participant, reason_of(operation), LeaveAction::Disconnect,
+  core.out.put(SendLeave{participant, leave_reason_of(operation.record), LeaveAction::Disconnect,
                          close_code(operation.record.code)});
 }
 
@@ -146,9 +152,9 @@ PersistDismissal fence_sessions(Core& core, Room& room, Dismissal& operation) {
     Session& session = operation.sessions[sid];
     ++operation.unsettled;
     Event left = make_event(core, room, EventKind::UserLeft, participant);
-    left.reason = reason_of(operation);
+    left.reason = reason_of(operation.record);
     core.leave_presence(room, participant.user());
-    operation.held_events.push_back(std::move(left));
+    write.events.push_back(std::move(left));
     Tombstone tombstone = tombstone_of(core, room, participant);
     if (participant.can_be_told() && participant.state == ParticipantState::Active) {
       write.precautions.push_back(std::move(tombstone));
@@ -164,6 +170,8 @@ PersistDismissal fence_sessions(Core& core, Room& room, Dismissal& operation) {
         participant.is_join_sent ? NotNotifiedReason::Reconnecting : NotNotifiedReason::Connecting);
     if (participant.connection) core.out.put(DropConnection{*participant.connection});
   }
+  write.events.push_back(make_event(core, room, EventKind::RoomEnded));
+  write.events.back().reason = reason_of(operation.record);
   return write;
 }
 
@@ -238,14 +246,18 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientC
   core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
 
   put_record(core, operation, fence_sessions(core, room, operation));
-  Notice notice = make_notice(code, id);
-  notice.forbidden_until = operation.record.forbidden_until;
-  core.out.put(CutRoom{room.sid(), std::move(notice)});
+  core.out.put(CutRoom{room.sid(),
+                       make_notice(reason_of(operation.record), operation.record.forbidden_until)});
   core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
   core.timers.arm(TimerKind::DismissClose, id.value,
                   core.now.mono + limit_ms(limits::kDismissCloseMs));
   core.timers.arm(TimerKind::DismissCut, id.value,
                   core.now.mono + limit_ms(limits::kMediaCutConfirmMs));
+}
+
+Reason reason_of(const DismissalRecord& record) {
+  return make_reason(leave_reason_of(record), record.code, record.reason, record.operation,
+                     record.operator_id);
 }
 
 void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter) {
@@ -260,8 +272,24 @@ void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter) {
   }
 }
 
+namespace {
+
+// A life that is being dismissed right now still satisfies the condition: the call joins its operation.
+bool is_meant(Core& core, const RoomName& name, const RoomSid& sid) {
+  if (const Room* room = core.find_current(name)) return room->sid() == sid;
+  const auto latest = core.latest_dismissal.find(name);
+  return latest != core.latest_dismissal.end() &&
+         core.operations.at(latest->second).record.room_sid == sid;
+}
+
+}  // namespace
+
 void on(Core& core, const DismissRoom& command) {
   const RoomName name{command.app, command.room};
+  if (command.if_session && !is_meant(core, name, *command.if_session)) {
+    core.out.put(DismissReply{command.waiter, DismissOutcome::NotCurrent, std::nullopt});
+    return;
+  }
   if (command.forbidden.value_or(Duration{}) > Duration{})
     return on(core, BanUsers{.waiter = command.waiter,
                              .app = command.app,
@@ -286,6 +314,7 @@ void on(Core& core, const RoomCut& command) {
   operation->record.media_cut_at = command.wall_at;
   operation->record.media_cut_us = microseconds_since_accept(*operation, command.at);
   operation->record.transports_at_fence = command.transports;
+  release_events(core, *operation);
   const std::string& id = operation->record.operation.value;
   if (const std::optional<Mono> latest = core.timers.deadline(TimerKind::DismissNotice, id)) {
     const Mono due = core.now.mono + limit_ms(limits::kNoticeAckMs);
@@ -399,9 +428,6 @@ void on(Core& core, const RoomClosed& command) {
   record.closed_us = microseconds_since_accept(*operation, core.now.mono);
   record.transports_closed = command.transports_closed;
   record.packets_after_cut = command.packets_after_cut;
-  Event ended = make_event(core, *room, EventKind::RoomEnded);
-  ended.reason = reason_of(*operation);
-  operation->held_events.push_back(std::move(ended));
   core.timers.cancel(TimerKind::DismissCut, record.operation.value);
   forget_life(core, command.room_sid);
   if (!operation->is_storing) put_final_record(core, *operation);

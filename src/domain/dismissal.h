@@ -33,10 +33,10 @@ struct Dismissal {
   Mono accepted{};
   std::map<ParticipantSid, Session> sessions;  // as of the fence; empty once closed
   size_t unsettled = 0;
-  uint32_t notified = 0, not_notified = 0;              // reach the record when the phase is over
-  std::vector<NotNotified> not_notified_names;          // bounded by kReceiptNamesMax
-  std::vector<ParticipantSid> told;                     // whose leave was written and not overdue
-  std::vector<Event> held_events;                       // released with the durable record
+  uint32_t notified = 0, not_notified = 0;      // reach the record when the phase is over
+  std::vector<NotNotified> not_notified_names;  // bounded by kReceiptNamesMax
+  std::vector<ParticipantSid> told;             // whose leave was written and not overdue
+  bool are_events_released = false;
   std::vector<BanRule> bans_to_store;                   // go with the next record
   std::vector<std::pair<AppId, BanId>> bans_under_way;  // are in it
   bool is_cut = false, is_close_requested = false, is_closed = false;
@@ -52,6 +52,8 @@ struct Dismissal {
 // of the room ends it; `bans` are in force already and are stored with the record.
 void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
                      std::vector<BanRule> bans);
+// Why its users are gone, as everybody is told.
+Reason reason_of(const DismissalRecord& record);
 // Adds a caller to a running operation, or answers it as the others were.
 void join_dismissal(Core& core, Dismissal& operation, WaiterId waiter);
 

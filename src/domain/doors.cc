@@ -115,11 +115,22 @@ bool is_same_user(const Room& room, const Participant& participant, const Joiner
 
 // A rule that evicted nobody keeps this one out: it was made for later, or for an address that the user has only now.
 void refuse_banned_resume(Core& core, const Resume& command, const Bans::Match& ban, Room* room) {
-  Notice notice = make_notice(ban.code);
+  Notice notice = make_notice(ban.code, {});
   notice.forbidden_until = ban.expires_at;
   core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});
   if (room == nullptr || room->phase != LifePhase::Active) return;
-  remove_participant(core, *room, command.participant, removal_by_order(ban.expires_at));
+  remove_participant(core, *room, command.participant, removal_by_order({}, {}, ban.expires_at));
+}
+
+// As those heard it who were there, as long as the operation is remembered.
+Notice notice_of(const Core& core, const Tombstone& tombstone) {
+  if (const auto running = core.operations.find(tombstone.operation);
+      running != core.operations.end())
+    return make_notice(reason_of(running->second.record));
+  if (const auto finished = core.finished_operations.find(tombstone.operation);
+      finished != core.finished_operations.end())
+    return make_notice(reason_of(finished->second));
+  return make_notice(tombstone.code, tombstone.operation);
 }
 
 void accept_resume(Core& core, Room& room, Participant& participant, Resume& command) {
@@ -163,15 +174,13 @@ void on(Core& core, Join& command) {
   self.state = ParticipantState::Joined;  // which it is by the time the client reads this
   core.out.put(JoinAccepted{command.connection, std::move(self), room.view(),
                             room.announced_views(participant.sid())});
-  Event joined = make_event(core, room, EventKind::UserJoined, participant);
-  joined.with = participant.joiner.device;
-  core.out.put(std::move(joined));
+  core.out.put(make_event(core, room, EventKind::UserJoined, participant));
 }
 
 void on(Core& core, Resume& command) {
   if (const Tombstone* tombstone =
           core.tombstones.find_for_resume(command.participant, command.joiner)) {
-    Notice notice = make_notice(tombstone->code, tombstone->operation);
+    Notice notice = notice_of(core, *tombstone);
     if (const std::optional<Bans::Match> ban = core.bans.match(command.joiner))
       notice.forbidden_until = ban->expires_at;
     core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});
@@ -187,8 +196,7 @@ void on(Core& core, Resume& command) {
     core.out.put(ResumeUnknown{command.connection});
   } else if (room->phase == LifePhase::Dismissing) {
     core.out.put(ResumeMeetsTombstone{
-        command.connection,
-        make_notice(core.operations.at(room->operation).record.code, room->operation)});
+        command.connection, make_notice(reason_of(core.operations.at(room->operation).record))});
   } else {
     accept_resume(core, *room, *participant, command);
   }
@@ -241,7 +249,7 @@ bool remove_if_banned(Core& core, Room& room, Participant& participant, const Ip
   const std::optional<Bans::Match> ban = core.bans.match(room.name().app, from);
   if (!ban) core.out.put(AdmitAddress{participant.sid(), from});
   if (!ban) return false;
-  remove_participant(core, room, participant.sid(), removal_by_order(ban->expires_at));
+  remove_participant(core, room, participant.sid(), removal_by_order({}, {}, ban->expires_at));
   return true;
 }
 

@@ -285,9 +285,9 @@ enum class ActionOutcome : uint8_t {
 struct ActionReply {
   WaiterId waiter;
   ActionOutcome outcome = ActionOutcome::Done;
-  OperationId operation;                     // empty where nothing was done
-  std::shared_ptr<const App> app = nullptr;  // of CreateApp and ChangeApp: as it is now
-  std::optional<Schedule> schedule = std::nullopt;  // of the schedule's commands: as it is now
+  OperationId operation;                             // empty where nothing was done
+  std::shared_ptr<const App> app = nullptr;          // of CreateApp and ChangeApp: as it is now
+  std::optional<Schedule> schedule = std::nullopt;   // of the schedule's commands: as it is now
   std::optional<BulkDismissal> bulk = std::nullopt;  // of DismissRooms
 };
 // The life is over; node may forget what it keyed by this sid.

@@ -148,6 +148,19 @@ std::string record_text(const DismissalRecord& record) {
       .str();
 }
 
+std::string reason_text(const Reason& reason) {
+  return std::to_string(static_cast<int>(reason.why)) + ":" + std::to_string(reason.number) + ":" +
+         reason.text + ":" + reason.operation.value + ":" + reason.operator_id;
+}
+std::string event_text(const Event& event) {
+  return event.id.value + ":" + std::to_string(static_cast<int>(event.kind)) + ":" +
+         event.participant.value + ":" + reason_text(event.reason);
+}
+std::string schedule_text(const Schedule& schedule) {
+  return schedule.id.value + ":" + schedule.room_sid.value + ":" +
+         std::to_string(schedule.due_at.time_since_epoch().count());
+}
+
 // --- persist ------------------------------------------------------------------------------------
 std::string write(const PersistDismissal& e) {
   return Line("PersistDismissal")
@@ -157,6 +170,7 @@ std::string write(const PersistDismissal& e) {
       .list("precautions", e.precautions, tombstone_text)
       .list("told", e.told, [](const ParticipantSid& sid) { return sid.value; })
       .list("bans", e.bans, ban_text)
+      .list("events", e.events, event_text)
       .str();
 }
 std::string write(const PersistBans& e) {
@@ -174,6 +188,38 @@ std::string write(const PersistApp& e) {
       .number("enabled", e.app.enabled)
       .number("is_new", e.is_new)
       .str();
+}
+std::string write(const PersistSchedules& e) {
+  return Line("PersistSchedules")
+      .id("operation", e.operation)
+      .list("put", e.put, schedule_text)
+      .list("drop", e.drop, [](const ScheduleId& id) { return id.value; })
+      .str();
+}
+std::string write(const PersistPolicy& e) {
+  return Line("PersistPolicy")
+      .id("operation", e.operation)
+      .id("app", e.app)
+      .id("room", e.room)
+      .number("is_set", e.policy.has_value())
+      .str();
+}
+std::string write(const PersistWebhook& e) {
+  return Line("PersistWebhook")
+      .id("operation", e.operation)
+      .id("webhook", e.webhook.id)
+      .number("is_dropped", e.is_dropped)
+      .str();
+}
+std::string write(const PersistBulk& e) {
+  return Line("PersistBulk")
+      .id("operation", e.bulk.operation)
+      .list("items", e.bulk.items, [](const BulkItem& item) { return item.room_sid.value; })
+      .maybe_wall("finished_at", e.bulk.finished_at)
+      .str();
+}
+std::string write(const ReleaseEvents& e) {
+  return Line("ReleaseEvents").id("operation", e.operation).str();
 }
 std::string write(const PersistTombstones& e) {
   return Line("PersistTombstones").list("tombstones", e.tombstones, tombstone_text).str();
@@ -363,7 +409,8 @@ std::string write(const Event& e) {
       .id("participant", e.participant)
       .id("user", e.user)
       .id("track", e.track)
-      .number("reason", e.reason)
+      .text("reason", reason_text(e.reason))
+      .id("id", e.id)
       .wall("at", e.at)
       .number("stayed_us", e.stayed.count())
       .number("hidden", e.hidden)

@@ -43,13 +43,14 @@ struct StoredEvent {
 };
 struct EventQuery {
   AppId app = {};
-  RoomId room = {};           // empty: all rooms
-  int64_t after_cursor = 0;   // those behind it
+  RoomId room = {};          // empty: all rooms
+  int64_t after_cursor = 0;  // those behind it
   std::optional<Wall> since = {};
   size_t limit = 0;
 };
 struct EventsPage {
-  std::vector<StoredEvent> events;  // in the order of cursors; held ones and what comes after them are not in it
+  std::vector<StoredEvent>
+      events;  // in the order of cursors; held ones and what comes after them are not in it
   int64_t oldest_cursor = 0;  // of what is kept; a question from before it has lost some
 };
 

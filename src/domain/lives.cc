@@ -17,8 +17,9 @@ Tombstone make_tombstone(const Core& core, const Room& room, const Participant& 
           .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
 }
 
-Event make_event(const Core& core, const Room& room, EventKind kind) {
+Event make_event(Core& core, const Room& room, EventKind kind) {
   Event event;
+  event.id = EventId(core.secrets.sid("EV_"));
   event.kind = kind;
   event.app = room.name().app;
   event.room = room.name().room;
@@ -27,13 +28,13 @@ Event make_event(const Core& core, const Room& room, EventKind kind) {
   return event;
 }
 
-Event make_event(const Core& core, const Room& room, EventKind kind,
-                 const Participant& participant) {
+Event make_event(Core& core, const Room& room, EventKind kind, const Participant& participant) {
   Event event = make_event(core, room, kind);
   event.participant = participant.sid();
   event.user = participant.user();
   event.hidden = participant.is_hidden();
   event.stayed = core.now.mono - participant.joined_mono();
+  event.with = participant.joiner.device;
   return event;
 }
 
@@ -66,7 +67,7 @@ void on_room_empty_due(Core& core, const std::string& room_sid) {
   core.current.erase(room->name());
   core.out.put(CloseRoom{room->sid()});
   Event ended = make_event(core, *room, EventKind::RoomEnded);
-  ended.reason = LeaveReason::RoomClosed;
+  ended.reason.why = LeaveReason::RoomClosed;
   core.out.put(std::move(ended));
 }
 

@@ -42,12 +42,28 @@ std::string_view client_code_message(ClientCode code) {
   return text_of(code).message;
 }
 
+Reason make_reason(LeaveReason why, std::optional<ClientCode> code, const std::string& text,
+                   const OperationId& operation, const std::string& operator_id) {
+  if (!code) return {.why = why};
+  return {.why = why,
+          .number = static_cast<int32_t>(*code),
+          .name = std::string(client_code_name(*code)),
+          .text = text.empty() ? std::string(client_code_message(*code)) : text,
+          .operation = operation,
+          .operator_id = operator_id};
+}
+
+Notice make_notice(const Reason& reason, std::optional<Wall> forbidden_until) {
+  return {.code = static_cast<ClientCode>(reason.number),
+          .name = reason.name,
+          .message = reason.text,
+          .operation = reason.operation,
+          .forbidden_until = forbidden_until,
+          .operator_id = reason.operator_id};
+}
+
 Notice make_notice(ClientCode code, OperationId operation) {
-  return {.code = code,
-          .name = std::string(client_code_name(code)),
-          .message = std::string(client_code_message(code)),
-          .operation = std::move(operation),
-          .forbidden_until = std::nullopt};
+  return make_notice(make_reason(LeaveReason::None, code, {}, operation));
 }
 
 std::string error_payload(ClientCode code) {

@@ -17,7 +17,12 @@ std::string_view client_code_message(ClientCode code);
 constexpr uint16_t close_code(ClientCode code) {
   return static_cast<uint16_t>(3000 - static_cast<int>(code));
 }
-Notice make_notice(ClientCode code, OperationId operation = {});
+// `text`: the caller's words; empty: our sentence.  Without a code only `why` is known.
+Reason make_reason(LeaveReason why, std::optional<ClientCode> code, const std::string& text = {},
+                   const OperationId& operation = {}, const std::string& operator_id = {});
+Notice make_notice(const Reason& reason, std::optional<Wall> forbidden_until = {});
+// Of a tombstone: its operation, but not whose it was.
+Notice make_notice(ClientCode code, OperationId operation);
 
 // Payload of a server message on topic "atrium.error" about a privilege: {"code":-1002,"name":…,"message":…}.
 std::string error_payload(ClientCode code);

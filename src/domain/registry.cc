@@ -23,8 +23,9 @@ constexpr std::array<TimerHandler, kTimerKinds> kTimerHandlers = {
     on_departure_leave_due, on_join_to_active_due, on_resume_grace_over, on_token_expired,
     on_token_warning_due,   on_publish_expired,    on_subscribe_expired, on_room_empty_due,
     on_room_updates_due,    on_tombstone_expired,  on_action_due,        on_bans_expired,
-    on_stream_ban_expired,  on_publish_limit_over};
-static_assert(static_cast<size_t>(TimerKind::PublishLimit) + 1 == kTimerKinds);
+    on_stream_ban_expired,  on_publish_limit_over, on_schedule_warning,  on_schedule_due,
+    on_schedule_orphaned,   on_policy_due,         on_bulk_step};
+static_assert(static_cast<size_t>(TimerKind::BulkStep) + 1 == kTimerKinds);
 
 // What is due by now happens before the command: a resume one moment after the grace meets a session that is gone.
 void fire_due_timers(Core& core) {

@@ -152,9 +152,9 @@ TEST_F(SanctionsTest, ban_of_an_address_holds_for_where_packets_come_from) {
   EXPECT_EQ(only<CutParticipant>(up).notice.code, ClientCode::KickedOut);
   EXPECT_FALSE(view_of(ann).has_value());
   const Person bob = enter("bob");
-  EXPECT_EQ(count_of<CutParticipant>(
-                apply(TransportMoved{bob.sid, *IpAddress::parse("198.51.100.1")})),
-            0u);
+  EXPECT_EQ(
+      count_of<CutParticipant>(apply(TransportMoved{bob.sid, *IpAddress::parse("198.51.100.1")})),
+      0u);
   EXPECT_EQ(count_of<CutParticipant>(
                 apply(TransportMoved{bob.sid, *IpAddress::parse("::ffff:192.0.2.9")})),
             1u);

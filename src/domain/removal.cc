@@ -63,15 +63,19 @@ void send_leave(Core& core, const ParticipantSid& participant, Departure& depart
   core.out.put(departure.leave);
 }
 
+Reason reason_of(const Removal& removal) {
+  return make_reason(removal.reason, removal.code, removal.text, removal.operation,
+                     removal.operator_id);
+}
+
 void start_departure(Core& core, const ParticipantSid& participant, Departure& departure,
                      Farewell farewell, const Removal& removal) {
   if (farewell == Farewell::Notice && removal.code) {
     departure.step = DepartureStep::AwaitNoticeAck;
     core.timers.arm(TimerKind::DepartureNotice, participant.value,
                     core.now.mono + limit_ms(limits::kNoticeAckMs));
-    Notice notice = make_notice(*removal.code);
-    notice.forbidden_until = removal.forbidden_until;
-    core.out.put(CutParticipant{participant, std::move(notice)});
+    core.out.put(
+        CutParticipant{participant, make_notice(reason_of(removal), removal.forbidden_until)});
   } else if (farewell == Farewell::Silent) {
     if (departure.connection) core.out.put(DropConnection{*departure.connection});
     close_transport(core, participant, departure);
@@ -110,13 +114,17 @@ void on_leave_result(Core& core, const ParticipantSid& sid, std::optional<Connec
 
 }  // namespace
 
-Removal removal_by_order(std::optional<Wall> forbidden_until) {
+Removal removal_by_order(const OperationId& operation, const ActionOrigin& origin,
+                         std::optional<Wall> forbidden_until) {
   return {.reason = LeaveReason::KickedByAdmin,
           .farewell = Farewell::Notice,
           .action = LeaveAction::Disconnect,
           .code = ClientCode::KickedOut,
           .seen_as = DepartureSeenAs::Departure,
-          .forbidden_until = forbidden_until};
+          .forbidden_until = forbidden_until,
+          .operation = operation,
+          .operator_id = origin.operator_id,
+          .text = origin.reason};
 }
 
 std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
@@ -132,7 +140,7 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
   const bool can_come_back = participant.is_join_sent || removal.code == ClientCode::KickedOut;
   if (removal.code && can_come_back) leave_farewell(core, room, participant, *removal.code);
   Event left = make_event(core, room, EventKind::UserLeft, participant);
-  left.reason = removal.reason;
+  left.reason = reason_of(removal);
   core.out.put(std::move(left));
 
   const Farewell farewell = participant.can_be_told() ? removal.farewell : Farewell::Silent;

@@ -26,13 +26,13 @@ BanRule make_rule(Core& core, const AppId& app, BanTarget target, Duration inter
 
 // Takes them out with -1006 and remembers that `action` waits for their end.
 void evict(Core& core, StartedAction& action, const std::vector<Core::Seat>& who,
-           std::optional<Wall> forbidden_until, PersistBans& write) {
+           const ActionOrigin& origin, std::optional<Wall> forbidden_until, PersistBans& write) {
   for (const auto& [room_sid, sid] : who) {
     Room& room = core.lives.at(room_sid);
     write.tombstones.push_back(
         make_tombstone(core, room, room.participants.at(sid), action.id, ClientCode::KickedOut));
     await_end(core, action, sid);
-    remove_participant(core, room, sid, removal_by_order(forbidden_until));
+    remove_participant(core, room, sid, removal_by_order(action.id, origin, forbidden_until));
   }
 }
 
@@ -56,12 +56,12 @@ Present present_of(Core& core, const AppId& app, const BanTarget& target) {
   return core.seats_of(app, target.room, *target.user);
 }
 
-void remove_and_store(Core& core, WaiterId waiter, const Present& who,
+void remove_and_store(Core& core, WaiterId waiter, const Present& who, const ActionOrigin& origin,
                       const std::optional<BanRule>& rule, std::optional<Wall> forbidden_until) {
   if (who.empty() && !rule) return reply(core, waiter, ActionOutcome::Done);
   StartedAction started = start_action(core, waiter);
   PersistBans write{.operation = started.id, .put = {}, .drop = {}, .tombstones = {}};
-  evict(core, started, who, forbidden_until, write);
+  evict(core, started, who, origin, forbidden_until, write);
   if (rule) {
     started.action.erase_if_not_stored.emplace_back(rule->app, rule->id);
     write.put.push_back(*rule);
@@ -103,7 +103,7 @@ void ban_room(Core& core, const BanUsers& command, const std::optional<BanRule>&
   if (until && !rule)
     return reply_when_stored(core, command.waiter, command.app,
                              core.bans.find(command.app, command.target)->id);
-  remove_and_store(core, command.waiter, {}, rule, until);
+  remove_and_store(core, command.waiter, {}, command.origin, rule, until);
 }
 
 }  // namespace
@@ -145,12 +145,13 @@ void on(Core& core, const BanUsers& command) {
   if (who.empty() && until && !rule)
     return reply_when_stored(core, command.waiter, command.app,
                              core.bans.find(command.app, command.target)->id);
-  remove_and_store(core, command.waiter, who, rule, until);
+  remove_and_store(core, command.waiter, who, command.origin, rule, until);
 }
 
 void on(Core& core, const RemoveUser& command) {
   const BanTarget target{.room = command.room, .user = command.user, .ip = {}};
-  remove_and_store(core, command.waiter, present_of(core, command.app, target), {}, {});
+  remove_and_store(core, command.waiter, present_of(core, command.app, target), command.origin, {},
+                   {});
 }
 
 void on(Core& core, const UpdateBan& command) {

@@ -16,14 +16,14 @@ struct Schedule {
   AppId app;
   RoomId room;
   RoomSid room_sid;
-  std::string reason;                          // the caller's, said to the users and kept with the dismissal
-  std::string operator_id, request_id;         // who ordered it
-  bool follows_wall = false;                   // ordered as `At`: a step of the wall clock moves it
-  Wall due_at{};                               // as seen now; of one that does not follow the wall clock an estimate
+  std::string reason;  // the caller's, said to the users and kept with the dismissal
+  std::string operator_id, request_id;  // who ordered it
+  bool follows_wall = false;            // ordered as `At`: a step of the wall clock moves it
+  Wall due_at{};  // as seen now; of one that does not follow the wall clock an estimate
   Wall created_at{};
-  std::optional<Duration> forbidden = {};      // the name is closed for so long after it
-  bool refuses_joins = false;                  // nobody new comes in while it counts down
-  std::vector<Duration> warn_before = {};      // when users are told again, before the end; descending
+  std::optional<Duration> forbidden = {};  // the name is closed for so long after it
+  bool refuses_joins = false;              // nobody new comes in while it counts down
+  std::vector<Duration> warn_before = {};  // when users are told again, before the end; descending
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 
@@ -32,14 +32,15 @@ struct Schedule {
 struct RoomPolicy {
   AppId app;
   RoomId room;
-  std::optional<Wall> end_at = {};               // once; later lives are not ended by it
-  std::optional<Duration> max_duration = {};     // of a life
-  std::optional<Duration> idle = {};             // nobody has published for so long
-  std::optional<Duration> without_host = {};     // the last host left so long ago; a life without any is not ended
-  std::vector<UserId> hosts = {};                // empty: whoever may publish and is visible
-  std::vector<Duration> warn_before = {};        // users are told so long before the end; descending
+  std::optional<Wall> end_at = {};            // once; later lives are not ended by it
+  std::optional<Duration> max_duration = {};  // of a life
+  std::optional<Duration> idle = {};          // nobody has published for so long
+  std::optional<Duration> without_host =
+      {};  // the last host left so long ago; a life without any is not ended
+  std::vector<UserId> hosts = {};          // empty: whoever may publish and is visible
+  std::vector<Duration> warn_before = {};  // users are told so long before the end; descending
   std::string reason = {};
-  std::string operator_id = {};                  // who set it
+  std::string operator_id = {};  // who set it
   Wall updated_at{};
   friend bool operator==(const RoomPolicy&, const RoomPolicy&) = default;
 };

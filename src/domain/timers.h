@@ -35,8 +35,13 @@ enum class TimerKind : uint8_t {
   BanExpiry,        // without an id: the next rule runs out
   StreamBanExpiry,  // by RoomSid, '/' and UserId
   PublishLimit,     // by ParticipantSid: the limit of its token runs out
+  ScheduleWarning,  // by ScheduleId: users are told again when their room ends
+  ScheduleDue,      // by ScheduleId: the life ends
+  ScheduleOrphan,   // by ScheduleId: after a restart nobody came back to its room
+  PolicyDue,        // by RoomSid: the policy of the name has something to say or to end
+  BulkStep,         // by OperationId: the next lives of a DismissRooms
 };
-inline constexpr size_t kTimerKinds = 18;
+inline constexpr size_t kTimerKinds = 23;
 
 class Timers {
  public:

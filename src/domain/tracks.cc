@@ -94,6 +94,8 @@ void go_live(Core& core, const OwnTrack& own) {
   settle_track(core, *own.room, *own.participant, *own.publication);
   Event event = make_event(core, *own.room, EventKind::TrackPublished, *own.participant);
   event.track = view.sid;
+  event.track_kind = view.kind;
+  event.source = view.source;
   core.out.put(std::move(event));
 }
 

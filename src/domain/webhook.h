@@ -21,7 +21,8 @@ struct Webhook {
   std::string business;  // BusinessId of the vendor's callback configuration; empty: none
   WebhookDialect dialect = WebhookDialect::Vendor;
   std::string url;
-  std::string secret;   // Vendor: SecretKey.  LiveKit: of `api_key`, looked up in the app when it is empty
+  std::string
+      secret;  // Vendor: SecretKey.  LiveKit: of `api_key`, looked up in the app when it is empty
   std::string api_key;  // LiveKit: `iss`; the AppId when empty
   // Events that are told, by the dialect's names; empty: all that the dialect has (without its extensions).
   std::vector<std::string> events;

@@ -109,7 +109,8 @@ struct WriteRequest {
   // Go to the outbox of every webhook that wants them, and to history.  One that is there already (by its id) is passed
   // over.
   std::vector<domain::Event> events = {};
-  OperationId hold = {};  // these of the events are told after `release` of the same operation, or after a restart
+  OperationId hold =
+      {};  // these of the events are told after `release` of the same operation, or after a restart
   std::vector<domain::Event> held_events = {};
   OperationId release = {};
   std::vector<domain::AuditEntry> audit = {};
@@ -117,8 +118,8 @@ struct WriteRequest {
 
   WriteRequest() = default;
   template <typename T>
-    requires std::constructible_from<What, T>
-  WriteRequest(T&& change) : what(std::forward<T>(change)) {}  // NOLINT: a change alone is a request
+  requires std::constructible_from<What, T> WriteRequest(T&& change)
+      : what(std::forward<T>(change)) {}  // NOLINT: a change alone is a request
 };
 inline WriteRequest of_events(std::vector<domain::Event> events) {
   WriteRequest request;
