@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/check.h"
 #include "base/limits.h"
 
 namespace atrium::webhook {
@@ -154,12 +155,12 @@ const std::vector<IpPrefix>& refused_ranges() {
 
 const std::vector<Embedding>& embeddings() {
   static const std::vector<Embedding> kEmbeddings{
-      {*IpPrefix::parse("::/96"), 12, false},           // IPv4-compatible
-      {*IpPrefix::parse("::ffff:0:0:0/96"), 12, false}, // IPv4-translated (RFC 2765)
-      {*IpPrefix::parse("64:ff9b::/96"), 12, false},    // NAT64 (RFC 6052)
-      {*IpPrefix::parse("2002::/16"), 2, false},        // 6to4 (RFC 3056)
-      {*IpPrefix::parse("2001::/32"), 4, false},        // Teredo's server (RFC 4380)
-      {*IpPrefix::parse("2001::/32"), 12, true},        // Teredo's client
+      {*IpPrefix::parse("::/96"), 12, false},            // IPv4-compatible
+      {*IpPrefix::parse("::ffff:0:0:0/96"), 12, false},  // IPv4-translated (RFC 2765)
+      {*IpPrefix::parse("64:ff9b::/96"), 12, false},     // NAT64 (RFC 6052)
+      {*IpPrefix::parse("2002::/16"), 2, false},         // 6to4 (RFC 3056)
+      {*IpPrefix::parse("2001::/32"), 4, false},         // Teredo's server (RFC 4380)
+      {*IpPrefix::parse("2001::/32"), 12, true},         // Teredo's client
   };
   return kEmbeddings;
 }
@@ -173,7 +174,8 @@ IpAddress embedded_v4(const IpAddress& address, const Embedding& embedding) {
 }
 
 bool is_in(std::span<const IpPrefix> ranges, const IpAddress& address) {
-  return std::ranges::any_of(ranges, [&](const IpPrefix& range) { return range.contains(address); });
+  return std::ranges::any_of(ranges,
+                             [&](const IpPrefix& range) { return range.contains(address); });
 }
 
 }  // namespace
@@ -191,7 +193,8 @@ std::expected<Destination, std::string> parse_destination(std::string_view text)
   if (!url.has_authority()) return wrong("URL: it names no host.");
   if (url.has_userinfo()) return wrong("URL: a user or a password in it is not supported.");
   if (url.has_fragment()) return wrong("URL: a fragment (#) in it would not be sent.");
-  Destination out{.is_tls = url.scheme_id() == urls::scheme::https};
+  Destination out;
+  out.is_tls = url.scheme_id() == urls::scheme::https;
   auto host = host_of(url);
   if (!host) return wrong(std::move(host.error()));
   const auto port = port_of(url, out.is_tls);
@@ -200,6 +203,8 @@ std::expected<Destination, std::string> parse_destination(std::string_view text)
   out.port = *port;
   out.target = std::string(std::string_view(url.encoded_path()));
   if (out.target.empty()) out.target = "/";
+  // Boost 1.81 reads "host:443a" as port 443 and path "a".
+  if (out.target.front() != '/') return wrong("URL: its port must be 1 to 65535.");
   if (url.has_query()) out.target += "?" + std::string(std::string_view(url.encoded_query()));
   out.host_header = host_header_of(out);
   return out;

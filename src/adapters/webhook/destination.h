@@ -14,11 +14,12 @@
 namespace atrium::webhook {
 
 struct Destination {
-  bool is_tls = false;      // https
-  std::string host;         // lower case; an IPv6 address without its brackets
-  uint16_t port = 0;        // 80 or 443 where the URL has none
-  std::string target;       // of the request line: path and query; "/" where the URL has no path
-  std::string host_header;  // "example.com", "[2001:db8::1]:8443": the port where it is not the scheme's own
+  bool is_tls = false;  // https
+  std::string host;     // lower case; an IPv6 address without its brackets
+  uint16_t port = 0;    // 80 or 443 where the URL has none
+  std::string target;   // of the request line: path and query; "/" where the URL has no path
+  std::string
+      host_header;  // "example.com", "[2001:db8::1]:8443": the port where it is not the scheme's own
   friend bool operator==(const Destination&, const Destination&) = default;
 };
 

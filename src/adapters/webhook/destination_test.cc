@@ -67,29 +67,25 @@ TEST_P(BadUrls, are_refused_and_the_error_names_what_is_wrong) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Table, BadUrls,
-    testing::Values(BadUrl{"", "empty"}, BadUrl{"example.com/callback", "absolute"},
-                    BadUrl{"/callback", "absolute"}, BadUrl{"ftp://example.com/", "http://"},
-                    BadUrl{"file:///etc/passwd", "http://"}, BadUrl{"https:/callback", "no host"},
-                    BadUrl{"https:///callback", "no host"}, BadUrl{"https://:443/", "no host"},
-                    BadUrl{"https://ann:secret@example.com/", "user"},
-                    BadUrl{"https://ann@example.com/", "user"},
-                    BadUrl{"https://example.com/#top", "fragment"},
-                    BadUrl{"https://example.com:0/", "port"},
-                    BadUrl{"https://example.com:65536/", "port"},
-                    BadUrl{"https://example.com:443a/", "absolute"},
-                    BadUrl{"https://exa mple.com/", "absolute"},
-                    BadUrl{"https://example.com/a b", "absolute"},
-                    BadUrl{"https://example.com/\r\nX: y", "absolute"},
-                    BadUrl{"https://example.com/%zz", "absolute"},
-                    BadUrl{"https://ex%61mple.com/", "domain name"},
-                    BadUrl{"https://-example.com/", "domain name"},
-                    BadUrl{"https://example..com/", "domain name"},
-                    BadUrl{"https://127.1/", "domain name"},
-                    BadUrl{"https://2130706433/", "domain name"},
-                    BadUrl{"https://0x7f000001/", "domain name"},
-                    BadUrl{"https://0177.0.0.1/", "domain name"},
-                    BadUrl{"https://[v1.fe80::a]/", "domain name or an address"},
-                    BadUrl{"https://[fe80::1%25eth0]/", ""}, BadUrl{"https://[::1/", "absolute"}));
+    testing::Values(
+        BadUrl{"", "empty"}, BadUrl{"example.com/callback", "absolute"},
+        BadUrl{"/callback", "absolute"}, BadUrl{"ftp://example.com/", "http://"},
+        BadUrl{"file:///etc/passwd", "http://"}, BadUrl{"https:/callback", "no host"},
+        BadUrl{"https:///callback", "no host"}, BadUrl{"https://:443/", "no host"},
+        BadUrl{"https://ann:secret@example.com/", "user"},
+        BadUrl{"https://ann@example.com/", "user"}, BadUrl{"https://example.com/#top", "fragment"},
+        BadUrl{"https://example.com:0/", "port"}, BadUrl{"https://example.com:65536/", "port"},
+        BadUrl{"https://example.com:443a/", "port"}, BadUrl{"https://exa mple.com/", "absolute"},
+        BadUrl{"https://example.com/a b", "absolute"},
+        BadUrl{"https://example.com/\r\nX: y", "absolute"},
+        BadUrl{"https://example.com/%zz", "absolute"},
+        BadUrl{"https://ex%61mple.com/", "domain name"},
+        BadUrl{"https://-example.com/", "domain name"},
+        BadUrl{"https://example..com/", "domain name"}, BadUrl{"https://127.1/", "domain name"},
+        BadUrl{"https://2130706433/", "domain name"}, BadUrl{"https://0x7f000001/", "domain name"},
+        BadUrl{"https://0177.0.0.1/", "domain name"},
+        BadUrl{"https://[v1.fe80::a]/", "domain name or an address"},
+        BadUrl{"https://[fe80::1%25eth0]/", ""}, BadUrl{"https://[::1/", "absolute"}));
 
 TEST(ParseDestination, refuses_a_zone_of_an_address) {
   EXPECT_FALSE(parse_destination("https://[fe80::1%25eth0]/").has_value());
@@ -141,35 +137,36 @@ INSTANTIATE_TEST_SUITE_P(
                     "192.168.0.0", "192.168.255.255", "198.18.0.0", "198.19.255.255",
                     "198.51.100.0", "198.51.100.255", "203.0.113.0", "203.0.113.255", "224.0.0.0",
                     "239.255.255.255", "240.0.0.0", "255.255.255.254", "255.255.255.255"));
-INSTANTIATE_TEST_SUITE_P(
-    Ipv6, Refused,
-    testing::Values("::", "::1", "::2", "fc00::1", "fdff:ffff::1", "fd00:ec2::254", "fe80::1",
-                    "febf::1", "fec0::1", "feff::1", "ff02::1", "ff0e::1", "100::1", "2001:2::1",
-                    "2001:10::1", "2001:2f::1", "2001:db8::1", "3fff::1", "5f00::1",
-                    "64:ff9b:1::1"));
+INSTANTIATE_TEST_SUITE_P(Ipv6, Refused,
+                         testing::Values("::", "::1", "::2", "fc00::1", "fdff:ffff::1",
+                                         "fd00:ec2::254", "fe80::1", "febf::1", "fec0::1",
+                                         "feff::1", "ff02::1", "ff0e::1", "100::1", "2001:2::1",
+                                         "2001:10::1", "2001:2f::1", "2001:db8::1", "3fff::1",
+                                         "5f00::1", "64:ff9b:1::1"));
 INSTANTIATE_TEST_SUITE_P(
     Ipv4InIpv6, Refused,
     testing::Values("::ffff:127.0.0.1", "::ffff:10.1.2.3", "::ffff:169.254.169.254",
                     "::ffff:0.0.0.0", "::ffff:255.255.255.255", "::127.0.0.1", "::192.168.1.1",
                     "::ffff:0:127.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b::127.0.0.1",
-                    "64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254", "2002:7f00:1::",
-                    "2002:a9fe:a9fe::1", "2002:c0a8:101::1",
-                    "2001:0:7f00:1::fefe:fefe",      // Teredo, its server 127.0.0.1
-                    "2001:0:808:808::80ff:fffe",     // Teredo, its client 127.0.0.1
-                    "2001:0:808:808::5601:5601"));   // Teredo, its client 169.254.169.254
+                    "64:ff9b::10.0.0.1", "64:ff9b::169.254.169.254",
+                    "2002:7f00:1::", "2002:a9fe:a9fe::1", "2002:c0a8:101::1",
+                    "2001:0:7f00:1::fefe:fefe",     // Teredo, its server 127.0.0.1
+                    "2001:0:808:808::80ff:fffe",    // Teredo, its client 127.0.0.1
+                    "2001:0:808:808::5601:5601"));  // Teredo, its client 169.254.169.254
 
 class Public : public testing::TestWithParam<const char*> {};
 TEST_P(Public, addresses_are_called) {
   EXPECT_TRUE(may(GetParam()));
 }
-INSTANTIATE_TEST_SUITE_P(
-    Table, Public,
-    testing::Values("1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0",
-                    "126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0",
-                    "172.15.255.255", "172.32.0.0", "192.0.1.0", "192.0.3.0", "192.167.255.255",
-                    "192.169.0.0", "198.17.255.255", "198.20.0.0", "223.255.255.255",
-                    "2600::1", "2001:4860:4860::8888", "2001:200::1", "::ffff:1.1.1.1",
-                    "64:ff9b::1.1.1.1", "2002:101:101::1", "2001:0:808:808::f7f7:f7f7"));
+INSTANTIATE_TEST_SUITE_P(Table, Public,
+                         testing::Values("1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255",
+                                         "100.128.0.0", "126.255.255.255", "128.0.0.0",
+                                         "169.253.255.255", "169.255.0.0", "172.15.255.255",
+                                         "172.32.0.0", "192.0.1.0", "192.0.3.0", "192.167.255.255",
+                                         "192.169.0.0", "198.17.255.255", "198.20.0.0",
+                                         "223.255.255.255", "2600::1", "2001:4860:4860::8888",
+                                         "2001:200::1", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1",
+                                         "2002:101:101::1", "2001:0:808:808::f7f7:f7f7"));
 
 TEST(MayConnect, an_allowed_range_of_ipv4_holds_for_the_mapped_form) {
   EXPECT_TRUE(may("10.1.2.3", {"10.0.0.0/8"}));
