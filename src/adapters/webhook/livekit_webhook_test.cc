@@ -79,7 +79,7 @@ TEST(LivekitBody, of_a_track_says_what_it_is) {
             R"("id":"EV_1","createdAt":"1704164645"})");
 }
 
-// For livekit-server-sdk, which reads the same (e2e): webhook_test --gtest_filter='*what_receivers_are_given'.
+// The receiver of livekit-server-sdk reads the same three claims.
 TEST(LivekitAuthorization, signs_what_receivers_are_given) {
   domain::StoredEvent event = test_event(EventKind::UserLeft);
   event.event.reason = test_dismissal();
