@@ -138,28 +138,6 @@ Json user_json(const domain::ParticipantView& participant) {
   };
 }
 
-std::string_view device_name(domain::DeviceKind device) {
-  switch (device) {
-    case domain::DeviceKind::Unknown:
-      return "";
-    case domain::DeviceKind::Android:
-      return "android";
-    case domain::DeviceKind::Ios:
-      return "ios";
-    case domain::DeviceKind::Mac:
-      return "mac";
-    case domain::DeviceKind::Windows:
-      return "windows";
-    case domain::DeviceKind::Linux:
-      return "linux";
-    case domain::DeviceKind::Harmony:
-      return "harmony";
-    case domain::DeviceKind::Web:
-      return "web";
-  }
-  return "";
-}
-
 std::optional<Refusal> check_room_id(const Args& args, const domain::App& app) {
   if (is_legal_id(args.text("RoomId"), app.any_ids)) return std::nullopt;
   return Refusal{ErrorCode::IllegalRoomId,

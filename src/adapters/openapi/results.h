@@ -24,9 +24,6 @@ Json empty_receipt_json();
 Json room_json(const domain::RoomView& room);
 Json user_json(const domain::ParticipantView& participant);
 
-// The vendor's word: "ios"; "" where it is not known.
-std::string_view device_name(domain::DeviceKind device);
-
 // RoomId of the arguments, checked against the app's rule: IllegalRoomID.
 std::optional<Refusal> check_room_id(const Args& args, const domain::App& app);
 // UserId, likewise: InvalidParameter, since the vendor has no code for it.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "adapters/signal/token_parts.h"
+#include "base/compact_jws.h"
 #include "base/crypto.h"
 #include "base/limits.h"
 
@@ -277,14 +278,6 @@ json::object refreshed_claims(const VerifiedToken& token, const domain::Permissi
   return claims;
 }
 
-std::string sign(const json::object& claims, std::string_view secret) {
-  static constexpr std::string_view kHeader = R"({"alg":"HS256","typ":"JWT"})";
-  std::string text =
-      base64url(as_bytes(kHeader)) + "." + base64url(as_bytes(json::serialize(claims)));
-  text += "." + base64url(hmac_sha256(as_bytes(secret), as_bytes(text)));
-  return text;
-}
-
 }  // namespace
 
 Sha256 token_line(std::string_view text) {
@@ -324,7 +317,8 @@ std::optional<std::string> mint_refresh(const VerifiedToken& token,
   const auto secret =
       std::ranges::find_if(key.secrets, [](std::string_view s) { return !s.empty(); });
   if (secret == key.secrets.end()) return std::nullopt;
-  std::string text = sign(refreshed_claims(token, current, unix_s(now.wall)), *secret);
+  std::string text =
+      hs256_compact(json::serialize(refreshed_claims(token, current, unix_s(now.wall))), *secret);
   if (text.size() > static_cast<size_t>(limits::kTokenBytesMax)) return std::nullopt;
   return text;
 }

@@ -5,6 +5,7 @@
 #include "adapters/openapi/id_rule.h"
 #include "adapters/openapi/results.h"
 #include "base/limits.h"
+#include "domain/device_words.h"
 
 namespace atrium::openapi::actions {
 namespace {
@@ -25,7 +26,7 @@ Json property_of(const domain::ParticipantView& user) {
                    {"UserID", user.user.value},
                    {"Role", user.permissions.hidden ? kInvisible : kVisible},
                    {"LoginTime", unix_ms(user.joined_at)}};
-  const std::string_view device = device_name(user.device);
+  const std::string_view device = domain::device_name(user.device);
   if (!device.empty()) out.emplace_back("DeviceType", device);
   out.emplace_back("PlatformType", user.device == domain::DeviceKind::Web ? kWeb : kNative);
   return out;

@@ -9,6 +9,7 @@
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/timestamps.h"
 #include "base/limits.h"
+#include "domain/device_words.h"
 
 namespace atrium::openapi::actions {
 namespace {
@@ -34,7 +35,7 @@ std::string_view network_of(const domain::ClientDevice& device) {
 }
 
 std::string_view system_of(const domain::ClientDevice& device) {
-  const std::string_view name = device_name(device.kind);
+  const std::string_view name = domain::device_name(device.kind);
   return name.empty() ? "unknown" : name;
 }
 
