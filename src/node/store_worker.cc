@@ -1,6 +1,7 @@
 #include "node/store_worker.h"
 
 #include <algorithm>
+#include <iterator>
 #include <type_traits>
 #include <utility>
 
@@ -12,11 +13,27 @@ namespace {
 
 constexpr size_t kBatchMax = 256;  // writes in one transaction
 constexpr Duration kLookEvery = std::chrono::milliseconds(limits::kDiskCheckMs);
+constexpr Duration kRetryEvery = std::chrono::milliseconds(limits::kStoreReopenMs);
 constexpr Duration kReopenEvery = std::chrono::milliseconds(limits::kStoreReopenMs);
 
-// What is not written while history is stopped, and never takes the reserve.
-bool is_history(const store::WriteRequest& request) {
-  return std::holds_alternative<store::PutHistory>(request);
+// The operation that a write is answered by; null: it has none.
+const OperationId* operation_of(const store::WriteRequest& request) {
+  return std::visit(
+      []<typename T>(const T& what) -> const OperationId* {
+        if constexpr (std::is_same_v<T, store::PutDismissal>)
+          return &what.record.operation;
+        else if constexpr (std::is_same_v<T, store::PutBulk>)
+          return &what.bulk.operation;
+        else if constexpr (requires { what.operation; })
+          return &what.operation;
+        else
+          return nullptr;
+      },
+      request.what);
+}
+
+size_t facts_of(const store::WriteRequest& request) {
+  return request.events.size() + request.held_events.size() + request.audit.size();
 }
 
 bool found_no_room(const Result<void>& result) {
@@ -33,8 +50,15 @@ StoreWorker::StoreWorker(store::Store store, Receiver<StoreRequest>& requests,
       replies_(replies, limits::kRingOverflowMax),
       guard_(guard) {}
 
+StoreWorker::~StoreWorker() {
+  static_cast<void>(store_.keep_audit(last_, true));
+}
+
 void StoreWorker::on_wake(Now now) {
+  last_ = now;
   watch(now);
+  if (next_retry_ <= now.mono) write({}, now);
+  if (store_.next_audit_checkpoint() <= now.mono) keep_audit_checkpoint(now);
   std::vector<store::WriteRequest> batch;
   StoreRequest request;
   while (requests_.try_receive(request)) {
@@ -79,6 +103,42 @@ void StoreWorker::answer(const FindVisitors& question, Now now) {
       VisitorsFound{question.waiter, found ? std::optional(std::move(*found)) : std::nullopt});
 }
 
+void StoreWorker::answer(const FindEvents& question, Now) {
+  auto found = store_.list_events(question.query);
+  replies_.send(
+      EventsFound{question.waiter, found ? std::optional(std::move(*found)) : std::nullopt});
+}
+
+void StoreWorker::answer(const FindAudit& question, Now) {
+  auto found = store_.list_audit(question.query);
+  replies_.send(
+      AuditFound{question.waiter, found ? std::optional(std::move(*found)) : std::nullopt});
+}
+
+void StoreWorker::answer(const FindBulk& question, Now) {
+  auto found = store_.find_bulk(question.operation, question.offset, question.limit);
+  replies_.send(
+      BulkFound{question.waiter, found.has_value(), found ? std::move(*found) : std::nullopt});
+}
+
+void StoreWorker::answer(const FindDeadLetters& question, Now) {
+  auto found = store_.list_dead_letters(question.webhook, question.after_cursor, question.limit);
+  replies_.send(DeadLettersFound{question.waiter, found.has_value(),
+                                 found ? std::move(*found) : std::vector<domain::DeadLetter>()});
+}
+
+void StoreWorker::answer(const FindBacklogs& question, Now) {
+  auto found = store_.backlogs();
+  replies_.send(BacklogsFound{question.waiter, found.has_value(),
+                              found ? std::move(*found) : std::vector<domain::WebhookBacklog>()});
+}
+
+void StoreWorker::answer(const FindDeliveries& question, Now) {
+  auto found = store_.next_deliveries(question.webhook, question.after_app, question.after_room);
+  replies_.send(DeliveriesFound{question.webhook, found.has_value(),
+                                found ? std::move(*found) : std::vector<domain::DeliveryRun>()});
+}
+
 void StoreWorker::answer(const PurgeStore&, Now now) {
   purge(now);
 }
@@ -91,76 +151,82 @@ Mono StoreWorker::next_deadline() const {
   Mono deadline = replies_.is_empty() ? kNever : Mono::min();
   if (disk_ != nullptr) deadline = std::min(deadline, next_look_);
   if (store_.needs_reopening()) deadline = std::min(deadline, next_reopen_);
-  return deadline;
+  return std::min({deadline, next_retry_, store_.next_audit_checkpoint()});
 }
 
 // --- writing -------------------------------------------------------------------------------------
 
-// While the disk is nearly full; the writer of history hears of each request what became of it.
-void StoreWorker::refuse_history(std::vector<store::WriteRequest>& batch) {
-  for (const store::WriteRequest& request : batch)
-    if (const auto* history = std::get_if<store::PutHistory>(&request))
-      replies_.send(HistoryWritten{history->facts.size(), false, "the disk is nearly full"});
-  std::erase_if(batch, is_history);
-}
-
+// What an earlier write left goes first and in the same transaction: nothing overtakes it.
 void StoreWorker::write(std::vector<store::WriteRequest> batch, Now now) {
-  if (guard_.state() >= DiskState::HistoryStopped) refuse_history(batch);
-  if (batch.empty()) return;
-  const auto results = write_or_give_up_reserve(batch);
-  for (size_t i = 0; i < batch.size(); ++i) {
-    const bool ok = i < results.size() && results[i].has_value();
-    const char* why = i < results.size() && !ok ? results[i].error().what : "a write was lost";
-    if (const auto* put = std::get_if<store::PutDismissal>(&batch[i]))
-      replies_.send(RecordWritten{put->record.operation, ok});
-    else if (const auto* bans = std::get_if<store::PutBans>(&batch[i]))
-      replies_.send(RecordWritten{bans->operation, ok});
-    else if (const auto* app = std::get_if<store::PutApp>(&batch[i]))
-      replies_.send(RecordWritten{app->operation, ok});
-    else if (const auto* history = std::get_if<store::PutHistory>(&batch[i]))
-      replies_.send(HistoryWritten{history->facts.size(), ok, ok ? "" : why});
-    else if (!ok)
-      replies_.send(StoreTrouble{why});
-  }
+  if (batch.empty() && kept_.empty()) return;
+  std::vector<store::WriteRequest> all = std::exchange(kept_, {});
+  health_.waiting = 0;
+  std::ranges::move(batch, std::back_inserter(all));
+  const auto results = write_or_give_up_reserve(all);
+  for (size_t i = 0; i < all.size(); ++i)
+    report(all[i], i < results.size() ? results[i] : fail(ErrorKind::Unavailable, "a write was lost"));
+  next_retry_ = kept_.empty() ? kNever : now.mono + kRetryEvery;
   keep_checkpoint();
+  keep_audit_checkpoint(now);
   note_failed_sync(now);
 }
 
-// A disk that is full or broken undoes a whole transaction, whosever statement it was.  What failed beside facts of
-// history is tried once more without them: they shall not be what a dismissal's record fails for.  Then the reserve.
+void StoreWorker::report(const store::WriteRequest& request, const Result<void>& result) {
+  const bool ok = result.has_value();
+  if (!ok) keep_for_later(request);
+  const OperationId* operation = operation_of(request);
+  if (operation != nullptr) replies_.send(RecordWritten{*operation, ok});
+  if (request.call) replies_.send(CallWritten{*request.call, ok});
+  const size_t events = request.events.size() + request.held_events.size();
+  if (events > 0) replies_.send(EventsWritten{events, ok, ok ? "" : result.error().what});
+  const bool is_told = operation != nullptr || events > 0 || request.call;
+  if (!ok && !is_told) replies_.send(StoreTrouble{result.error().what});
+}
+
+// Its effect was answered as failed; what happened all the same was seen by clients and must be told.
+void StoreWorker::keep_for_later(const store::WriteRequest& request) {
+  if (facts_of(request) == 0 && request.release.empty()) return;
+  if (health_.waiting + facts_of(request) > static_cast<size_t>(limits::kEventQueueMax)) {
+    health_.lost += facts_of(request);
+    return;
+  }
+  store::WriteRequest facts;
+  facts.events = request.events;
+  facts.hold = request.hold;
+  facts.held_events = request.held_events;
+  facts.release = request.release;
+  facts.audit = request.audit;
+  health_.waiting += facts_of(facts);
+  kept_.push_back(std::move(facts));
+}
+
+// A disk that is full undoes a whole transaction, whosever statement it was.  What failed is tried once more without
+// rows of history: they shall not be what a dismissal's record fails for.  Then the reserve.
 std::vector<Result<void>> StoreWorker::write_or_give_up_reserve(
     std::span<const store::WriteRequest> batch) {
-  auto results = store_.apply_batch(batch);
-  const auto has_failed = [&](auto&& is_failure) {
-    for (size_t i = 0; i < batch.size(); ++i)
-      if (!is_history(batch[i]) && is_failure(results[i])) return true;
-    return false;
-  };
-  const bool met_full_disk = std::ranges::any_of(results, found_no_room);
-  if (std::ranges::any_of(batch, is_history) &&
-      has_failed([](const Result<void>& result) { return !result; }))
-    repeat_without_history(batch, results);
-  if (!met_full_disk) return results;
+  const bool is_history_stopped = guard_.state() >= DiskState::HistoryStopped;
+  auto results = store_.apply_batch(batch, is_history_stopped ? store::Store::HistoryRows::Leave
+                                                              : store::Store::HistoryRows::Write);
+  if (!std::ranges::any_of(results, found_no_room)) return results;
   ++health_.full_writes;
-  if (has_failed(found_no_room) && give_up_reserve()) repeat_without_history(batch, results);
+  if (!is_history_stopped) repeat(batch, results);
+  if (std::ranges::any_of(results, found_no_room) && give_up_reserve()) repeat(batch, results);
   look_at_disk();
   return results;
 }
 
-// All of it is repeated, not only what failed: a later write may replace an earlier one, and to write the same row
-// twice changes nothing.  What was written the first time is written, whatever comes of it the second time.
-void StoreWorker::repeat_without_history(std::span<const store::WriteRequest> batch,
-                                         std::vector<Result<void>>& results) {
-  std::vector<store::WriteRequest> others;
-  std::vector<size_t> places;
-  for (size_t i = 0; i < batch.size(); ++i) {
-    if (is_history(batch[i])) continue;
-    others.push_back(batch[i]);
-    places.push_back(i);
-  }
-  const auto again = store_.apply_batch(others);
+// All of it, not only what failed: a later write may replace an earlier one, and to write the same row twice changes
+// nothing.  What was written the first time is written, whatever comes of it the second time.
+void StoreWorker::repeat(std::span<const store::WriteRequest> batch,
+                         std::vector<Result<void>>& results) {
+  const auto again = store_.apply_batch(batch, store::Store::HistoryRows::Leave);
   for (size_t i = 0; i < again.size(); ++i)
-    if (!results[places[i]]) results[places[i]] = again[i];
+    if (!results[i]) results[i] = again[i];
+}
+
+void StoreWorker::keep_audit_checkpoint(Now now) {
+  if (auto kept = store_.keep_audit(now); !kept)
+    replies_.send(StoreTrouble{kept.error().what});
 }
 
 void StoreWorker::purge(Now now) {

@@ -38,7 +38,7 @@ struct CallTrace {
   bool changes = false;  // not a read
   bool is_dry_run = false;
   bool is_replay = false;  // answered by an earlier call with the same Idempotency-Key
-  AppId made_app;          // that the answer tells the keys of
+  AppId made_app = {};     // that the answer tells the keys of
 };
 
 struct Response {

@@ -53,6 +53,7 @@ class AuditLog {
   // At most min(limit, kAuditPageMax) records of exactly this account (an empty one: those of callers who are not
   // known), after `after_sequence`; until is exclusive.  Malformed: a record that cannot be read.
   Result<domain::AuditPage> list(const domain::AuditQuery& query);
+  Result<bool> has_records();
 
  private:
   struct Head {

@@ -714,6 +714,11 @@ Result<void> Store::keep_audit(Now now, bool is_last) {
   return is_last ? state_->audit.checkpoint(now) : state_->audit.committed(now);
 }
 
+Result<bool> Store::has_audit() {
+  if (state_ == nullptr) return not_open();
+  return state_->audit.has_records();
+}
+
 Mono Store::next_audit_checkpoint() const {
   return needs_reopening_ ? kNever : state_->audit.next_checkpoint();
 }

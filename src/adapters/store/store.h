@@ -119,6 +119,7 @@ struct WriteRequest {
   OperationId release = {};
   std::vector<domain::AuditEntry> audit = {};
   std::vector<domain::KeyedCall> calls = {};  // replaces the row of the same key
+  std::optional<WaiterId> call = {};           // who waits for it; node's own, the store does not look at it
   std::optional<WaiterId> call = {};          // who waits for it; not the store's
 
   WriteRequest() = default;
@@ -184,6 +185,7 @@ class Store {
   // After writes, and at next_audit_checkpoint(): see AuditLog::committed(), or at the end of the process checkpoint().
   Result<void> keep_audit(Now now, bool is_last = false);
   Mono next_audit_checkpoint() const;
+  Result<bool> has_audit();  // any record
 
   // Deletes records older than kRecordKeepDays, expired tombstones and rules, lives and visits that ended before
   // kHistoryKeepDays, events, dead letters, calls and audit records that are too old, and the oldest records, tombstones,
