@@ -133,8 +133,8 @@ Fault describe(FaultKind fault) {
   return {500, ErrorCode::InternalError, "Internal error."};
 }
 
-Refusal unreadable_history() {
-  return {ErrorCode::InternalError, "The stored history could not be read."};
+Refusal unreadable(std::string_view what) {
+  return {ErrorCode::InternalError, "The stored " + std::string(what) + " could not be read."};
 }
 
 }  // namespace
@@ -286,7 +286,7 @@ Gateway::Check Gateway::choose_action(Call& call) const {
 
 Gateway::Check Gateway::read_arguments(Call& call) const {
   const ActionRow& action = *call.pending.action;
-  if (action.method == Method::Get) {
+  if (action.method == Method::Get || action.fields_in == FieldsIn::Query) {
     auto args = Args::from_query(call.target.query, action.fields);
     if (!args) return args.error();
     call.args = *std::move(args);
@@ -360,6 +360,13 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   if (auto* refusal = std::get_if<Refusal>(&step)) return refuse(call.pending, *refusal);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
     return DomainCall{std::move(apply->command), std::move(call.pending)};
+  if (auto* test = std::get_if<TestDelivery>(&step))
+    return TestCall{std::move(*test), std::move(call.pending)};
+  if (auto* redrive = std::get_if<RedriveDeadLetters>(&step)) {
+    redrive->operation = OperationId(secrets_->sid("OP_"));
+    call.pending.operation = redrive->operation;
+    return RedriveCall{std::move(*redrive), std::move(call.pending)};
+  }
   return StoreCall{std::get<Question>(std::move(step)), std::move(call.pending)};
 }
 
@@ -394,9 +401,13 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
                                " API keys."});
     case domain::ActionOutcome::Exists:
       return refuse(call, {ErrorCode::InvalidParameter,
-                           "The AppId or the API key is taken; choose another one."});
+                           "The AppId, the API key or the callback's BusinessId is taken; choose "
+                           "another one."});
     case domain::ActionOutcome::Done:
     case domain::ActionOutcome::NotThere:
+    case domain::ActionOutcome::NoSuchRoom:
+    case domain::ActionOutcome::TooLate:
+    case domain::ActionOutcome::TooMany:
       break;
   }
   return answer(call, call.action->on_applied(call, reply));
@@ -406,7 +417,7 @@ Response Gateway::on_ban_rules(const PendingCall& call, bool is_ok,
                                std::span<const domain::BanRule> rules) const {
   CHECK(call.action != nullptr && call.action->on_bans != nullptr);
   if (!is_ok)
-    return refuse(call, {ErrorCode::InternalError, "The stored rules could not be read."});
+    return refuse(call, unreadable("rules"));
   return answer(call, call.action->on_bans(call, rules));
 }
 
@@ -420,14 +431,60 @@ Response Gateway::on_store_answer(const PendingCall& call, const StoreAnswer& fo
 
 Response Gateway::on_lives(const PendingCall& call, const domain::LivesPage* page) const {
   CHECK(call.action != nullptr && call.action->on_lives != nullptr);
-  if (page == nullptr) return refuse(call, unreadable_history());
+  if (page == nullptr) return refuse(call, unreadable("history"));
   return answer(call, call.action->on_lives(call, *page));
 }
 
 Response Gateway::on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const {
   CHECK(call.action != nullptr && call.action->on_visitors != nullptr);
-  if (page == nullptr) return refuse(call, unreadable_history());
+  if (page == nullptr) return refuse(call, unreadable("history"));
   return answer(call, call.action->on_visitors(call, *page));
+}
+
+Response Gateway::on_events(const PendingCall& call, const domain::EventsPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_events != nullptr);
+  if (page == nullptr) return refuse(call, unreadable("events"));
+  return answer(call, call.action->on_events(call, *page));
+}
+
+Response Gateway::on_audit(const PendingCall& call, const domain::AuditPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_audit != nullptr);
+  if (page == nullptr) return refuse(call, unreadable("audit records"));
+  return answer(call, call.action->on_audit(call, *page));
+}
+
+Response Gateway::on_bulk(const PendingCall& call, bool is_ok, const domain::BulkPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_bulk != nullptr);
+  if (!is_ok) return refuse(call, unreadable("records"));
+  return answer(call, call.action->on_bulk(call, page));
+}
+
+Response Gateway::on_dead_letters(const PendingCall& call, bool is_ok,
+                                  std::span<const domain::DeadLetter> letters) const {
+  CHECK(call.action != nullptr && call.action->on_dead_letters != nullptr);
+  if (!is_ok) return refuse(call, unreadable("dead letters"));
+  return answer(call, call.action->on_dead_letters(call, letters));
+}
+
+Response Gateway::on_backlogs(const PendingCall& call, bool is_ok,
+                              std::span<const domain::WebhookBacklog> backlogs) const {
+  CHECK(call.action != nullptr && call.action->on_backlogs != nullptr);
+  if (!is_ok) return refuse(call, unreadable("deliveries"));
+  return answer(call, call.action->on_backlogs(call, backlogs));
+}
+
+Response Gateway::on_redriven(const PendingCall& call, bool is_ok) const {
+  CHECK(call.action != nullptr && call.action->on_redriven != nullptr);
+  if (!is_ok)
+    return refuse(call, {ErrorCode::InternalError,
+                         "It could not be stored and nothing was changed. Operation " +
+                             call.operation.value + "."});
+  return answer(call, call.action->on_redriven(call));
+}
+
+Response Gateway::on_tested(const PendingCall& call, const TestOutcome& outcome) const {
+  CHECK(call.action != nullptr && call.action->on_tested != nullptr);
+  return answer(call, call.action->on_tested(call, outcome));
 }
 
 Response Gateway::on_abandoned(const PendingCall& call) const {

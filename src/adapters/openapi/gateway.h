@@ -54,7 +54,17 @@ struct StoreCall {
   Question question;
   PendingCall call;
 };
-using Outcome = std::variant<Response, DomainCall, StoreCall>;
+// To be written by the store and nothing else; whether it was goes to on_redriven.
+struct RedriveCall {
+  RedriveDeadLetters redrive;
+  PendingCall call;
+};
+// To be sent; what came of it goes to on_tested.
+struct TestCall {
+  TestDelivery test;
+  PendingCall call;
+};
+using Outcome = std::variant<Response, DomainCall, StoreCall, RedriveCall, TestCall>;
 
 struct StoreAnswer {
   bool ok = false;  // false: the store could not be read
@@ -101,6 +111,17 @@ class Gateway {
   // Null: the store could not be read.
   Response on_lives(const PendingCall& call, const domain::LivesPage* page) const;
   Response on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const;
+  Response on_events(const PendingCall& call, const domain::EventsPage* page) const;
+  Response on_audit(const PendingCall& call, const domain::AuditPage* page) const;
+  // Null pages: there is no such operation.
+  Response on_bulk(const PendingCall& call, bool is_ok, const domain::BulkPage* page) const;
+  Response on_dead_letters(const PendingCall& call, bool is_ok,
+                           std::span<const domain::DeadLetter> letters) const;
+  Response on_backlogs(const PendingCall& call, bool is_ok,
+                       std::span<const domain::WebhookBacklog> backlogs) const;
+  // `is_ok` false: it could not be written.
+  Response on_redriven(const PendingCall& call, bool is_ok) const;
+  Response on_tested(const PendingCall& call, const TestOutcome& outcome) const;
   // A call that waits and will get no answer, since node is stopping or its queue to the store is
   // full.
   Response on_abandoned(const PendingCall& call) const;
