@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "adapters/openapi/action.h"
+#include "adapters/openapi/call_keys.h"
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/message.h"
 #include "adapters/openapi/query.h"
@@ -54,7 +55,8 @@ struct StoreCall {
   Question question;
   PendingCall call;
 };
-// To be written by the store and nothing else; whether it was goes to on_redriven.
+// To be written by the store and nothing else; answered, by an ActionReply that says Done or RecordFailed, in
+// on_action_reply.
 struct RedriveCall {
   RedriveDeadLetters redrive;
   PendingCall call;
@@ -64,7 +66,11 @@ struct TestCall {
   TestDelivery test;
   PendingCall call;
 };
-using Outcome = std::variant<Response, DomainCall, StoreCall, RedriveCall, TestCall>;
+// An earlier call with the same Idempotency-Key is running: its answer is this call's, too, by repeat().
+struct RepeatedCall {
+  PendingCall call;
+};
+using Outcome = std::variant<Response, DomainCall, StoreCall, RedriveCall, TestCall, RepeatedCall>;
 
 struct StoreAnswer {
   bool ok = false;  // false: the store could not be read
@@ -119,9 +125,20 @@ class Gateway {
                            std::span<const domain::DeadLetter> letters) const;
   Response on_backlogs(const PendingCall& call, bool is_ok,
                        std::span<const domain::WebhookBacklog> backlogs) const;
-  // `is_ok` false: it could not be written.
-  Response on_redriven(const PendingCall& call, bool is_ok) const;
   Response on_tested(const PendingCall& call, const TestOutcome& outcome) const;
+  // --- calls with an Idempotency-Key
+  // At start, from the store.
+  void restore_calls(std::span<const domain::KeyedCall> calls);
+  // What the store is to keep of a call that was carried out and answered so; `outcome` as KeyedCall has it.
+  domain::KeyedCall keyed_call(const PendingCall& call, const OperationId& operation,
+                               uint8_t outcome, const Response& response, Wall now) const;
+  // The row is in the store, and the call answered.
+  void finish_call(const domain::KeyedCall& row);
+  // The call did nothing: its key may be used again.
+  void drop_call(const PendingCall& call);
+  // `first`, which was given to an earlier call with the same key, in the words of this one.
+  Response repeat(const PendingCall& call, const Response& first) const;
+
   // A call that waits and will get no answer, since node is stopping or its queue to the store is
   // full.
   Response on_abandoned(const PendingCall& call) const;
@@ -141,7 +158,15 @@ class Gateway {
   Check read_arguments(Call& call) const;
   Check find_app(Call& call, const domain::Registry& registry) const;
   uint32_t rate_of(const ActionRow& action) const;
-  Check take_quota(Call& call, Now now);
+  Check read_key(Call& call) const;
+  // nullopt: it is a new call.
+  std::optional<Outcome> find_key(Call& call, const domain::Registry& registry, Now now);
+  Outcome replay(Call& call, const domain::Registry& registry, Now now);
+  Outcome replay_dismissal(Call& call, const domain::KeyedCall& row,
+                           const domain::Registry& registry) const;
+  Check take_quota(Call& call, uint32_t factor, Now now);
+  ActionContext context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
+                           Now now) const;
   Outcome run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);
   Response answer(const PendingCall& call, const Answer& result) const;
   Response refuse(const PendingCall& call, const Refusal& refusal) const;
@@ -153,6 +178,7 @@ class Gateway {
   std::map<std::string, const AccessKey*, std::less<>> keys_;
   // owned
   Quota quota_;
+  CallKeys call_keys_;
 };
 
 }  // namespace atrium::openapi

@@ -19,8 +19,8 @@ std::expected<std::optional<Wall>, Refusal> read_instant(const Args& args, std::
 
 // Where a reader of a growing list is.  Opaque to callers.
 struct Position {
-  int64_t after = 0;                // what comes behind this number
-  std::optional<Wall> since = {};   // and not before this time; only until something has been read
+  int64_t after = 0;               // what comes behind this number
+  std::optional<Wall> since = {};  // and not before this time; only until something has been read
 };
 std::string position_text(const Position& position);
 // Cursor: absent or empty, the beginning.

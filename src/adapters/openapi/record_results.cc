@@ -148,8 +148,7 @@ Json event_json(const domain::StoredEvent& stored) {
         int64_t{std::chrono::duration_cast<std::chrono::milliseconds>(event.stayed).count()});
   if (is_about_track(event.kind)) {
     out.emplace_back("TrackId", event.track.value);
-    out.emplace_back("TrackKind",
-                     event.track_kind == domain::TrackKind::Audio ? "audio" : "video");
+    out.emplace_back("TrackKind", event.track_kind == domain::TrackKind::Audio ? "audio" : "video");
     out.emplace_back("TrackSource", name_of(event.track_source));
   }
   add_reason(out, event.reason);

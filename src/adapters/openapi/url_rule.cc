@@ -47,8 +47,7 @@ bool is_host(const boost::urls::url_view& url) {
 }  // namespace
 
 std::optional<std::string_view> webhook_url_flaw(std::string_view text) {
-  if (text.size() > static_cast<size_t>(limits::kWebhookUrlBytesMax))
-    return kTooLong;
+  if (text.size() > static_cast<size_t>(limits::kWebhookUrlBytesMax)) return kTooLong;
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return "must be a whole URL, as https://example.com/path";
   const boost::urls::url_view& url = *parsed;

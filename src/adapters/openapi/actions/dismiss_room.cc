@@ -69,7 +69,8 @@ HandlerStep dismiss(ActionContext& context) {
   context.call.wants_receipt = context.args.flag("Receipt");
   const auto if_session = read_session(context.args);
   if (!if_session) return if_session.error();
-  if (context.args.flag("DryRun")) return dry_run(context, *if_session);
+  context.call.is_dry_run = context.args.flag("DryRun");
+  if (context.call.is_dry_run) return dry_run(context, *if_session);
   return ApplyCommand{domain::DismissRoom{.waiter = context.waiter,
                                           .app = context.app.id,
                                           .room = context.call.room,

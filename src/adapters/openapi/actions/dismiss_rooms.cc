@@ -44,7 +44,8 @@ std::expected<std::optional<int64_t>, Refusal> read_number(const Args& args, con
   return number;
 }
 
-std::expected<std::optional<std::vector<RoomId>>, Refusal> read_rooms(const ActionContext& context) {
+std::expected<std::optional<std::vector<RoomId>>, Refusal> read_rooms(
+    const ActionContext& context) {
   if (!context.args.has("RoomIds")) return std::nullopt;
   std::vector<RoomId> rooms;
   for (const std::string_view room : context.args.texts("RoomIds")) {
@@ -121,7 +122,8 @@ HandlerStep dismiss_rooms(ActionContext& context) {
   const std::vector<domain::BulkItem> meant =
       context.registry.find_lives(context.app.id, *filter, context.now.wall, kMost + 1);
   if (meant.size() > kMost) return too_many_rooms();
-  if (context.args.flag("DryRun")) return dry_run(meant, *limit);
+  context.call.is_dry_run = context.args.flag("DryRun");
+  if (context.call.is_dry_run) return dry_run(meant, *limit);
   return ApplyCommand{domain::DismissRooms{
       .waiter = context.waiter,
       .app = context.app.id,
@@ -164,8 +166,7 @@ std::string_view state_name(domain::BulkItemState state) {
 
 Json result_json(const domain::BulkItemResult& result) {
   Json::Object out{{"RoomId", result.item.room.value}};
-  if (!result.item.room_sid.empty())
-    out.emplace_back("RoomSessionId", result.item.room_sid.value);
+  if (!result.item.room_sid.empty()) out.emplace_back("RoomSessionId", result.item.room_sid.value);
   out.emplace_back("State", state_name(result.state));
   if (result.operation) out.emplace_back("OperationId", result.operation->value);
   return out;
@@ -188,7 +189,8 @@ HandlerStep get_dismiss_rooms(ActionContext& context) {
 // An operation of another app does not exist for this caller.
 Answer shape_page(const PendingCall& call, const domain::BulkPage* page) {
   if (page == nullptr || page->bulk.app != call.app)
-    return Refusal{ErrorCode::NotExistOperation, "No DismissRooms of this app has this OperationId."};
+    return Refusal{ErrorCode::NotExistOperation,
+                   "No DismissRooms of this app has this OperationId."};
   const domain::BulkDismissal& bulk = page->bulk;
   Json::Array rooms;
   for (const domain::BulkItemResult& result : page->items) rooms.push_back(result_json(result));

@@ -48,8 +48,7 @@ HandlerStep list_audit(ActionContext& context) {
 Answer shape(const PendingCall& call, const domain::AuditPage& page) {
   Json::Array records;
   for (const domain::StoredAudit& record : page.records) records.push_back(audit_json(record));
-  const int64_t last =
-      page.records.empty() ? call.position.after : page.records.back().sequence;
+  const int64_t last = page.records.empty() ? call.position.after : page.records.back().sequence;
   return Json(Json::Object{{"Records", std::move(records)},
                            {"NextCursor", position_text({.after = last})}});
 }

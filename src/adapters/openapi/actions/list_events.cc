@@ -42,8 +42,8 @@ bool has_lost(const Position& asked, const domain::EventsPage& page) {
 Answer shape(const PendingCall& call, const domain::EventsPage& page) {
   Json::Array events;
   for (const domain::StoredEvent& event : page.events) events.push_back(event_json(event));
-  const Position next = page.events.empty() ? call.position
-                                            : Position{.after = page.events.back().cursor};
+  const Position next =
+      page.events.empty() ? call.position : Position{.after = page.events.back().cursor};
   Json::Object out{{"Events", std::move(events)}, {"NextCursor", position_text(next)}};
   if (has_lost(call.position, page)) {
     out.emplace_back("Lost", true);
