@@ -15,6 +15,10 @@ std::shared_ptr<const App> app_of(const Core& core, const PendingAction& action)
   return app == nullptr ? nullptr : std::make_shared<const App>(*app);
 }
 
+std::shared_ptr<const Webhook> webhook_of(const PendingAction& action) {
+  return action.webhook ? std::make_shared<const Webhook>(action.webhook->webhook) : nullptr;
+}
+
 void finish_if_done(Core& core, const OperationId& id) {
   const auto found = core.actions.find(id);
   const PendingAction& action = found->second;
@@ -24,7 +28,9 @@ void finish_if_done(Core& core, const OperationId& id) {
         .waiter = action.waiter,
         .outcome = action.has_store_failed ? ActionOutcome::RecordFailed : ActionOutcome::Done,
         .operation = id,
-        .app = app_of(core, action)});
+        .app = app_of(core, action),
+        .bulk = action.bulk,
+        .webhook = webhook_of(action)});
   core.timers.cancel(TimerKind::ActionDue, id.value);
   core.actions.erase(found);
 }
@@ -70,8 +76,11 @@ void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {
   if (is_ok)
     for (const BanRule& rule : action.put_when_stored) put_in_force(core, rule);
   if (action.app) settle_app(core, *action.app, is_ok);
+  if (action.webhook) settle_webhook(core, *action.webhook, is_ok);
+  const bool is_bulk = action.bulk.has_value();
   const std::vector<OperationId> followers = std::exchange(action.followers, {});
   finish_if_done(core, operation);
+  if (is_bulk) on_bulk_stored(core, operation, is_ok);
   for (const OperationId& follower : followers) on_action_stored(core, follower, is_ok);
 }
 

@@ -1,4 +1,5 @@
-// PendingAction: a kick or a change of ban rules that is answered once it is durable and whom it removed is gone.
+// PendingAction: a kick, or a change of rules, applications or webhooks, that is answered once it is durable and whom it
+// removed is gone.
 // Owner: Core, by operation id.
 #pragma once
 
@@ -16,6 +17,12 @@ struct Core;
 
 void reply(Core& core, WaiterId waiter, ActionOutcome outcome, OperationId operation = {});
 
+// What the store was given of a webhook.
+struct PendingWebhook {
+  Webhook webhook;
+  bool is_dropped = false;
+};
+
 struct PendingAction {
   WaiterId waiter;
   bool is_stored = false;
@@ -25,7 +32,9 @@ struct PendingAction {
   // A rule that evicts is in force at once; a rule that only changes is changed when the store has it.
   std::vector<std::pair<AppId, BanId>> erase_if_not_stored, erase_when_stored;
   std::vector<BanRule> put_when_stored;
-  std::optional<App> app;  // as it was given to the store
+  std::optional<App> app;             // as it was given to the store
+  std::optional<BulkDismissal> bulk;  // as it was accepted
+  std::optional<PendingWebhook> webhook;
   // Callers who asked for a rule that this one is still writing: theirs is stored, or is not, with it.
   std::vector<OperationId> followers;
 };

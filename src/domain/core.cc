@@ -110,11 +110,24 @@ void check_operations(const Core& core) {
   CHECK(core.finished_order.size() <= static_cast<size_t>(limits::kOperationsInMemoryMax));
 }
 
+void check_bulks(const Core& core) {
+  CHECK(core.bulks.size() <= static_cast<size_t>(limits::kBulkRunningMax));
+  for (const auto& [id, run] : core.bulks) {
+    CHECK(run.is_stored || core.actions.contains(id));
+    CHECK(run.is_stored || (run.next == 0 && run.running.empty()));
+    const bool is_begun = run.is_stored && run.next == run.bulk.items.size();
+    CHECK(!is_begun || !run.running.empty());  // else it would be over
+    CHECK(core.timers.is_armed(TimerKind::BulkStep, id.value) == (run.is_stored && !is_begun));
+    for (const OperationId& dismissal : run.running) CHECK(core.operations.contains(dismissal));
+  }
+}
+
 }  // namespace
 
 void Core::check_invariants() const {
   CHECK(touched.empty());
   check_indexes(*this);
+  check_bulks(*this);
   check_operations(*this);
   timers.check_invariants();
   tombstones.check_invariants();

@@ -1,7 +1,8 @@
 // Core: what the desks of the registry share: the lives, indexes over them, deadlines, the effects being written.
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
 // subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc,
-// sanctions.cc (kicks and bans), messages.cc (a backend's words), app_desk.cc (applications).
+// sanctions.cc (kicks and bans), messages.cc (a backend's words), app_desk.cc (applications), bulk_desk.cc (many
+// dismissals at once), webhook_desk.cc.
 #pragma once
 
 #include <deque>
@@ -13,12 +14,14 @@
 #include "domain/actions.h"
 #include "domain/apps.h"
 #include "domain/bans.h"
+#include "domain/bulk_run.h"
 #include "domain/dismissal.h"
 #include "domain/outbox.h"
 #include "domain/registry.h"
 #include "domain/room.h"
 #include "domain/timers.h"
 #include "domain/tombstones.h"
+#include "domain/webhooks.h"
 
 namespace atrium::domain {
 
@@ -37,9 +40,11 @@ struct Core {
   std::map<OperationId, DismissalRecord> finished_operations;  // bounded by kOperationsInMemoryMax
   std::deque<OperationId> finished_order;
   std::map<OperationId, PendingAction> actions;
+  std::map<OperationId, BulkRun> bulks;  // at most kBulkRunningMax
   Tombstones tombstones;
   Bans bans;
   Apps apps;
+  Webhooks webhooks;
   Timers timers;
   Outbox out;
   uint64_t lives_opened = 0;
@@ -254,6 +259,8 @@ void on_bulk_step(Core& core, const std::string& operation);
 void on(Core& core, const PutWebhook& command);
 void on(Core& core, const DropWebhook& command);
 void on(Core& core, const RestoreWebhooks& command);
+// The store has, or has not, what a change of a webhook was answered with.
+void settle_webhook(Core& core, const PendingWebhook& change, bool is_stored);
 
 // --- room_service.cc ----------------------------------------------------------------------------
 void on(Core& core, const OpenRoom& command);

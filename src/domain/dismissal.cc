@@ -80,6 +80,7 @@ void finish(Core& core, Dismissal& operation) {
   const OperationId id = operation.record.operation;
   remember_finished(core, std::move(operation.record));
   core.operations.erase(id);
+  on_bulk_dismissal_over(core, id);
 }
 
 void put_final_record(Core& core, Dismissal& operation) {

@@ -70,7 +70,8 @@ struct PersistWebhook {
   Webhook webhook;
   bool is_dropped = false;
 };
-// A list of lives that are to be dismissed one after the other; answered by RecordStored.
+// A list of lives that are to be dismissed one after the other; answered by RecordStored.  Without items it is the end of
+// one that was written before: its head alone is replaced, its items stay.
 struct PersistBulk {
   BulkDismissal bulk;
 };
@@ -290,6 +291,8 @@ struct ActionReply {
   std::shared_ptr<const App> app = nullptr;          // of CreateApp and ChangeApp: as it is now
   std::optional<Schedule> schedule = std::nullopt;   // of the schedule's commands: as it is now
   std::optional<BulkDismissal> bulk = std::nullopt;  // of DismissRooms
+  std::shared_ptr<const Webhook> webhook =
+      nullptr;  // of PutWebhook and DropWebhook: as it is now, or was
 };
 // The life is over; node may forget what it keyed by this sid.
 struct LifeForgotten {

@@ -53,6 +53,15 @@ const Apps& Registry::apps() const {
   return state_->core.apps;
 }
 
+const Webhooks& Registry::webhooks() const {
+  return state_->core.webhooks;
+}
+
+std::vector<BulkItem> Registry::find_lives(const AppId& app, const BulkFilter& filter, Wall now,
+                                           size_t limit) const {
+  return select_lives(state_->core, app, filter, now, limit);
+}
+
 Mono Registry::next_deadline() const {
   return state_->core.timers.next();
 }

@@ -11,6 +11,7 @@
 #include "domain/apps.h"
 #include "domain/command.h"
 #include "domain/effect.h"
+#include "domain/webhooks.h"
 
 namespace atrium::domain {
 
@@ -44,6 +45,11 @@ class Registry {
   bool is_in_any_room(const AppId& app, const UserId& user) const;
 
   const Apps& apps() const;
+  const Webhooks& webhooks() const;
+
+  // What a DismissRooms with this filter would mean at `now`: at most `limit` of it.
+  std::vector<BulkItem> find_lives(const AppId& app, const BulkFilter& filter, Wall now,
+                                   size_t limit) const;
 
   bool is_banned(const AppId& app,
                  const BanTarget& target) const;  // a rule of exactly this target is in force

@@ -86,6 +86,7 @@ class Room {
   const RoomName& name() const { return name_; }
   const RoomSid& sid() const { return sid_; }
   uint64_t epoch() const { return epoch_; }
+  Wall created_at() const { return created_at_; }
   RoomView view() const;
   // How the announced participants look now, without `except`.
   std::vector<std::shared_ptr<const ParticipantView>> announced_views(

@@ -13,9 +13,11 @@
 #include "adapters/openapi/args.h"
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/json.h"
+#include "adapters/openapi/page_fields.h"
 #include "base/crypto.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "domain/audit.h"
 #include "domain/history.h"
 #include "domain/keyed_call.h"
 #include "domain/registry.h"
@@ -54,6 +56,8 @@ class KeyScopes {
   uint8_t bits_ = 0;
 };
 
+// Where the fields of a POST stand; those of a GET always stand in the query.
+enum class FieldsIn : uint8_t { Body, Query };
 // Whether an action is about one application, which its AppId names.
 enum class AppUse : uint8_t { Required, Optional, None };
 enum class Method : uint8_t {
@@ -97,6 +101,8 @@ struct PendingCall {
   std::optional<Wall> until;  // when what was ordered ends
   size_t page_limit = 0;      // of a paged question to the store
   size_t page_number = 0;     // of a question to history, from 1
+  Position position = {};     // of a question about a growing list: where it starts
+  Json known = {};            // of an answer: what the handler knew already
 };
 
 // The `Result` of the envelope, or why there is none.
@@ -122,9 +128,45 @@ struct ListLives {
 struct ListVisitors {
   domain::HistoryQuery query;
 };
+struct FindEventsPage {
+  domain::EventQuery query;
+};
+struct FindAuditPage {
+  domain::AuditQuery query;
+};
+struct FindBulkPage {
+  OperationId operation;
+  size_t offset = 0, limit = 0;
+};
+// Those of events behind this cursor.
+struct ListDeadLettersOf {
+  WebhookId webhook;
+  int64_t after_cursor = 0;
+  size_t limit = 0;
+};
+struct FindBacklogs {};  // of all webhooks
 // What only the store can answer.
-using Question = std::variant<FindRecord, ListBanRules, ListLives, ListVisitors>;
-using HandlerStep = std::variant<Json, Refusal, ApplyCommand, Question>;
+using Question = std::variant<FindRecord, ListBanRules, ListLives, ListVisitors, FindEventsPage,
+                              FindAuditPage, FindBulkPage, ListDeadLettersOf, FindBacklogs>;
+
+// A change that concerns nothing but the store: dead letters wait again, one of them, or where `event` is empty all of
+// the webhook.  The gateway gives the operation its id.
+struct RedriveDeadLetters {
+  OperationId operation;
+  WebhookId webhook;
+  EventId event;
+};
+// One request to a webhook, made up for the purpose, and what came of it.
+struct TestDelivery {
+  WebhookId webhook;
+};
+struct TestOutcome {
+  int status = 0;   // HTTP; 0: there was no answer
+  std::string why;  // it counts as failed; empty: it does not
+  Duration took{};
+};
+using HandlerStep =
+    std::variant<Json, Refusal, ApplyCommand, Question, RedriveDeadLetters, TestDelivery>;
 
 struct ActionContext {
   const Args& args;
@@ -144,6 +186,13 @@ using ActionShaper = Answer (*)(const PendingCall&, const domain::ActionReply&);
 using BansShaper = Answer (*)(const PendingCall&, std::span<const domain::BanRule>);
 using LivesShaper = Answer (*)(const PendingCall&, const domain::LivesPage&);
 using VisitorsShaper = Answer (*)(const PendingCall&, const domain::VisitorsPage&);
+using EventsShaper = Answer (*)(const PendingCall&, const domain::EventsPage&);
+using AuditShaper = Answer (*)(const PendingCall&, const domain::AuditPage&);
+using BulkShaper = Answer (*)(const PendingCall&,
+                              const domain::BulkPage*);  // null: no such operation
+using DeadLettersShaper = Answer (*)(const PendingCall&, std::span<const domain::DeadLetter>);
+using BacklogsShaper = Answer (*)(const PendingCall&, std::span<const domain::WebhookBacklog>);
+using TestShaper = Answer (*)(const PendingCall&, const TestOutcome&);
 using RecordShaper = Answer (*)(const PendingCall&,
                                 const domain::DismissalRecord*);  // null: no such record
 
@@ -156,16 +205,24 @@ struct ActionRow {
   std::string_view quota_name = {};  // actions that name the same share one quota; empty: its own
   KeyScope scope = KeyScope::Room;
   AppUse app = AppUse::Required;
-  bool has_secrets = false;  // its Result must not be stored
-  Unknown unknown = Unknown::Ignored;
+  bool has_secrets = false;            // its Result must not be stored
+  Unknown unknown = Unknown::Ignored;  // fields of a body; in a query they always are
+  FieldsIn fields_in = FieldsIn::Body;
   std::span<const FieldRule> fields;  // AppId among them, unless `app` is None
   Handler handle = nullptr;
   DismissShaper on_dismissed = nullptr;  // for commands that a DismissReply answers
-  ActionShaper on_applied = nullptr;     // for commands that an ActionReply answers
-  BansShaper on_bans = nullptr;          // for handlers that yield ListBanRules
-  RecordShaper on_record = nullptr;      // for handlers that yield FindRecord
-  LivesShaper on_lives = nullptr;        // for handlers that yield ListLives
-  VisitorsShaper on_visitors = nullptr;  // for handlers that yield ListVisitors
+  ActionShaper on_applied =
+      nullptr;                   // for commands that an ActionReply answers, and RedriveDeadLetters
+  BansShaper on_bans = nullptr;  // for handlers that yield ListBanRules
+  RecordShaper on_record = nullptr;             // for handlers that yield FindRecord
+  LivesShaper on_lives = nullptr;               // for handlers that yield ListLives
+  VisitorsShaper on_visitors = nullptr;         // for handlers that yield ListVisitors
+  EventsShaper on_events = nullptr;             // FindEventsPage
+  AuditShaper on_audit = nullptr;               // FindAuditPage
+  BulkShaper on_bulk = nullptr;                 // FindBulkPage
+  DeadLettersShaper on_dead_letters = nullptr;  // ListDeadLettersOf
+  BacklogsShaper on_backlogs = nullptr;         // FindBacklogs
+  TestShaper on_tested = nullptr;               // TestDelivery
 };
 
 inline constexpr std::string_view kVersion2020 = "2020-12-01";

@@ -148,8 +148,8 @@ Fault describe(FaultKind fault) {
   return {500, ErrorCode::InternalError, "Internal error."};
 }
 
-Refusal unreadable_history() {
-  return {ErrorCode::InternalError, "The stored history could not be read."};
+Refusal unreadable(std::string_view what) {
+  return {ErrorCode::InternalError, "The stored " + std::string(what) + " could not be read."};
 }
 
 }  // namespace
@@ -304,7 +304,7 @@ Gateway::Check Gateway::choose_action(Call& call) const {
 
 Gateway::Check Gateway::read_arguments(Call& call) const {
   const ActionRow& action = *call.pending.action;
-  if (action.method == Method::Get) {
+  if (action.method == Method::Get || action.fields_in == FieldsIn::Query) {
     auto args = Args::from_query(call.target.query, action.fields);
     if (!args) return args.error();
     call.args = *std::move(args);
@@ -512,10 +512,19 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   HandlerStep step = call.pending.action->handle(context);
   if (auto* result = std::get_if<Json>(&step)) return answer(call.pending, std::move(*result));
   if (auto* refusal = std::get_if<Refusal>(&step)) return refuse(call.pending, *refusal);
-  if (call.pending.key && !std::holds_alternative<Question>(step))
+  const bool is_kept =
+      !std::holds_alternative<Question>(step) && !std::holds_alternative<TestDelivery>(step);
+  if (call.pending.key && is_kept)
     call_keys_.begin(*call.pending.key, call.pending.body_hash, now.wall);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
     return DomainCall{std::move(apply->command), std::move(call.pending)};
+  if (auto* test = std::get_if<TestDelivery>(&step))
+    return TestCall{std::move(*test), std::move(call.pending)};
+  if (auto* redrive = std::get_if<RedriveDeadLetters>(&step)) {
+    redrive->operation = OperationId(secrets_->sid("OP_"));
+    call.pending.operation = redrive->operation;
+    return RedriveCall{std::move(*redrive), std::move(call.pending)};
+  }
   return StoreCall{std::get<Question>(std::move(step)), std::move(call.pending)};
 }
 
@@ -550,12 +559,13 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
                                " API keys."});
     case domain::ActionOutcome::Exists:
       return refuse(call, {ErrorCode::InvalidParameter,
-                           "The AppId or the API key is taken; choose another one."});
-    case domain::ActionOutcome::NoSuchRoom:
-    case domain::ActionOutcome::TooMany:
-    case domain::ActionOutcome::TooLate:
+                           "The AppId, the API key or the callback's BusinessId is taken; choose "
+                           "another one."});
     case domain::ActionOutcome::Done:
     case domain::ActionOutcome::NotThere:
+    case domain::ActionOutcome::NoSuchRoom:
+    case domain::ActionOutcome::TooLate:
+    case domain::ActionOutcome::TooMany:
       break;
   }
   return answer(call, call.action->on_applied(call, reply));
@@ -564,8 +574,7 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
 Response Gateway::on_ban_rules(const PendingCall& call, bool is_ok,
                                std::span<const domain::BanRule> rules) const {
   CHECK(call.action != nullptr && call.action->on_bans != nullptr);
-  if (!is_ok)
-    return refuse(call, {ErrorCode::InternalError, "The stored rules could not be read."});
+  if (!is_ok) return refuse(call, unreadable("rules"));
   return answer(call, call.action->on_bans(call, rules));
 }
 
@@ -585,13 +594,13 @@ Response Gateway::on_store_answer(const PendingCall& call, const StoreAnswer& fo
 
 Response Gateway::on_lives(const PendingCall& call, const domain::LivesPage* page) const {
   CHECK(call.action != nullptr && call.action->on_lives != nullptr);
-  if (page == nullptr) return refuse(call, unreadable_history());
+  if (page == nullptr) return refuse(call, unreadable("history"));
   return answer(call, call.action->on_lives(call, *page));
 }
 
 Response Gateway::on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const {
   CHECK(call.action != nullptr && call.action->on_visitors != nullptr);
-  if (page == nullptr) return refuse(call, unreadable_history());
+  if (page == nullptr) return refuse(call, unreadable("history"));
   return answer(call, call.action->on_visitors(call, *page));
 }
 
@@ -603,6 +612,43 @@ Response Gateway::on_unstored_key(const PendingCall& call) const {
 
 Response Gateway::trace(const PendingCall& call) const {
   return traced({.request_id = call.request_id}, call);
+}
+
+Response Gateway::on_events(const PendingCall& call, const domain::EventsPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_events != nullptr);
+  if (page == nullptr) return refuse(call, unreadable("events"));
+  return answer(call, call.action->on_events(call, *page));
+}
+
+Response Gateway::on_audit(const PendingCall& call, const domain::AuditPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_audit != nullptr);
+  if (page == nullptr) return refuse(call, unreadable("audit records"));
+  return answer(call, call.action->on_audit(call, *page));
+}
+
+Response Gateway::on_bulk(const PendingCall& call, bool is_ok, const domain::BulkPage* page) const {
+  CHECK(call.action != nullptr && call.action->on_bulk != nullptr);
+  if (!is_ok) return refuse(call, unreadable("records"));
+  return answer(call, call.action->on_bulk(call, page));
+}
+
+Response Gateway::on_dead_letters(const PendingCall& call, bool is_ok,
+                                  std::span<const domain::DeadLetter> letters) const {
+  CHECK(call.action != nullptr && call.action->on_dead_letters != nullptr);
+  if (!is_ok) return refuse(call, unreadable("dead letters"));
+  return answer(call, call.action->on_dead_letters(call, letters));
+}
+
+Response Gateway::on_backlogs(const PendingCall& call, bool is_ok,
+                              std::span<const domain::WebhookBacklog> backlogs) const {
+  CHECK(call.action != nullptr && call.action->on_backlogs != nullptr);
+  if (!is_ok) return refuse(call, unreadable("deliveries"));
+  return answer(call, call.action->on_backlogs(call, backlogs));
+}
+
+Response Gateway::on_tested(const PendingCall& call, const TestOutcome& outcome) const {
+  CHECK(call.action != nullptr && call.action->on_tested != nullptr);
+  return answer(call, call.action->on_tested(call, outcome));
 }
 
 Response Gateway::on_abandoned(const PendingCall& call) const {

@@ -55,11 +55,22 @@ struct StoreCall {
   Question question;
   PendingCall call;
 };
+// To be written by the store and nothing else; answered, by an ActionReply that says Done or RecordFailed, in
+// on_action_reply.
+struct RedriveCall {
+  RedriveDeadLetters redrive;
+  PendingCall call;
+};
+// To be sent; what came of it goes to on_tested.
+struct TestCall {
+  TestDelivery test;
+  PendingCall call;
+};
 // An earlier call with the same Idempotency-Key is running: its answer is this call's, too, by repeat().
 struct RepeatedCall {
   PendingCall call;
 };
-using Outcome = std::variant<Response, DomainCall, StoreCall, RepeatedCall>;
+using Outcome = std::variant<Response, DomainCall, StoreCall, RedriveCall, TestCall, RepeatedCall>;
 
 struct StoreAnswer {
   bool ok = false;  // false: the store could not be read
@@ -106,6 +117,15 @@ class Gateway {
   // Null: the store could not be read.
   Response on_lives(const PendingCall& call, const domain::LivesPage* page) const;
   Response on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const;
+  Response on_events(const PendingCall& call, const domain::EventsPage* page) const;
+  Response on_audit(const PendingCall& call, const domain::AuditPage* page) const;
+  // Null pages: there is no such operation.
+  Response on_bulk(const PendingCall& call, bool is_ok, const domain::BulkPage* page) const;
+  Response on_dead_letters(const PendingCall& call, bool is_ok,
+                           std::span<const domain::DeadLetter> letters) const;
+  Response on_backlogs(const PendingCall& call, bool is_ok,
+                       std::span<const domain::WebhookBacklog> backlogs) const;
+  Response on_tested(const PendingCall& call, const TestOutcome& outcome) const;
   // --- calls with an Idempotency-Key
   // At start, from the store.
   void restore_calls(std::span<const domain::KeyedCall> calls);

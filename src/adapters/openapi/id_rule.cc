@@ -90,5 +90,14 @@ bool looks_like_operation_id(std::string_view id) {
 bool looks_like_ban_id(std::string_view id) {
   return looks_like_sid(id, "BN_");
 }
+bool looks_like_room_session_id(std::string_view id) {
+  return looks_like_sid(id, "RM_");
+}
+bool looks_like_webhook_id(std::string_view id) {
+  return looks_like_sid(id, "WH_");
+}
+bool looks_like_event_id(std::string_view id) {
+  return looks_like_sid(id, "EV_");
+}
 
 }  // namespace atrium::openapi

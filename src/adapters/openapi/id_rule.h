@@ -17,5 +17,11 @@ bool looks_like_app_id(std::string_view id);
 bool looks_like_operation_id(std::string_view id);
 // BN_ and 17 letters and digits.
 bool looks_like_ban_id(std::string_view id);
+// RM_ and 17 letters and digits.
+bool looks_like_room_session_id(std::string_view id);
+// WH_ and 17 letters and digits.
+bool looks_like_webhook_id(std::string_view id);
+// EV_ and 17 letters and digits.
+bool looks_like_event_id(std::string_view id);
 
 }  // namespace atrium::openapi

@@ -63,6 +63,10 @@ Result<AuditLog::Head> AuditLog::head() {
   return found;
 }
 
+Result<bool> AuditLog::has_records() {
+  return TRY(head()).sequence > 0;
+}
+
 Result<void> AuditLog::append(Database& database, std::span<const domain::AuditEntry> entries) {
   DCHECK(database.is_in_transaction());
   for (const domain::AuditEntry& given : entries) {

@@ -3,6 +3,7 @@
 // dry run and a condition on the life.
 #include <array>
 
+#include "adapters/openapi/id_rule.h"
 #include "adapters/openapi/results.h"
 
 namespace atrium::openapi::actions {
@@ -29,27 +30,28 @@ constexpr auto kOwnFields = std::to_array<FieldRule>({
     {"ForbiddenInterval", FieldType::Integer, FieldUse::Optional, ""},
 });
 
-Refusal mismatch(std::string current) {
-  return {ErrorCode::RoomSessionMismatch,
-          current.empty()
-              ? "IfRoomSessionId: the room has no current session; nothing was dismissed."
-              : "IfRoomSessionId: the current session is " + current + "; nothing was dismissed."};
+// IfRoomSessionId: absent, or a session's id; the registry compares it when it applies the command.
+std::expected<std::optional<RoomSid>, Refusal> read_session(const Args& args) {
+  if (!args.has("IfRoomSessionId")) return std::nullopt;
+  const std::string_view session = args.text("IfRoomSessionId");
+  if (!looks_like_room_session_id(session))
+    return std::unexpected(Refusal{ErrorCode::InvalidParameter,
+                                   "IfRoomSessionId must be RM_ and 17 letters and digits."});
+  return RoomSid(session);
 }
 
-// A life that is being dismissed right now still satisfies the condition: the call joins that
-// operation.
-std::optional<Refusal> check_session(const ActionContext& context) {
-  if (!context.args.has("IfRoomSessionId")) return std::nullopt;
-  const auto room = context.registry.find_room(context.app.id, context.call.room);
-  if (!room) return mismatch("");
-  if (room->sid.value != context.args.text("IfRoomSessionId")) return mismatch(room->sid.value);
-  return std::nullopt;
-}
-
-Json dry_run(const ActionContext& context) {
+Json dry_run(const ActionContext& context, const std::optional<RoomSid>& if_session) {
   const auto room = find_live_room(context.registry, context.app, context.call.room.value);
-  Json::Object out{{"DryRun", true}, {"RoomExists", room.has_value()}};
-  if (room) out.emplace_back("Room", room_json(*room));
+  const bool is_current = room && (!if_session || *if_session == room->sid);
+  Json::Object out{{"State", "dry_run"},
+                   {"DryRun", true},
+                   {"RoomExists", room.has_value()},
+                   {"WouldDismiss", is_current}};
+  if (if_session) out.emplace_back("IsCurrent", is_current);
+  if (room) {
+    out.emplace_back("Users", uint64_t{room->num_participants} + room->num_hidden);
+    out.emplace_back("Room", room_json(*room));
+  }
   return out;
 }
 
@@ -65,16 +67,18 @@ HandlerStep dismiss(ActionContext& context) {
                    "\"ban\"; nothing was done."};
   context.call.room = RoomId(context.args.text("RoomId"));
   context.call.wants_receipt = context.args.flag("Receipt");
-  if (auto refusal = check_session(context)) return *refusal;
+  const auto if_session = read_session(context.args);
+  if (!if_session) return if_session.error();
   context.call.is_dry_run = context.args.flag("DryRun");
-  if (context.call.is_dry_run) return dry_run(context);
+  if (context.call.is_dry_run) return dry_run(context, *if_session);
   return ApplyCommand{domain::DismissRoom{.waiter = context.waiter,
                                           .app = context.app.id,
                                           .room = context.call.room,
                                           .operator_id = std::move(origin->operator_id),
                                           .request_id = std::move(origin->request_id),
                                           .reason = std::move(origin->reason),
-                                          .forbidden = *forbidden}};
+                                          .forbidden = *forbidden,
+                                          .if_session = *if_session}};
 }
 
 Json receipt(const domain::DismissReply& reply) {
@@ -88,9 +92,15 @@ Answer shape_vendor(const PendingCall& call, const domain::DismissReply& reply) 
   return Json(std::move(out));
 }
 
+// Another session than the one that was meant is no part of the answer: it has no receipt.
 Answer shape_own(const PendingCall&, const domain::DismissReply& reply) {
   if (auto refusal = dismissal_failure(reply)) return *refusal;
-  return Json(Json::Object{{"Message", "success"}, {"Receipt", receipt(reply)}});
+  if (reply.outcome == domain::DismissOutcome::NotCurrent)
+    return Json(Json::Object{{"Message", "success"}, {"State", "not_current"}});
+  const bool is_done = reply.outcome == domain::DismissOutcome::Done;
+  return Json(Json::Object{{"Message", "success"},
+                           {"State", is_done ? "dismissed" : "no_such_room"},
+                           {"Receipt", receipt(reply)}});
 }
 
 // A window was set for a room that nobody was in.
