@@ -201,6 +201,7 @@ void ControlPlane::on_closed(ConnectionId connection, Now now) {
   std::erase_if(scrapes_, [&](const Scrape& scrape) { return scrape.connection == connection; });
   if (const auto waiter = waiter_of_.find(connection); waiter != waiter_of_.end()) {
     waiting_.erase(waiter->second);  // the call goes on; nobody waits for its answer
+    twirp_waiting_.erase(waiter->second);
     waiter_of_.erase(waiter);
   }
   const auto known = participant_of_.find(connection);

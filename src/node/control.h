@@ -3,6 +3,7 @@
 // domain commands, and carries the registry's effects out in their order.  Owner: apps (or sim).  Thread: control.
 // Files: control.cc (the loop), control_effects.cc (effects), control_http.cc (routes), control_join.cc (doors),
 // control_signal.cc (messages of clients), control_media.cc (reports of shards), control_api.cc (management calls),
+// control_twirp.cc (LiveKit's RoomService),
 // control_stop.cc (the process's end).
 // Does not: decide about rooms (domain), packets (media), words on the wire (adapters).
 #pragma once
@@ -23,6 +24,7 @@
 #include "adapters/signal/refusal.h"
 #include "adapters/signal/serialiser.h"
 #include "adapters/signal/tokens.h"
+#include "adapters/twirp/service.h"
 #include "domain/registry.h"
 #include "node/config.h"
 #include "node/history_writer.h"
@@ -166,6 +168,7 @@ class ControlPlane final : public ControlHandler {
   void run(domain::RequestAnswer& effect, Now now);
   void run(domain::TrackSubscribed& effect, Now now);
   void run(domain::TrackUnpublished& effect, Now now);
+  void run(domain::TrackMuted& effect, Now now);
   void run(domain::SubscriptionFailed& effect, Now now);
   void run(domain::SubscriptionAllowed& effect, Now now);
   void run(domain::SendLeave& effect, Now now);
@@ -257,6 +260,15 @@ class ControlPlane final : public ControlHandler {
   void on_disk_state(DiskState state);
   void observe(const domain::DismissalRecord& record);
 
+  // --- control_twirp.cc
+  void on_twirp_request(ConnectionId connection, const HttpRequest& request, Now now);
+  twirp::CallerOutcome twirp_caller(const HttpRequest& request, Now now) const;
+  // True: the reply was to a call of RoomService.
+  bool answer_twirp(const domain::DismissReply& reply);
+  bool answer_twirp(const domain::ActionReply& reply);
+  void finish_twirp(WaiterId waiter, twirp::Response response);
+  void abandon_twirp_calls();
+
   // --- control_stop.cc
   enum class StopPhase : uint8_t {
     Serving,
@@ -306,7 +318,12 @@ class ControlPlane final : public ControlHandler {
     openapi::PendingCall call;
   };
   std::unordered_map<WaiterId, Waiting> waiting_;
-  std::unordered_map<ConnectionId, WaiterId> waiter_of_;
+  struct TwirpWaiting {
+    ConnectionId connection;
+    twirp::PendingCall call;
+  };
+  std::unordered_map<WaiterId, TwirpWaiting> twirp_waiting_;
+  std::unordered_map<ConnectionId, WaiterId> waiter_of_;  // of either kind
   // A refusal at the upgrade is repeated on the validate path, where browsers read it; kept a few seconds.
   struct RecentRefusal {
     signal::Refusal refusal;

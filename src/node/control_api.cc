@@ -75,6 +75,7 @@ void ControlPlane::run(domain::DismissReply& effect, Now) {
               {"room_sid", effect.record ? effect.record->room_sid.value : ""},
               {"why", effect.record ? effect.record->failure : ""}});
   }
+  if (answer_twirp(effect)) return;
   const auto found = waiting_.find(effect.waiter);
   if (found == waiting_.end()) return;
   answer_api(effect.waiter, gateway_.on_dismiss_reply(found->second.call, effect));
@@ -101,6 +102,7 @@ void ControlPlane::run(domain::ActionReply& effect, Now) {
                           effect.outcome == domain::ActionOutcome::Unfinished;
   if (is_trouble)
     log_line(LogLevel::Error, "a kick or ban failed", {{"operation", effect.operation.value}});
+  if (answer_twirp(effect)) return;
   const auto found = waiting_.find(effect.waiter);
   if (found == waiting_.end()) return;
   answer_api(effect.waiter, gateway_.on_action_reply(found->second.call, effect));

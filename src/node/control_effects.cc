@@ -230,6 +230,11 @@ void ControlPlane::run(domain::TrackUnpublished& effect, Now) {
     send(*session, serialiser_.track_unpublished(effect.track));
 }
 
+void ControlPlane::run(domain::TrackMuted& effect, Now) {
+  if (Session* session = find_session(effect.participant))
+    send(*session, serialiser_.mute(effect.track, effect.muted));
+}
+
 void ControlPlane::run(domain::SubscriptionFailed& effect, Now) {
   if (Session* session = find_session(effect.participant))
     send(*session, serialiser_.subscription_response(effect.track));
@@ -277,8 +282,8 @@ void ControlPlane::run(domain::SendStreamBan& effect, Now) {
 }
 
 void ControlPlane::run(domain::DeliverMessage& effect, Now) {
-  const SharedBytes packet =
-      wire::build_user_packet(wire::DataKind::Reliable, effect.topic, effect.payload);
+  const wire::DataKind kind = effect.is_lossy ? wire::DataKind::Lossy : wire::DataKind::Reliable;
+  const SharedBytes packet = wire::build_user_packet(kind, effect.topic, effect.payload);
   for (const ParticipantSid& recipient : effect.recipients) {
     Session* session = find_session(recipient);
     if (session == nullptr) continue;

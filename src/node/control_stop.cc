@@ -89,8 +89,8 @@ void ControlPlane::start_handing_over(Now now) {
 }
 
 bool ControlPlane::is_at_rest() const {
-  return sessions_.empty() && waiting_.empty() && closing_.empty() && to_store_.is_empty() &&
-         registry_.counts().operations == 0;
+  return sessions_.empty() && waiting_.empty() && twirp_waiting_.empty() && closing_.empty() &&
+         to_store_.is_empty() && registry_.counts().operations == 0;
 }
 
 void ControlPlane::abandon_waiting_calls() {
@@ -98,6 +98,7 @@ void ControlPlane::abandon_waiting_calls() {
     const auto& [waiter, waiting] = *waiting_.begin();
     answer_api(waiter, gateway_.on_abandoned(waiting.call));
   }
+  abandon_twirp_calls();
 }
 
 }  // namespace atrium::node

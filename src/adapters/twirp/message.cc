@@ -50,4 +50,14 @@ Response refuse(const Refusal& refusal) {
   return response;
 }
 
+Response refuse_unread(int status) {
+  Response response =
+      status == http_status(Code::Unavailable)
+          ? refuse({Code::Unavailable, "the server is busy; try again shortly"})
+          : refuse(
+                {Code::Malformed, "the request could not be read: not HTTP, too long or too slow"});
+  response.status = status;
+  return response;
+}
+
 }  // namespace atrium::twirp

@@ -64,5 +64,7 @@ struct Response {
 };
 // {"code":…,"msg":…}: JSON whatever the request was, as Twirp has it.
 Response refuse(const Refusal& refusal);
+// To a request that the server could not read to its end, with HTTP's own status for why.
+Response refuse_unread(int status);
 
 }  // namespace atrium::twirp

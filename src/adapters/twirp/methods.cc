@@ -75,11 +75,15 @@ std::optional<Duration> timeout_of(uint32_t seconds) {
 
 // --- pieces of answers ---------------------------------------------------------------------------
 
-Response no_such_room() {
-  return refuse({Code::NotFound, "requested room does not exist"});
+Refusal no_such_room() {
+  return {Code::NotFound, "requested room does not exist"};
 }
-Response no_such_participant() {
-  return refuse({Code::NotFound, "participant does not exist"});
+Refusal no_such_participant() {
+  return {Code::NotFound, "participant does not exist"};
+}
+// When nobody of that name is in the room.
+Refusal who_is_missing(const PendingCall& call, const domain::Registry& registry) {
+  return registry.find_room(call.caller.app, call.room) ? no_such_participant() : no_such_room();
 }
 Response too_long(const char* what) {
   return refuse({Code::ResourceExhausted, std::string(what) + ": the answer would be longer than " +
@@ -96,7 +100,7 @@ Response nothing(const PendingCall& call, const domain::Registry&) {
 
 Response current_room(const PendingCall& call, const domain::Registry& registry) {
   const auto view = registry.find_room(call.caller.app, call.room);
-  if (!view) return no_such_room();
+  if (!view) return refuse(no_such_room());
   pb::Room room;
   fill(*view, room);
   return write(call.form, room);
@@ -104,8 +108,7 @@ Response current_room(const PendingCall& call, const domain::Registry& registry)
 
 Response current_participant(const PendingCall& call, const domain::Registry& registry) {
   const auto view = registry.find_user(call.caller.app, call.room, call.user);
-  if (view == nullptr)
-    return registry.find_room(call.caller.app, call.room) ? no_such_participant() : no_such_room();
+  if (view == nullptr) return refuse(who_is_missing(call, registry));
   pb::ParticipantInfo info;
   fill(*view, info);
   return write(call.form, info);
@@ -244,6 +247,9 @@ Step remove_participant(ReadContext& context) {
   pb::RoomParticipantIdentity request;
   if (auto refusal = read(context.call.form, context.body, request)) return no(*refusal);
   if (auto refusal = take_user(context, request.room(), request.identity())) return no(*refusal);
+  // To the registry a kick of nobody is done.
+  if (!context.registry.find_user(context.app.id, context.call.room, context.call.user))
+    return no(who_is_missing(context.call, context.registry));
   return domain::RemoveUser{.waiter = context.waiter,
                             .app = context.app.id,
                             .room = context.call.room,
@@ -296,7 +302,7 @@ Step mute_published_track(ReadContext& context) {
 
 Response muted_track(const PendingCall& call, const domain::Registry& registry) {
   const auto view = registry.find_user(call.caller.app, call.room, call.user);
-  if (view == nullptr) return no_such_participant();
+  if (view == nullptr) return refuse(no_such_participant());
   const auto track = std::ranges::find(view->tracks, call.track, &domain::TrackView::sid);
   if (track == view->tracks.end()) return refuse({Code::NotFound, "track does not exist"});
   pb::MuteRoomTrackResponse response;
@@ -360,7 +366,7 @@ Step send_data(ReadContext& context) {
   if (auto refusal = take_own_room(context, request.room())) return no(*refusal);
   if (auto refusal = check_data(request)) return no(*refusal);
   const auto room = context.registry.find_room(context.app.id, context.call.room);
-  if (!room) return no({Code::NotFound, "requested room does not exist"});
+  if (!room) return no(no_such_room());
   const ByteView data = as_bytes(request.data());
   return domain::SendMessage{.waiter = context.waiter,
                              .app = context.app.id,
