@@ -16,7 +16,7 @@ std::optional<Apps::KeyOwner> Apps::find_api_key(std::string_view api_key) const
   const App* app = find(owner->second);
   if (app == nullptr) return std::nullopt;
   const auto key = std::ranges::find(app->api_keys, api_key, &ApiKey::key);
-  return KeyOwner{app, key->secret};
+  return KeyOwner{app, key->secret, key->management};
 }
 
 std::vector<const App*> Apps::list(const std::string& account) const {

@@ -20,6 +20,7 @@ class Apps {
   struct KeyOwner {
     const App* app = nullptr;
     std::string_view secret;
+    bool management = false;
   };
   // Whose API key this is: an alias, in force.  nullopt: nobody's.
   std::optional<KeyOwner> find_api_key(std::string_view api_key) const;

@@ -2,7 +2,7 @@
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
 // subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc,
 // sanctions.cc (kicks and bans), messages.cc (a backend's words), app_desk.cc (applications), bulk_desk.cc (many
-// dismissals at once), webhook_desk.cc.
+// dismissals at once), webhook_desk.cc, room_service.cc (what LiveKit's RoomService asks for).
 #pragma once
 
 #include <deque>
@@ -134,6 +134,9 @@ void on(Core& core, const ForwardAttached& command);
 // Bring forwards to where choices, permissions and rules want them.
 void settle_track(Core& core, Room& room, Participant& publisher, Publication& publication);
 void settle_subscriber(Core& core, Room& room, Participant& subscriber);
+// By hand, whatever auto_subscribe says.  False: it is no live track of somebody else.
+bool choose_track(Core& core, Room& room, Participant& subscriber, const TrackSid& track,
+                  bool subscribe);
 // Forgets what everybody holds about a track that ends, stopping its forwards.
 void drop_subscriptions_to(Core& core, Room& room, const TrackSid& track);
 // Forgets what a leaving subscriber holds; its transport is cut or closed, so no forward is stopped singly.
@@ -153,6 +156,15 @@ void limit_publishing(Core& core, Room& room, Participant& participant, Wall unt
 void start_token_clocks(Core& core, Participant& participant);
 // A resume may bring a newer 001 token: it counts as a renewal.
 void renew_if_newer(Core& core, Room& room, Participant& participant, Joiner& joiner);
+// What others read of a participant; an attribute with an empty value goes.
+struct Description {
+  std::optional<std::string> name, metadata;
+  std::map<std::string, std::string> attributes;
+};
+// Null, or what of it is too long: then nothing was changed.
+const char* describe(Participant& participant, Description described);
+// A backend's word, which holds for the rest of the session.
+void order_permissions(Core& core, Room& room, Participant& participant, Permissions permissions);
 size_t attributes_bytes(const std::map<std::string, std::string>& attributes);
 
 // --- removal.cc ---------------------------------------------------------------------------------
@@ -233,6 +245,8 @@ Event make_event(Core& core, const Room& room, EventKind kind, const Participant
 // Others have something new to see of a present participant.
 void announce_change(Core& core, Room& room, Participant& participant, Audience audience);
 void flush_updates(Core& core, Room& room);
+// The room itself, to everybody in it at once.
+void announce_room(Core& core, Room& room);
 void on_room_updates_due(Core& core, const std::string& room_sid);
 // At the end of a command: small rooms hear at once, larger ones when their updates are due.
 void flush_touched_rooms(Core& core);

@@ -43,6 +43,13 @@ const char* shortage_for(Core& core, const Joiner& joiner) {
   return is_full && !room->users.contains(joiner.user) ? "the room is full" : nullptr;
 }
 
+// A backend said how many may be in this life.  No retry is promised: it is no shortage of ours.
+bool is_at_its_own_bound(Core& core, const Joiner& joiner) {
+  const Room* room = core.find_current(name_of(joiner));
+  return room != nullptr && room->max_participants != 0 &&
+         room->participants.size() >= room->max_participants && !room->users.contains(joiner.user);
+}
+
 bool refuse_if_unfit(Core& core, const Join& command) {
   if (std::optional<Tombstone> tombstone = core.tombstones.take_for_join(command.joiner)) {
     refuse(core, command.connection, tombstone->code,
@@ -65,6 +72,11 @@ bool refuse_if_unfit(Core& core, const Join& command) {
                              .message = std::string(client_code_message(ban->code)),
                              .retry_later = false,
                              .forbidden_until = ban->expires_at});
+    return true;
+  }
+  if (is_at_its_own_bound(core, command.joiner)) {
+    refuse(core, command.connection, ClientCode::JoinRoom,
+           "the room has as many participants as it was created for", false);
     return true;
   }
   if (const char* shortage = shortage_for(core, command.joiner)) {
@@ -101,6 +113,7 @@ Participant& admit(Core& core, Room& room, Join& command) {
   core.present[{room.name().app, participant.user()}].insert(room.sid());
   core.homes[sid] = room.sid();
   ++(participant.is_hidden() ? room.tally.hidden : room.tally.visible);
+  room.was_joined = true;
   core.timers.cancel(TimerKind::RoomEmpty, room.sid().value);
   core.timers.arm(TimerKind::JoinToActive, sid.value,
                   core.now.mono + limit_ms(limits::kJoinToActiveMs));

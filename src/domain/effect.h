@@ -212,6 +212,12 @@ struct TrackUnpublished {
   ParticipantSid participant;
   TrackSid track;
 };  // server ended it
+// The server muted it: the publisher's client is to do as if its user had.
+struct TrackMuted {
+  ParticipantSid participant;
+  TrackSid track;
+  bool muted = true;
+};
 struct SubscriptionFailed {
   ParticipantSid participant;
   TrackSid track;
@@ -246,6 +252,7 @@ struct DeliverMessage {
   std::vector<ParticipantSid> recipients;
   std::string topic;
   SharedBytes payload;
+  bool is_lossy = false;  // what it says of itself; it goes the same way
 };
 // Drop the connection without any message: its session was superseded or cut.
 struct DropConnection {
@@ -282,7 +289,7 @@ enum class ActionOutcome : uint8_t {
   Exists,        // refused: an AppId or API key that is taken
   NoSuchRoom,    // refused: it needs a live room
   TooLate,       // success to the caller: what was to be cancelled or moved has begun
-  TooMany,       // refused: a table is full
+  TooMany,       // refused: a table is full, or a text longer than it may be
 };
 struct ActionReply {
   WaiterId waiter;
@@ -309,7 +316,7 @@ using Effect =
                  CutParticipant, CloseParticipant, StartForward, StopForward, PauseForward,
                  PauseTrack, StopTrack, AdmitAddress, SetDataPermission, JoinAccepted, JoinRefused,
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,
-                 TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished,
+                 TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished, TrackMuted,
                  SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, SendStreamBan,
                  DeliverMessage, DropConnection, Event, DismissReply, ActionReply, LifeForgotten,
                  ParticipantForgotten>;

@@ -102,6 +102,7 @@ std::string room_text(const RoomView& room) {
       .number("hidden", room.num_hidden)
       .number("publishers", room.num_publishers)
       .number("tracks", room.num_tracks)
+      .number("metadata_bytes", room.metadata.size())
       .str();
 }
 
@@ -354,6 +355,13 @@ std::string write(const TrackSubscribed& e) {
 std::string write(const TrackUnpublished& e) {
   return Line("TrackUnpublished").id("participant", e.participant).id("track", e.track).str();
 }
+std::string write(const TrackMuted& e) {
+  return Line("TrackMuted")
+      .id("participant", e.participant)
+      .id("track", e.track)
+      .number("muted", e.muted)
+      .str();
+}
 std::string write(const SubscriptionFailed& e) {
   return Line("SubscriptionFailed").id("participant", e.participant).id("track", e.track).str();
 }
@@ -393,6 +401,7 @@ std::string write(const DeliverMessage& e) {
       .list("recipients", e.recipients, sid_text)
       .text("topic", e.topic)
       .text("payload", hex(sha256(e.payload)))
+      .number("lossy", e.is_lossy)
       .str();
 }
 std::string write(const DropConnection& e) {

@@ -42,7 +42,8 @@ void permissions_changed(Core& core, Room& room, Participant& participant,
 
 void take_grants(Core& core, Room& room, Participant& participant, Joiner& joiner) {
   const Permissions before = participant.effective_permissions();
-  participant.joiner.permissions = std::move(joiner.permissions);
+  if (!participant.has_ordered_permissions)
+    participant.joiner.permissions = std::move(joiner.permissions);
   participant.joiner.token_hash = joiner.token_hash;
   participant.joiner.removed_at = joiner.removed_at;
   participant.joiner.publish_until = joiner.publish_until;
@@ -57,11 +58,12 @@ bool is_later(const std::optional<Wall>& a, const std::optional<Wall>& b) {
   return *a > *b;
 }
 
-const char* excess_of(const Participant& participant, const UpdateMetadata& command,
+const char* excess_of(const Participant& participant, const Description& described,
                       const std::map<std::string, std::string>& attributes) {
-  if (command.name && command.name->size() > static_cast<size_t>(limits::kNameBytesMax))
+  if (described.name && described.name->size() > static_cast<size_t>(limits::kNameBytesMax))
     return "name too long";
-  if (command.metadata && command.metadata->size() > static_cast<size_t>(limits::kMetadataBytesMax))
+  if (described.metadata &&
+      described.metadata->size() > static_cast<size_t>(limits::kMetadataBytesMax))
     return "metadata too long";
   const bool grows = attributes_bytes(attributes) > attributes_bytes(participant.joiner.attributes);
   if (grows && attributes_bytes(attributes) > static_cast<size_t>(limits::kAttributesBytesMax))
@@ -89,6 +91,23 @@ size_t attributes_bytes(const std::map<std::string, std::string>& attributes) {
   return total;
 }
 
+const char* describe(Participant& participant, Description described) {
+  std::map<std::string, std::string> attributes =
+      merged(participant.joiner.attributes, described.attributes);
+  if (const char* excess = excess_of(participant, described, attributes)) return excess;
+  if (described.name) participant.joiner.name = std::move(*described.name);
+  if (described.metadata) participant.joiner.metadata = std::move(*described.metadata);
+  participant.joiner.attributes = std::move(attributes);
+  return nullptr;
+}
+
+void order_permissions(Core& core, Room& room, Participant& participant, Permissions permissions) {
+  const Permissions before = participant.effective_permissions();
+  participant.joiner.permissions = std::move(permissions);
+  participant.has_ordered_permissions = true;
+  permissions_changed(core, room, participant, before);
+}
+
 void on(Core& core, UpdateMetadata& command) {
   auto [room, participant] = core.find_present(command.participant);
   if (participant == nullptr) return;
@@ -102,13 +121,10 @@ void on(Core& core, UpdateMetadata& command) {
   };
   if (!participant->joiner.permissions.can_update_metadata)
     return answer(RequestOutcome::NotAllowed, "no permission to change one's own metadata");
-  std::map<std::string, std::string> attributes =
-      merged(participant->joiner.attributes, command.attributes);
-  if (const char* excess = excess_of(*participant, command, attributes))
+  if (const char* excess = describe(*participant, {.name = std::move(command.name),
+                                                   .metadata = std::move(command.metadata),
+                                                   .attributes = std::move(command.attributes)}))
     return answer(RequestOutcome::LimitExceeded, excess);
-  if (command.name) participant->joiner.name = std::move(*command.name);
-  if (command.metadata) participant->joiner.metadata = std::move(*command.metadata);
-  participant->joiner.attributes = std::move(attributes);
   announce_change(core, *room, *participant, Audience::Everybody);
   answer(RequestOutcome::Ok, "");
 }

@@ -43,14 +43,16 @@ Room& open_life(Core& core, const RoomName& name) {
   core.current[name] = sid;
   Room& room =
       core.lives.try_emplace(sid, name, sid, ++core.lives_opened, core.now.wall).first->second;
+  room.empty_timeout = room.departure_timeout = core.options.empty_room_grace;
   core.out.put(make_event(core, room, EventKind::RoomStarted));
   return room;
 }
 
 void arm_empty_timer_if_empty(Core& core, Room& room) {
   if (room.participants.empty())
-    core.timers.arm(TimerKind::RoomEmpty, room.sid().value,
-                    core.now.mono + core.options.empty_room_grace);
+    core.timers.arm(
+        TimerKind::RoomEmpty, room.sid().value,
+        core.now.mono + (room.was_joined ? room.departure_timeout : room.empty_timeout));
 }
 
 void on_room_empty_due(Core& core, const std::string& room_sid) {

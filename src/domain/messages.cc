@@ -11,6 +11,7 @@ namespace {
 // Clients know by the topic what the vendor's SDKs know by the callback: whether it was said to the room, to them in
 // the room, or to them wherever they are.
 std::string topic_of(const SendMessage& command) {
+  if (command.topic) return *command.topic;
   const char* audience = !command.room ? "" : !command.users ? "room_" : "user_";
   const char* kind = command.is_binary ? "binary:" : "message:";
   return std::string("atrium.") + audience + kind + command.from;
@@ -40,7 +41,8 @@ Sids recipients_of(Core& core, const SendMessage& command) {
 void on(Core& core, const SendMessage& command) {
   Sids recipients = recipients_of(core, command);
   if (!recipients.empty())
-    core.out.put(DeliverMessage{std::move(recipients), topic_of(command), command.payload});
+    core.out.put(DeliverMessage{std::move(recipients), topic_of(command), command.payload,
+                                command.is_lossy});
   core.out.put(ActionReply{command.waiter, ActionOutcome::Done, {}});
 }
 

@@ -57,10 +57,11 @@ class Participant {
   bool is_transport_up = false;
   std::optional<IpAddress> media_address;  // where its packets come from, as far as known
   bool is_notice_channel_open = false;
-  bool is_token_warning_due = false;  // waits for the notice channel
-  bool is_publish_expired = false;    // privilege 0 of a 001 token ran out
-  bool is_publish_limited = false;    // by a rule about its token (LimitToken)
-  bool is_subscribe_expired = false;  // privilege 4 did
+  bool is_token_warning_due = false;     // waits for the notice channel
+  bool is_publish_expired = false;       // privilege 0 of a 001 token ran out
+  bool is_publish_limited = false;       // by a rule about its token (LimitToken)
+  bool is_subscribe_expired = false;     // privilege 4 did
+  bool has_ordered_permissions = false;  // by a backend: a renewed token does not change them
   std::map<TrackSid, Publication> publications;
   std::map<TrackSid, Subscription> subscriptions;
   SubscriberRules subscriber_rules;

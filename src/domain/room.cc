@@ -56,12 +56,15 @@ RoomView Room::view() const {
           .sid = sid_,
           .epoch = epoch_,
           .created_at = created_at_,
-          .metadata = {},
+          .metadata = metadata,
           .num_participants = tally.visible,
           .num_hidden = tally.hidden,
           .num_publishers = tally.publishers,
           .num_tracks = tally.live_tracks,
-          .dismissing = phase == LifePhase::Dismissing};
+          .dismissing = phase == LifePhase::Dismissing,
+          .max_participants = max_participants,
+          .empty_timeout = empty_timeout,
+          .departure_timeout = departure_timeout};
 }
 
 std::vector<std::shared_ptr<const ParticipantView>> Room::announced_views(

@@ -53,6 +53,13 @@ class Room {
   bool must_flush = false;          // an update has to go out with this command's effects
   uint64_t subscription_count = 0;  // forwards in force
 
+  // What a backend may choose for one life (RoomService's CreateRoom).
+  std::string metadata;
+  uint32_t max_participants = 0;  // 0: no bound of its own
+  Duration empty_timeout{};       // until somebody joins
+  Duration departure_timeout{};   // after the last one left
+  bool was_joined = false;        // by anybody
+
   // What users may not send; outlives their leaving and coming back.
   struct StreamBan {
     bool audio = false, video = false;

@@ -138,14 +138,19 @@ void on(Core& core, const UpdateSubscription& command) {
                   "no permission to subscribe");
   for (size_t i = 0; i < bounded(command.tracks); ++i) {
     const TrackSid& track = command.tracks[i];
-    const Room::LiveTrack live = room->find_live_track(track);
-    if (live && live.publisher != subscriber) {
-      hold(*subscriber, live.publication->view).choice = command.subscribe;
-      settle_pair(core, *room, *subscriber, *live.publisher, *live.publication);
-    } else if (command.subscribe) {
+    const bool is_known = choose_track(core, *room, *subscriber, track, command.subscribe);
+    if (!is_known && command.subscribe)
       core.out.put(SubscriptionFailed{command.participant, track});
-    }
   }
+}
+
+bool choose_track(Core& core, Room& room, Participant& subscriber, const TrackSid& track,
+                  bool subscribe) {
+  const Room::LiveTrack live = room.find_live_track(track);
+  if (!live || live.publisher == &subscriber) return false;
+  hold(subscriber, live.publication->view).choice = subscribe;
+  settle_pair(core, room, subscriber, *live.publisher, *live.publication);
+  return true;
 }
 
 void on(Core& core, const UpdateTrackSettings& command) {

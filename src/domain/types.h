@@ -221,6 +221,9 @@ struct RoomView {
   uint32_t num_publishers = 0;
   uint32_t num_tracks = 0;
   bool dismissing = false;
+  uint32_t max_participants = 0;  // 0: no bound of its own
+  // How long it stays without anybody: before the first joined, and after the last left.
+  Duration empty_timeout{}, departure_timeout{};
 };
 
 // Who was not told in time is told when they come back (DESIGN section 1).

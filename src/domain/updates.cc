@@ -30,18 +30,20 @@ void put_update(Core& core, std::vector<ParticipantSid> recipients, Views views)
   core.out.put(ParticipantUpdate{std::move(recipients), std::move(views)});
 }
 
-void put_room_update(Core& core, Room& room) {
-  const bool is_news = room.tally.visible != room.announced_tally.visible ||
-                       room.tally.publishers != room.announced_tally.publishers;
-  if (!is_news) return;
+bool has_new_tally(const Room& room) {
+  return room.tally.visible != room.announced_tally.visible ||
+         room.tally.publishers != room.announced_tally.publishers;
+}
+
+}  // namespace
+
+void announce_room(Core& core, Room& room) {
   room.announced_tally = room.tally;
   Recipients recipients = recipients_of(room, nullptr);
   std::vector<ParticipantSid> all = std::move(recipients.current);
   all.insert(all.end(), recipients.legacy.begin(), recipients.legacy.end());
   if (!all.empty()) core.out.put(RoomUpdate{std::move(all), room.view()});
 }
-
-}  // namespace
 
 void announce_change(Core& core, Room& room, Participant& participant, Audience audience) {
   participant.changed();
@@ -79,7 +81,7 @@ void flush_updates(Core& core, Room& room) {
     put_update(core, std::move(recipients.current), std::move(for_current));
     put_update(core, std::move(recipients.legacy), std::move(for_legacy));
   }
-  put_room_update(core, room);
+  if (has_new_tally(room)) announce_room(core, room);
 }
 
 void on_room_updates_due(Core& core, const std::string& room_sid) {

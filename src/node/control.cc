@@ -244,8 +244,10 @@ void ControlPlane::on_closed(ConnectionId connection, Now now) {
   arrivals_.erase(connection);
   std::erase_if(scrapes_, [&](const Scrape& scrape) { return scrape.connection == connection; });
   if (const auto waiter = waiter_of_.find(connection); waiter != waiter_of_.end()) {
-    waiting_.at(waiter->second)
-        .connection.reset();  // the call goes on; nobody waits for its answer
+    const WaiterId call = waiter->second;  // it goes on; nobody waits for its answer
+    if (const auto api = waiting_.find(call); api != waiting_.end()) api->second.connection.reset();
+    if (const auto twirp = twirp_waiting_.find(call); twirp != twirp_waiting_.end())
+      twirp->second.connection.reset();
     waiter_of_.erase(waiter);
   }
   const auto known = participant_of_.find(connection);

@@ -3,6 +3,7 @@
 // domain commands, and carries the registry's effects out in their order.  Owner: apps (or sim).  Thread: control.
 // Files: control.cc (the loop), control_effects.cc (effects), control_http.cc (routes), control_join.cc (doors),
 // control_signal.cc (messages of clients), control_media.cc (reports of shards), control_api.cc (management calls),
+// control_twirp.cc (LiveKit's RoomService),
 // control_stop.cc (the process's end).
 // Does not: decide about rooms (domain), packets (media), words on the wire (adapters).
 #pragma once
@@ -25,6 +26,7 @@
 #include "adapters/signal/tokens.h"
 #include "adapters/webhook/destination.h"
 #include "adapters/webhook/dispatcher.h"
+#include "adapters/twirp/service.h"
 #include "domain/registry.h"
 #include "node/audit_trail.h"
 #include "node/config.h"
@@ -184,6 +186,7 @@ class ControlPlane final : public ControlHandler {
   void run(domain::RequestAnswer& effect, Now now);
   void run(domain::TrackSubscribed& effect, Now now);
   void run(domain::TrackUnpublished& effect, Now now);
+  void run(domain::TrackMuted& effect, Now now);
   void run(domain::SubscriptionFailed& effect, Now now);
   void run(domain::SubscriptionAllowed& effect, Now now);
   void run(domain::SendLeave& effect, Now now);
@@ -269,23 +272,21 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_api.cc
   void on_api_request(ConnectionId connection, const HttpRequest& request, Now now);
-  // Who asked, as far as the request says it.
-  struct Caller {
-    std::string address;
-    Sha256 body_hash{};
+  // A call that waits, as the audit sees it.
+  struct Audited {
+    domain::AuditEntry entry;  // who asked for what
+    // Its acceptance (and its key) went with the write of this operation, or was noted.
+    std::optional<OperationId> accepted = std::nullopt;
+    domain::Reason reason = {};  // of whom it removed
   };
   struct Waiting {
     std::optional<ConnectionId> connection;  // none: the caller hung up, the call goes on
     openapi::PendingCall call;
-    Caller caller;
-    // Its acceptance, and its key, went with the write of this operation.
-    std::optional<OperationId> accepted;
-    domain::Reason reason = {};  // of whom it removed
+    Audited audited;
     // Answered as soon as the key is durable.
     std::optional<openapi::Response> held = std::nullopt;
     std::optional<domain::KeyedCall> held_call = std::nullopt;
   };
-  Caller caller_of(const HttpRequest& request) const;
   void wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
                 const HttpRequest& request);
   void answer_api(WaiterId waiter, openapi::Response response);
@@ -294,18 +295,46 @@ class ControlPlane final : public ControlHandler {
   void conclude(WaiterId waiter, openapi::Response response, const OperationId& operation,
                 uint8_t outcome);
   void conclude_key(WaiterId waiter, openapi::Response response, const OperationId& operation,
-                    uint8_t outcome);
+                    uint8_t outcome, bool is_written);
   void on_key_written(WaiterId waiter, bool ok);
   void answer_repeats(const domain::CallKey& key, const openapi::Response& first);
-  domain::AuditEntry audit_entry(const openapi::Response& response, domain::AuditPhase phase,
-                                 const Caller& caller) const;
+
+  // --- control_audit.cc
+  // Who asked, of a request to either dialect; phase and outcome are open.
+  domain::AuditEntry audit_entry(const openapi::Response& response, const HttpRequest& request) const;
+  domain::AuditEntry audit_entry(const twirp::PendingCall& call, const HttpRequest& request) const;
+  Audited* find_audited(WaiterId waiter);
+  // With the write of what it causes.
+  void audit_accepted(Audited& call, store::WriteRequest& request, const OperationId& operation);
+  // What came of a changing call; its acceptance, too, where no write took it along.
+  void audit_finished(Audited& call, const OperationId& operation, int status,
+                      std::string_view outcome);
+  void audit_refused_or_read(domain::AuditEntry entry, int status, std::string_view outcome);
   // Of a call that was answered at once.
   void audit_answer(const openapi::Response& response, const HttpRequest& request, Now now);
+  void audit_refused_twirp(const twirp::CallerOutcome& caller, const twirp::Response& response,
+                           const HttpRequest& request, Now now);
   // Of a dismissal that no call asked for: a schedule's, a policy's, one of many.
   void audit_timer(store::WriteRequest& request, const domain::DismissalRecord& record,
                    domain::AuditPhase phase);
   void take_store_replies();
-  void take_store_reply(StoreReply reply);
+  void take(RecordWritten& written);
+  void take(DismissalFound& found);
+  void take(BansFound& found);
+  void take(LivesFound& found);
+  void take(VisitorsFound& found);
+  void take(EventsFound& found);
+  void take(AuditFound& found);
+  void take(BulkFound& found);
+  void take(DeadLettersFound& found);
+  void take(BacklogsFound& found);
+  void take(DeliveriesFound& found);
+  void take(EventsWritten& written);
+  void take(CallWritten& written);
+  void take(StoreTrouble& trouble);
+  void take(StoreHealth& health);
+  template <typename Shape>
+  void answer_question(WaiterId waiter, Shape shape);
   void on_store_health(const StoreHealth& health);
   void on_disk_state(DiskState state);
   void observe(const domain::DismissalRecord& record);
@@ -328,7 +357,23 @@ class ControlPlane final : public ControlHandler {
   void take_web_replies(Now now);
   void send_web_rule();
   void ask_backlogs(Now now);
-  void take_store_reply(const BacklogsFound& found);
+  struct RedriveUnderWay {
+    WaiterId waiter;
+    WebhookId webhook;
+  };
+  void redrive_dead_letters(WaiterId waiter, openapi::RedriveDeadLetters redrive);
+  void on_redriven(RedriveUnderWay redrive, const RecordWritten& written);
+
+  // --- control_twirp.cc
+  void on_twirp_request(ConnectionId connection, const HttpRequest& request, Now now);
+  twirp::CallerOutcome twirp_caller(const HttpRequest& request, Now now) const;
+  // True: the reply was to a call of RoomService.
+  bool answer_twirp(const domain::DismissReply& reply);
+  bool answer_twirp(const domain::ActionReply& reply);
+  // `is_done`: what it asked for was carried out, or was nothing to do; else it was refused.
+  void finish_twirp(WaiterId waiter, twirp::Response response, const OperationId& operation,
+                    bool is_done);
+  void abandon_twirp_calls();
 
   // --- control_stop.cc
   enum class StopPhase : uint8_t {
@@ -385,6 +430,8 @@ class ControlPlane final : public ControlHandler {
   webhook::Dispatcher dispatcher_;
   std::set<AppId> apps_with_news_;  // for their webhooks, in this turn
   std::map<webhook::AttemptId, WebhookTest> webhook_tests_;
+  std::map<OperationId, RedriveUnderWay> redrives_;
+  static constexpr WaiterId kForMetrics{0};       // who asks for backlogs_; no call has this number
   std::vector<domain::WebhookBacklog> backlogs_;  // as last asked
   Mono next_backlog_{};
   std::unordered_map<ParticipantSid, Session> sessions_;
@@ -397,7 +444,13 @@ class ControlPlane final : public ControlHandler {
       repeats_;  // who waits for a running call with the same key
   // Dismissals that no call asked for, until their last record.
   std::unordered_set<OperationId> timer_dismissals_;
-  std::unordered_map<ConnectionId, WaiterId> waiter_of_;
+  struct TwirpWaiting {
+    std::optional<ConnectionId> connection;  // none: the caller hung up
+    twirp::PendingCall call;
+    Audited audited;
+  };
+  std::unordered_map<WaiterId, TwirpWaiting> twirp_waiting_;
+  std::unordered_map<ConnectionId, WaiterId> waiter_of_;  // of either kind
   // A refusal at the upgrade is repeated on the validate path, where browsers read it; kept a few seconds.
   struct RecentRefusal {
     signal::Refusal refusal;

@@ -1,13 +1,15 @@
 // Management calls: from the HTTP server to the gateway, through the registry or the store, and back.
 #include "base/limits.h"
 #include "base/log.h"
-#include "domain/dismissal.h"
-#include "node/client_address.h"
 #include "node/control.h"
 #include "node/http_words.h"
 
 namespace atrium::node {
 namespace {
+
+std::string_view code_of(const openapi::Response& response) {
+  return response.error ? openapi::error_row(*response.error).code : std::string_view();
+}
 
 double seconds(int64_t microseconds) {
   return static_cast<double>(microseconds) / 1e6;
@@ -20,6 +22,16 @@ StoreRequest to_store(WaiterId waiter, openapi::Question question) {
     return FindBans{waiter, std::move(bans->app), std::move(bans->after), bans->limit};
   if (auto* lives = std::get_if<openapi::ListLives>(&question))
     return FindLives{waiter, std::move(lives->query)};
+  if (auto* events = std::get_if<openapi::FindEventsPage>(&question))
+    return FindEvents{waiter, std::move(events->query)};
+  if (auto* audit = std::get_if<openapi::FindAuditPage>(&question))
+    return FindAudit{waiter, std::move(audit->query)};
+  if (auto* bulk = std::get_if<openapi::FindBulkPage>(&question))
+    return FindBulk{waiter, std::move(bulk->operation), bulk->offset, bulk->limit};
+  if (auto* letters = std::get_if<openapi::ListDeadLettersOf>(&question))
+    return FindDeadLetters{waiter, std::move(letters->webhook), letters->after_cursor,
+                           letters->limit};
+  if (std::holds_alternative<openapi::FindBacklogs>(question)) return FindBacklogs{waiter};
   return FindVisitors{waiter, std::move(std::get<openapi::ListVisitors>(question).query)};
 }
 
@@ -54,6 +66,12 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
     }
     others.push_back(waiter);
     wait_for(waiter, connection, std::move(repeated->call), request);
+  } else if (auto* redrive = std::get_if<openapi::RedriveCall>(&outcome)) {
+    wait_for(waiter, connection, std::move(redrive->call), request);
+    redrive_dead_letters(waiter, std::move(redrive->redrive));
+  } else if (auto* test = std::get_if<openapi::TestCall>(&outcome)) {
+    wait_for(waiter, connection, std::move(test->call), request);
+    test_webhook(waiter, test->test.webhook, now);
   } else {
     auto& store_call = std::get<openapi::StoreCall>(outcome);
     wait_for(waiter, connection, std::move(store_call.call), request);
@@ -66,71 +84,9 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
 
 void ControlPlane::wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
                             const HttpRequest& request) {
-  waiting_.emplace(waiter, Waiting{connection, std::move(call), caller_of(request), {}});
+  Audited audited{audit_entry(gateway_.trace(call), request)};
+  waiting_.emplace(waiter, Waiting{connection, std::move(call), std::move(audited)});
   waiter_of_[connection] = waiter;
-}
-
-// --- the audit ---------------------------------------------------------------------------------------------------
-
-ControlPlane::Caller ControlPlane::caller_of(const HttpRequest& request) const {
-  return {client_address(request, config_.trusted_proxies).text(), sha256(as_bytes(request.body))};
-}
-
-domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
-                                             domain::AuditPhase phase, const Caller& caller) const {
-  const openapi::CallTrace& trace = response.trace;
-  domain::AuditEntry entry{.phase = phase,
-                           .door = domain::AuditDoor::OpenApi,
-                           .at = wall_,
-                           .account = trace.account,
-                           .access_key = trace.access_key,
-                           .action = trace.action,
-                           .version = trace.version,
-                           .app = trace.app,
-                           .room = trace.room,
-                           .request_id = response.request_id,
-                           .source = caller.address,
-                           .body_hash = caller.body_hash,
-                           .is_dry_run = trace.is_dry_run,
-                           .is_replay = trace.is_replay};
-  if (phase == domain::AuditPhase::Accepted) return entry;
-  entry.status = response.status;
-  if (response.error) entry.outcome = openapi::error_row(*response.error).code;
-  return entry;
-}
-
-// Of a read, a refusal, or a change that turned out to be none.
-void ControlPlane::audit_answer(const openapi::Response& response, const HttpRequest& request,
-                                Now now) {
-  if (response.trace.access_key.empty()) {
-    if (response.error)
-      audit_.count_unknown(client_address(request, config_.trusted_proxies),
-                           domain::AuditDoor::OpenApi,
-                           std::string(openapi::error_row(*response.error).code), now);
-    return;
-  }
-  const auto phase = response.error           ? domain::AuditPhase::Refused
-                     : response.trace.changes ? domain::AuditPhase::Finished
-                                              : domain::AuditPhase::Read;
-  audit_.note(audit_entry(response, phase, caller_of(request)));
-}
-
-void ControlPlane::audit_timer(store::WriteRequest& request, const domain::DismissalRecord& record,
-                               domain::AuditPhase phase) {
-  domain::AuditEntry entry{.phase = phase,
-                           .door = domain::AuditDoor::Timer,
-                           .at = wall_,
-                           .access_key = record.operator_id,
-                           .action = "DismissRoom",
-                           .app = record.app,
-                           .room = record.room,
-                           .operation = record.operation,
-                           .request_id = record.request_id,
-                           .reason = domain::reason_of(record)};
-  if (const domain::App* app = registry_.apps().find(record.app)) entry.account = app->account;
-  if (phase == domain::AuditPhase::Finished && record.state != domain::DismissalState::Done)
-    entry.outcome = openapi::error_row(openapi::ErrorCode::InternalError).code;
-  request.audit.push_back(std::move(entry));
 }
 
 // --- answers -----------------------------------------------------------------------------------------------------
@@ -141,13 +97,8 @@ void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
   if (found == waiting_.end()) return;
   Waiting& waiting = found->second;
   if (response.error) ++counters_.api_refused;
-  const bool is_noted = waiting.accepted.has_value();
-  if (!is_noted) {
-    const auto phase = response.error           ? domain::AuditPhase::Refused
-                       : response.trace.changes ? domain::AuditPhase::Finished
-                                                : domain::AuditPhase::Read;
-    audit_.note(audit_entry(response, phase, waiting.caller));
-  }
+  if (!waiting.audited.accepted)
+    audit_refused_or_read(waiting.audited.entry, response.status, code_of(response));
   if (waiting.connection) {
     waiter_of_.erase(*waiting.connection);
     http_.respond(*waiting.connection, to_http(std::move(response)));
@@ -190,32 +141,20 @@ void ControlPlane::conclude(WaiterId waiter, openapi::Response response,
   const auto found = waiting_.find(waiter);
   if (found == waiting_.end()) return;
   Waiting& waiting = found->second;
-  if (!is_refusal(outcome)) {
-    if (!waiting.accepted) {
-      domain::AuditEntry accepted =
-          audit_entry(response, domain::AuditPhase::Accepted, waiting.caller);
-      accepted.operation = operation;
-      audit_.note(std::move(accepted));
-    }
-    domain::AuditEntry finished =
-        audit_entry(response, domain::AuditPhase::Finished, waiting.caller);
-    finished.operation = operation.empty() ? waiting.accepted.value_or(operation) : operation;
-    finished.reason = waiting.reason;
-    audit_.note(std::move(finished));
-  }
-  if (waiting.call.key) return conclude_key(waiter, std::move(response), operation, outcome);
-  if (!is_refusal(outcome) && !waiting.accepted) waiting.accepted = operation;
-  answer_api(waiter, std::move(response));
+  const bool is_written = waiting.audited.accepted.has_value();
+  if (!is_refusal(outcome))
+    audit_finished(waiting.audited, operation, response.status, code_of(response));
+  if (!waiting.call.key) return answer_api(waiter, std::move(response));
+  conclude_key(waiter, std::move(response), operation, outcome, is_written);
 }
 
 // What was done is answered at once when the key went with it; what had no write of its own waits for the key's.
 void ControlPlane::conclude_key(WaiterId waiter, openapi::Response response,
-                                const OperationId& operation, uint8_t outcome) {
+                                const OperationId& operation, uint8_t outcome, bool is_written) {
   Waiting& waiting = waiting_.at(waiter);
   const domain::CallKey key = *waiting.call.key;
   if (is_refusal(outcome) || is_undone(outcome)) {
     gateway_.drop_call(waiting.call);
-    if (is_undone(outcome)) waiting.accepted = operation;
     const openapi::Response first = response;
     answer_api(waiter, std::move(response));
     return answer_repeats(key, first);
@@ -224,13 +163,11 @@ void ControlPlane::conclude_key(WaiterId waiter, openapi::Response response,
   if (waiting.call.action->has_secrets) row.subject = response.trace.made_app.value;
   store::WriteRequest request;
   request.calls.push_back(row);
-  const bool is_durable = waiting.accepted.has_value();
-  if (!is_durable) request.call = waiter;
+  if (!is_written) request.call = waiter;
   const bool is_sent = to_store_.send(std::move(request));
-  waiting.accepted = operation;
   waiting.held = std::move(response);
   waiting.held_call = std::move(row);
-  if (is_durable || !is_sent) on_key_written(waiter, is_durable);
+  if (is_written || !is_sent) on_key_written(waiter, is_written);
 }
 
 void ControlPlane::on_key_written(WaiterId waiter, bool ok) {
@@ -273,6 +210,7 @@ void ControlPlane::run(domain::DismissReply& effect, Now) {
               {"room_sid", effect.record ? effect.record->room_sid.value : ""},
               {"why", effect.record ? effect.record->failure : ""}});
   }
+  if (answer_twirp(effect)) return;
   const auto found = waiting_.find(effect.waiter);
   if (found == waiting_.end()) return;
   conclude(effect.waiter, gateway_.on_dismiss_reply(found->second.call, effect),
@@ -302,6 +240,7 @@ void ControlPlane::run(domain::ActionReply& effect, Now) {
   if (is_trouble)
     log_line(LogLevel::Error, "a management action failed",
              {{"operation", effect.operation.value}});
+  if (answer_twirp(effect)) return;
   const auto found = waiting_.find(effect.waiter);
   if (found == waiting_.end()) return;
   openapi::Response response = gateway_.on_action_reply(found->second.call, effect);
@@ -312,41 +251,106 @@ void ControlPlane::run(domain::ActionReply& effect, Now) {
 
 void ControlPlane::take_store_replies() {
   StoreReply reply;
-  while (from_store_.try_receive(reply)) take_store_reply(std::move(reply));
+  while (from_store_.try_receive(reply))
+    std::visit([this](auto& one) { take(one); }, reply);
 }
 
-void ControlPlane::take_store_reply(StoreReply reply) {
-  if (const auto* written = std::get_if<RecordWritten>(&reply)) {
-    store_is_healthy_ = written->ok;
-    has_durable_record_ = written->ok;
-    if (has_reached_stop_) faults_.at_point(config_.faults.stop_at);
-    submit(domain::RecordStored{written->operation, written->ok});
-  } else if (auto* found = std::get_if<DismissalFound>(&reply)) {
-    if (const auto waiting = waiting_.find(found->waiter); waiting != waiting_.end())
-      answer_api(found->waiter, gateway_.on_store_answer(waiting->second.call,
-                                                         {found->ok, std::move(found->record)}));
-  } else if (auto* bans = std::get_if<BansFound>(&reply)) {
-    if (const auto waiting = waiting_.find(bans->waiter); waiting != waiting_.end())
-      answer_api(bans->waiter, gateway_.on_ban_rules(waiting->second.call, bans->ok, bans->rules));
-  } else if (const auto* lives = std::get_if<LivesFound>(&reply)) {
-    if (const auto waiting = waiting_.find(lives->waiter); waiting != waiting_.end())
-      answer_api(lives->waiter,
-                 gateway_.on_lives(waiting->second.call, lives->page ? &*lives->page : nullptr));
-  } else if (const auto* visitors = std::get_if<VisitorsFound>(&reply)) {
-    if (const auto waiting = waiting_.find(visitors->waiter); waiting != waiting_.end())
-      answer_api(
-          visitors->waiter,
-          gateway_.on_visitors(waiting->second.call, visitors->page ? &*visitors->page : nullptr));
-  } else if (const auto* events = std::get_if<EventsWritten>(&reply)) {
-    if (events_.on_written(*events)) wake_all_webhooks({last_turn_, wall_});
-  } else if (const auto* key = std::get_if<CallWritten>(&reply)) {
-    on_key_written(key->waiter, key->ok);
-  } else if (const auto* health = std::get_if<StoreHealth>(&reply)) {
-    on_store_health(*health);
-  } else {
-    store_is_healthy_ = false;
-    log_line(LogLevel::Error, "store", {{"what", std::get<StoreTrouble>(reply).what}});
+void ControlPlane::take(RecordWritten& written) {
+  store_is_healthy_ = written.ok;
+  has_durable_record_ = written.ok;
+  if (has_reached_stop_) faults_.at_point(config_.faults.stop_at);
+  if (const auto redrive = redrives_.find(written.operation); redrive != redrives_.end())
+    return on_redriven(redrive->second, written);
+  submit(domain::RecordStored{written.operation, written.ok});
+}
+
+template <typename Shape>
+void ControlPlane::answer_question(WaiterId waiter, Shape shape) {
+  if (const auto waiting = waiting_.find(waiter); waiting != waiting_.end())
+    answer_api(waiter, shape(waiting->second.call));
+}
+
+void ControlPlane::take(DismissalFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_store_answer(call, {found.ok, std::move(found.record)});
+  });
+}
+
+void ControlPlane::take(BansFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_ban_rules(call, found.ok, found.rules);
+  });
+}
+
+void ControlPlane::take(LivesFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_lives(call, found.page ? &*found.page : nullptr);
+  });
+}
+
+void ControlPlane::take(VisitorsFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_visitors(call, found.page ? &*found.page : nullptr);
+  });
+}
+
+void ControlPlane::take(EventsFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_events(call, found.page ? &*found.page : nullptr);
+  });
+}
+
+void ControlPlane::take(AuditFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_audit(call, found.page ? &*found.page : nullptr);
+  });
+}
+
+void ControlPlane::take(BulkFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_bulk(call, found.ok, found.page ? &*found.page : nullptr);
+  });
+}
+
+void ControlPlane::take(DeadLettersFound& found) {
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_dead_letters(call, found.ok, found.letters);
+  });
+}
+
+void ControlPlane::take(BacklogsFound& found) {
+  if (found.waiter == kForMetrics) {
+    if (found.ok) backlogs_ = std::move(found.backlogs);
+    return;
   }
+  answer_question(found.waiter, [&](const openapi::PendingCall& call) {
+    return gateway_.on_backlogs(call, found.ok, found.backlogs);
+  });
+}
+
+void ControlPlane::take(DeliveriesFound& found) {
+  const Now now{last_turn_, wall_};
+  if (found.ok)
+    dispatcher_.on_runs(found.webhook, std::move(found.runs), now);
+  else
+    dispatcher_.on_runs_failed(found.webhook, now);
+}
+
+void ControlPlane::take(EventsWritten& written) {
+  if (events_.on_written(written)) wake_all_webhooks({last_turn_, wall_});
+}
+
+void ControlPlane::take(CallWritten& written) {
+  on_key_written(written.waiter, written.ok);
+}
+
+void ControlPlane::take(StoreTrouble& trouble) {
+  store_is_healthy_ = false;
+  log_line(LogLevel::Error, "store", {{"what", trouble.what}});
+}
+
+void ControlPlane::take(StoreHealth& health) {
+  on_store_health(health);
 }
 
 void ControlPlane::on_store_health(const StoreHealth& health) {

@@ -62,19 +62,12 @@ void ControlPlane::write(const OperationId& operation, store::WriteRequest reque
 // What was noted before goes first: a room's events are stored in the order in which they happened.
 void ControlPlane::accompany(store::WriteRequest& request, const OperationId& operation) {
   events_.take_along(request, std::exchange(serving_.events, {}));
-  const auto found = serving_.cause ? waiting_.find(*serving_.cause) : waiting_.end();
-  if (found == waiting_.end() || found->second.accepted) return;
-  Waiting& waiting = found->second;
-  waiting.accepted = operation;
-  for (const auto* events : {&request.held_events, &request.events})
-    for (const domain::Event& event : *events)
-      if (event.reason.operation == operation) waiting.reason = event.reason;
-  domain::AuditEntry entry =
-      audit_entry(gateway_.trace(waiting.call), domain::AuditPhase::Accepted, waiting.caller);
-  entry.operation = operation;
-  entry.reason = waiting.reason;
-  request.audit.push_back(std::move(entry));
-  if (!waiting.call.key) return;
+  Audited* call = serving_.cause ? find_audited(*serving_.cause) : nullptr;
+  if (call == nullptr || call->accepted) return;
+  audit_accepted(*call, request, operation);
+  const auto found = waiting_.find(*serving_.cause);
+  if (found == waiting_.end() || !found->second.call.key) return;
+  const Waiting& waiting = found->second;
   domain::KeyedCall row{.key = *waiting.call.key,
                         .body_hash = waiting.call.body_hash,
                         .operation = operation,
@@ -300,6 +293,11 @@ void ControlPlane::run(domain::TrackUnpublished& effect, Now) {
     send(*session, serialiser_.track_unpublished(effect.track));
 }
 
+void ControlPlane::run(domain::TrackMuted& effect, Now) {
+  if (Session* session = find_session(effect.participant))
+    send(*session, serialiser_.mute(effect.track, effect.muted));
+}
+
 void ControlPlane::run(domain::SubscriptionFailed& effect, Now) {
   if (Session* session = find_session(effect.participant))
     send(*session, serialiser_.subscription_response(effect.track));
@@ -347,8 +345,8 @@ void ControlPlane::run(domain::SendStreamBan& effect, Now) {
 }
 
 void ControlPlane::run(domain::DeliverMessage& effect, Now) {
-  const SharedBytes packet =
-      wire::build_user_packet(wire::DataKind::Reliable, effect.topic, effect.payload);
+  const wire::DataKind kind = effect.is_lossy ? wire::DataKind::Lossy : wire::DataKind::Reliable;
+  const SharedBytes packet = wire::build_user_packet(kind, effect.topic, effect.payload);
   for (const ParticipantSid& recipient : effect.recipients) {
     Session* session = find_session(recipient);
     if (session == nullptr) continue;

@@ -79,7 +79,7 @@ class ControlTest : public ::testing::Test {
     app.id = AppId(kApp);
     app.account = "dev";
     app.primary_key = "app-key";
-    app.api_keys = {{"devkey", "secret"}};
+    app.api_keys = {{.key = "devkey", .secret = "secret", .management = true}};
     control->restore(std::vector<domain::App>{std::move(app)}, now);
   }
 

@@ -1,4 +1,4 @@
-// Routes: which path is whose.  `/` is the management API's; /rtc/v1 and /r/<room>/rtc/v1 are the signalling doors;
+// Routes: which path is whose.  `/` is the management API's; /twirp/… is RoomService's; /rtc/v1 and /r/<room>/rtc/v1 are the signalling doors;
 // the rest are
 // files that the daemon serves.  The operator's listener has paths of its own.
 #include "base/check.h"
@@ -42,6 +42,12 @@ std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, Now n
 }
 
 HttpResponse ControlPlane::on_fault(const HttpRequest& head, HttpFault fault, Now now) {
+  if (twirp::is_twirp_path(path_of(head.target))) {
+    const int status = gateway_.fault_response(to_openapi(head), to_openapi(fault), now).status;
+    HttpResponse answer = to_http(twirp::refuse_unread(status));
+    answer.close = true;
+    return answer;
+  }
   if (signal::parse_target(head.target)) {
     // A browser must be allowed to read why, and finds the form that the doors answer in.
     const openapi::Response said =
@@ -58,6 +64,8 @@ void ControlPlane::on_request(ConnectionId connection, HttpRequest request, Now 
     on_operator_request(connection, request, now);
   } else if (const auto target = signal::parse_target(request.target)) {
     on_signal_request(connection, request, *target, now);
+  } else if (twirp::is_twirp_path(path_of(request.target))) {
+    on_twirp_request(connection, request, now);
   } else if (is_api_path(request.target) || asks_for_action(request.target)) {
     on_api_request(connection, request, now);
   } else {

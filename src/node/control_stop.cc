@@ -91,22 +91,20 @@ void ControlPlane::start_handing_over(Now now) {
 }
 
 bool ControlPlane::is_at_rest() const {
-  return sessions_.empty() && waiting_.empty() && closing_.empty() && to_store_.is_empty() &&
-         registry_.counts().operations == 0;
+  return sessions_.empty() && waiting_.empty() && twirp_waiting_.empty() && closing_.empty() &&
+         to_store_.is_empty() && registry_.counts().operations == 0;
 }
 
 void ControlPlane::abandon_waiting_calls() {
   while (!waiting_.empty()) {
     const auto& [waiter, waiting] = *waiting_.begin();
     openapi::Response response = gateway_.on_abandoned(waiting.call);
-    if (waiting.accepted) {
-      domain::AuditEntry finished =
-          audit_entry(response, domain::AuditPhase::Finished, waiting.caller);
-      finished.operation = *waiting.accepted;
-      audit_.note(std::move(finished));
-    }
+    if (waiting.audited.accepted && !waiting.held)
+      audit_finished(waiting.audited, {}, response.status,
+                     openapi::error_row(openapi::ErrorCode::ServiceUnavailableTemp).code);
     answer_api(waiter, std::move(response));
   }
+  abandon_twirp_calls();
 }
 
 }  // namespace atrium::node

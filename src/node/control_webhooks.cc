@@ -11,7 +11,6 @@
 namespace atrium::node {
 namespace {
 
-constexpr WaiterId kForMetrics{0};  // no call has this number
 constexpr Duration kBacklogEvery = std::chrono::seconds(15);
 
 WebRequest to_web(webhook::AttemptId attempt, const domain::Webhook& webhook,
@@ -142,13 +141,24 @@ void ControlPlane::ask_backlogs(Now now) {
   if (!dispatcher_.status().empty()) to_store_.send(FindBacklogs{kForMetrics});
 }
 
-void ControlPlane::take_store_reply(const BacklogsFound& found) {
-  if (found.waiter == kForMetrics) {
-    if (found.ok) backlogs_ = found.backlogs;
-    return;
-  }
-  if (const auto waiting = waiting_.find(found.waiter); waiting != waiting_.end())
-    answer_api(found.waiter, gateway_.on_backlogs(waiting->second.call, found.ok, found.backlogs));
+void ControlPlane::redrive_dead_letters(WaiterId waiter, openapi::RedriveDeadLetters redrive) {
+  store::WriteRequest request(store::Redrive{redrive.operation, redrive.webhook, redrive.event});
+  audit_accepted(waiting_.at(waiter).audited, request, redrive.operation);
+  redrives_.emplace(redrive.operation, RedriveUnderWay{waiter, redrive.webhook});
+  if (to_store_.send(std::move(request))) return;
+  on_redriven(redrives_.at(redrive.operation), {redrive.operation, false});
+}
+
+void ControlPlane::on_redriven(RedriveUnderWay redrive, const RecordWritten& written) {
+  redrives_.erase(written.operation);
+  dispatcher_.on_work(redrive.webhook, {last_turn_, wall_});
+  const auto outcome =
+      written.ok ? domain::ActionOutcome::Done : domain::ActionOutcome::RecordFailed;
+  domain::ActionReply reply{redrive.waiter, outcome, written.operation};
+  const auto waiting = waiting_.find(redrive.waiter);
+  if (waiting == waiting_.end()) return;
+  conclude(redrive.waiter, gateway_.on_action_reply(waiting->second.call, reply), written.operation,
+           static_cast<uint8_t>(domain::kOutcomeOfAction + static_cast<uint8_t>(outcome)));
 }
 
 }  // namespace atrium::node

@@ -16,6 +16,10 @@ HttpResponse to_http(openapi::Response response) {
   return {response.status, std::move(response.headers), std::move(response.body), response.close};
 }
 
+HttpResponse to_http(twirp::Response response) {
+  return {response.status, std::move(response.headers), std::move(response.body), false};
+}
+
 openapi::FaultKind to_openapi(HttpFault fault) {
   switch (fault) {
     case HttpFault::Malformed:

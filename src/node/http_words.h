@@ -5,12 +5,14 @@
 #include <string_view>
 
 #include "adapters/openapi/gateway.h"
+#include "adapters/twirp/message.h"
 #include "node/ports.h"
 
 namespace atrium::node {
 
 openapi::Request to_openapi(const HttpRequest& request);
 HttpResponse to_http(openapi::Response response);
+HttpResponse to_http(twirp::Response response);
 openapi::FaultKind to_openapi(HttpFault fault);
 
 // "/rtc/v1?x=y" → "/rtc/v1"

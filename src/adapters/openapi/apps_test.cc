@@ -105,6 +105,12 @@ TEST_F(AppActionsTest, keys_of_an_app_rotate_one_after_the_other) {
       change("AddApiKey", "2026-12-01", body + R"("ApiKey":"APIx","ApiSecret":"hush"})");
   expect_golden("add_api_key_own", added);
   EXPECT_FALSE(added.body.contains("hush"));
+  EXPECT_FALSE(registry.apps().find_api_key("APIx")->management);
+  const Response managing = change(
+      "AddApiKey", "2026-12-01", body + R"("ApiKey":"APIm","ApiSecret":"hush","Management":true})");
+  EXPECT_TRUE(managing.body.contains(R"("ManagementKeys":["APIm"])")) << managing.body;
+  EXPECT_TRUE(registry.apps().find_api_key("APIm")->management);
+  EXPECT_EQ(change("DeleteApiKey", "2026-12-01", body + R"("ApiKey":"APIm"})").status, 200);
   EXPECT_EQ(
       code_of(change("AddApiKey", "2026-12-01",
                      R"({"AppId":"a7e100000000000000000002","ApiKey":"APIx","ApiSecret":"s"})")),

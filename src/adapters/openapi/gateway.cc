@@ -364,6 +364,16 @@ Gateway::Check Gateway::take_quota(Call& call, uint32_t factor, Now now) {
   return refusal;
 }
 
+Duration Gateway::take_quota_of(std::string_view quota, const domain::App& app, Now now) {
+  const auto row = std::ranges::find_if(
+      action_rows(), [quota](const ActionRow* one) { return quota_of(*one) == quota; });
+  CHECK(row != action_rows().end());
+  const bool is_apps = (*row)->quota == QuotaScope::App;
+  const std::string_view owner = is_apps ? std::string_view(app.id.value) : app.account;
+  const std::string_view member = is_apps ? std::string_view() : app.id.value;
+  return quota_.take(owner, member, quota, rate_of(**row), now.mono);
+}
+
 // --- Idempotency-Key -------------------------------------------------------------------------------------------------
 
 // The header of a call that changes something; of reads it says nothing.

@@ -147,6 +147,10 @@ class Gateway {
   // full.
   Response on_abandoned(const PendingCall& call) const;
 
+  // For calls that come by another door (RoomService) and count as the action does whose quota is named so.
+  // 0: there was room; otherwise the time until there is.
+  Duration take_quota_of(std::string_view quota, const domain::App& app, Now now);
+
   // `head` may be incomplete or empty.
   Response fault_response(const Request& head, FaultKind fault, Now now);
 

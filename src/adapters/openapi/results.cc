@@ -211,14 +211,18 @@ Json ban_json(const domain::BanRule& rule) {
 }
 
 Json app_json(const domain::App& app) {
-  Json::Array keys;
-  for (const domain::ApiKey& key : app.api_keys) keys.emplace_back(key.key);
+  Json::Array keys, management_keys;
+  for (const domain::ApiKey& key : app.api_keys) {
+    keys.emplace_back(key.key);
+    if (key.management) management_keys.emplace_back(key.key);
+  }
   return Json::Object{{"AppId", app.id.value},
                       {"AppName", app.name},
                       {"Owner", app.account},
                       {"Enabled", app.enabled},
                       {"Ids", app.any_ids ? "any" : "vendor"},
                       {"ApiKeys", std::move(keys)},
+                      {"ManagementKeys", std::move(management_keys)},
                       {"CreatedAt", extended_time_ms(app.created_at)}};
 }
 

@@ -147,12 +147,14 @@ domain::Permissions permissions_of(const json::object& grants, bool& ok) {
 struct Key {
   const domain::App* app = nullptr;
   std::vector<std::string_view> secrets;
+  bool is_management = false;
 };
 Key find_key(std::string_view api_key, const domain::Apps& apps) {
   // An AppId wins over an alias of the same text.
   if (const domain::App* app = apps.find(AppId(api_key)))
-    return {app, {app->primary_key, app->secondary_key}};
-  if (const auto owner = apps.find_api_key(api_key)) return {owner->app, {owner->secret}};
+    return {app, {app->primary_key, app->secondary_key}, false};
+  if (const auto owner = apps.find_api_key(api_key))
+    return {owner->app, {owner->secret}, owner->management};
   return {};
 }
 
@@ -287,25 +289,64 @@ Sha256 token_line(std::string_view text) {
   return origin.value_or(sha256(as_bytes(text)));
 }
 
-AuthenticOutcome verify_jwt(std::string_view text, const domain::Apps& apps, Now now) {
+namespace {
+
+// Claims that somebody signed who knows the key that they name.  Their times are not looked at.
+struct SignedClaims {
+  json::object claims;
+  Key key;
+};
+std::expected<SignedClaims, TokenRefusal> read_signed(std::string_view text,
+                                                      const domain::Apps& apps) {
   const auto segments = split(text);
   if (!segments) return invalid_token("The token is malformed.");
   const auto header = decode_object(segments->header);
   if (!header) return invalid_token("The token is malformed.");
   if (!is_hs256(*header)) return invalid_token("Tokens are signed with HS256.");
-  const auto claims = decode_object(segments->payload);
+  auto claims = decode_object(segments->payload);
   const auto signature = decode_segment(segments->signature);
   if (!claims || !signature) return invalid_token("The token is malformed.");
   bool ok = true;
-  const Key key = find_key(text_member(*claims, "iss", ok), apps);
+  Key key = find_key(text_member(*claims, "iss", ok), apps);
   if (key.app == nullptr || !ok) return invalid_token("The token names an unknown API key.");
   if (!is_signed_with_one_of(key, *segments, *signature))
     return invalid_token("The token's signature does not match.");
-  auto token = read_claims(*claims, unix_s(now.wall));
+  return SignedClaims{*std::move(claims), std::move(key)};
+}
+
+}  // namespace
+
+AuthenticOutcome verify_jwt(std::string_view text, const domain::Apps& apps, Now now) {
+  const auto read = read_signed(text, apps);
+  if (!read) return std::unexpected(read.error());
+  auto token = read_claims(read->claims, unix_s(now.wall));
   if (!token) return std::unexpected(token.error());
-  token->app = key.app->id;
-  token->hash = origin_of(*claims).value_or(sha256(as_bytes(text)));
-  return AuthenticToken{std::move(*token), key.app, false};
+  token->app = read->key.app->id;
+  token->hash = origin_of(read->claims).value_or(sha256(as_bytes(text)));
+  return AuthenticToken{std::move(*token), read->key.app, false};
+}
+
+ServiceTokenOutcome verify_service_token(std::string_view text, const domain::Apps& apps, Now now) {
+  if (text.empty()) return invalid_token("A token is required.");
+  if (text.size() > limits::kTokenBytesMax) return invalid_token("The token is too long.");
+  const auto read = read_signed(text, apps);
+  if (!read) return std::unexpected(read.error());
+  bool ok = true;
+  if (const char* fault = time_fault(read->claims, unix_s(now.wall), ok))
+    return invalid_token(fault);
+  const json::value* video = read->claims.if_contains("video");
+  if (video == nullptr || !video->is_object())
+    return invalid_token("The token grants nothing about rooms.");
+  const json::object& grants = video->get_object();
+  ServiceToken token{.app = read->key.app->id,
+                     .api_key = text_member(read->claims, "iss", ok),
+                     .is_management = read->key.is_management,
+                     .room_create = bool_member(grants, "roomCreate", ok).value_or(false),
+                     .room_list = bool_member(grants, "roomList", ok).value_or(false),
+                     .room_admin = bool_member(grants, "roomAdmin", ok).value_or(false),
+                     .room = RoomId(text_member(grants, "room", ok))};
+  if (!ok) return invalid_token("A claim of the token has the wrong type or is too long.");
+  return token;
 }
 
 std::optional<std::string> mint_refresh(const VerifiedToken& token,

@@ -1,20 +1,11 @@
 #include "adapters/signal/tokens.h"
 
-#include <algorithm>
-
-#include "adapters/signal/text.h"
 #include "adapters/signal/token_parts.h"
 #include "base/limits.h"
+#include "domain/id_rule.h"
 
 namespace atrium::signal {
 namespace {
-
-constexpr size_t kVendorIdBytesMax = 128;  // the vendor's rule, vendor-contract 7
-
-bool is_id_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '@' ||
-         c == '_' || c == '.' || c == '-';
-}
 
 // The room that the token and the path prefix name together.
 std::expected<RoomId, TokenRefusal> agreed_room(const AuthenticToken& authentic,
@@ -31,9 +22,7 @@ std::expected<RoomId, TokenRefusal> agreed_room(const AuthenticToken& authentic,
 }  // namespace
 
 bool is_legal_id(std::string_view id, bool any_ids) {
-  if (id.empty()) return false;
-  if (any_ids) return id.size() <= limits::kIdBytesMax && is_utf8(id) && !has_control_character(id);
-  return id.size() <= kVendorIdBytesMax && std::ranges::all_of(id, is_id_character);
+  return domain::is_legal_id(id, any_ids);
 }
 
 TokenOutcome verify_token(std::string_view text, const domain::Apps& apps,

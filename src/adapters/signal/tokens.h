@@ -50,6 +50,19 @@ using TokenOutcome = std::expected<VerifiedToken, TokenRefusal>;
 TokenOutcome verify_token(std::string_view text, const domain::Apps& apps,
                           const std::optional<RoomId>& path_room, Now now);
 
+// What a backend's JWT grants about rooms (livekit-protocol 2.1): for the server API, not for a door.
+struct ServiceToken {
+  AppId app;
+  std::string api_key;
+  // The key may manage rooms at all (domain::ApiKey).  The AppId as a key never may.
+  bool is_management = false;
+  bool room_create = false, room_list = false, room_admin = false;
+  RoomId room;  // the one that room_admin is for; empty: none
+};
+using ServiceTokenOutcome = std::expected<ServiceToken, TokenRefusal>;
+// A disabled application's tokens hold: its rooms can still be managed.
+ServiceTokenOutcome verify_service_token(std::string_view text, const domain::Apps& apps, Now now);
+
 // VerifiedToken::hash of a token that a backend names, whether or not it still holds.
 Sha256 token_line(std::string_view text);
 

@@ -176,8 +176,10 @@ ExitCode AppRun::add_key() {
   Json::Object fields{{"AppId", command_.app}, {"ApiKey", command_.api_key}};
   const ExitCode code = add_secret(fields, "ApiSecret", "--secret-file", command_.secret_file);
   if (code != ExitCode::Ok) return code;
+  if (command_.management) fields.emplace_back("Management", true);
   return tell(caller_.ask("AddApiKey", std::move(fields)), settings_, world_.out,
-              "API key " + clean(command_.api_key) + " opens app " + app() + " now.");
+              "API key " + clean(command_.api_key) + (command_.management ? " manages" : " opens") +
+                  " app " + app() + " now.");
 }
 
 ExitCode AppRun::delete_key() {

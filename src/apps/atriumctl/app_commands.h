@@ -18,6 +18,7 @@ struct AppCommand {
   std::string api_key{};
   std::string app_key_file{}, secondary_app_key_file{}, secret_file{};  // "-": standard input
   bool show_keys = false;
+  bool management = false;  // of a new API key
 };
 
 ExitCode run_app(const Settings& settings, const std::string& authority, const AppCommand& command,

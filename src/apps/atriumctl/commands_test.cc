@@ -449,6 +449,16 @@ TEST_F(AppCommandsTest, api_keys_come_and_go) {
   EXPECT_EQ(out.str().find("hush"), std::string::npos);
   EXPECT_EQ(go(AppCommand{.verb = AppVerb::Show, .app = kApp}), ExitCode::Ok);
   EXPECT_NE(out.str().find("APIx"), std::string::npos);
+  EXPECT_NE(out.str().find("Managing  none\n"), std::string::npos) << out.str();
+  EXPECT_EQ(go(AppCommand{.verb = AppVerb::AddKey,
+                          .app = kApp,
+                          .api_key = "APIm",
+                          .secret_file = file("s", "hush\n"),
+                          .management = true}),
+            ExitCode::Ok);
+  EXPECT_TRUE(registry.apps().find_api_key("APIm")->management);
+  EXPECT_EQ(go(AppCommand{.verb = AppVerb::DeleteKey, .app = kApp, .api_key = "APIm"}),
+            ExitCode::Ok);
   EXPECT_EQ(go(AppCommand{.verb = AppVerb::DeleteKey, .app = kApp, .api_key = "APIx"}),
             ExitCode::Ok);
   EXPECT_TRUE(registry.apps().find(AppId(kApp))->api_keys.empty());

@@ -188,10 +188,13 @@ struct CommandLine {
       added->add_option("key", app_command.api_key, "the API key's name")->required();
       return added;
     };
-    add("add", "a key that signs tokens for this app", AppVerb::AddKey)
+    CLI::App* added = add("add", "a key that signs tokens for this app", AppVerb::AddKey);
+    added
         ->add_option("--secret-file", app_command.secret_file,
                      "file with its secret; - is standard input")
         ->required();
+    added->add_flag("--management", app_command.management,
+                    "its tokens may call LiveKit's RoomService, too");
     add("delete", "refuse its tokens from now on", AppVerb::DeleteKey);
   }
 

@@ -226,19 +226,29 @@ void show_apps(std::ostream& out, const Json& result, Keys keys) {
   show_table(out, rows);
 }
 
+namespace {
+
+std::string names_of(const Json& object, std::string_view field) {
+  std::string out;
+  if (const Json::Array* names = member(object, field).if_array())
+    for (const Json& name : *names)
+      if (const std::string* text = name.if_text()) out += (out.empty() ? "" : ", ") + clean(*text);
+  return out;
+}
+
+}  // namespace
+
 void show_app(std::ostream& out, const Json& result) {
   const Json& app = member(result, "App");
-  std::string keys;
-  if (const Json::Array* names = member(app, "ApiKeys").if_array())
-    for (const Json& name : *names)
-      if (const std::string* text = name.if_text())
-        keys += (keys.empty() ? "" : ", ") + clean(*text);
+  const std::string keys = names_of(app, "ApiKeys");
+  const std::string management_keys = names_of(app, "ManagementKeys");
   show_table(out, {{"App", text_of(app, "AppId")},
                    {"Name", text_of(app, "AppName")},
                    {"Account", text_of(app, "Owner")},
                    {"Status", text_of(app, "Enabled") == "true" ? "enabled" : "disabled"},
                    {"Ids", text_of(app, "Ids")},
                    {"API keys", keys.empty() ? "none besides the AppId" : keys},
+                   {"Managing", management_keys.empty() ? "none" : management_keys},
                    {"Created", text_of(app, "CreatedAt")}});
 }
 

@@ -338,7 +338,7 @@ void apply_dev_defaults(Settings& settings) {
   app.name = "dev";
   app.any_ids = true;
   app.primary_key = "devappkey00000000000000000000001";
-  app.api_keys = {{"devkey", "secret"}};
+  app.api_keys = {{.key = "devkey", .secret = "secret", .management = true}};
   settings.dev_app = std::move(app);
   const IpAddress loopback = IpAddress::parse("127.0.0.1").value();
   if (settings.http_listen.empty()) settings.http_listen = {{loopback, 7880}};

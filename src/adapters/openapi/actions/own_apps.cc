@@ -23,6 +23,7 @@ constexpr auto kAddKeyFields = std::to_array<FieldRule>({
     {"AppId", FieldType::Text, FieldUse::Required, ""},
     {"ApiKey", FieldType::Text, FieldUse::Required, ""},
     {"ApiSecret", FieldType::Text, FieldUse::Required, ""},
+    {"Management", FieldType::Boolean, FieldUse::Optional, ""},
 });
 constexpr auto kDropKeyFields = std::to_array<FieldRule>({
     {"AppId", FieldType::Text, FieldUse::Required, ""},
@@ -55,7 +56,8 @@ HandlerStep update_app(ActionContext& context) {
 
 HandlerStep add_api_key(ActionContext& context) {
   domain::ApiKey key{.key = std::string(context.args.text("ApiKey")),
-                     .secret = std::string(context.args.text("ApiSecret"))};
+                     .secret = std::string(context.args.text("ApiSecret")),
+                     .management = context.args.flag("Management")};
   if (auto refusal = check_key_text("ApiKey", key.key)) return *refusal;
   if (auto refusal = check_key_text("ApiSecret", key.secret)) return *refusal;
   if (looks_like_app_id(key.key))
