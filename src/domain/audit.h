@@ -29,18 +29,18 @@ struct AuditEntry {
   AuditPhase phase = AuditPhase::Read;
   AuditDoor door = AuditDoor::OpenApi;
   Wall at{};
-  std::string account, access_key;
-  std::string action, version;
-  AppId app;
-  RoomId room;
-  OperationId operation;
-  std::string request_id;
-  std::string source;                    // address of the caller
+  std::string account = {}, access_key = {};
+  std::string action = {}, version = {};
+  AppId app = {};
+  RoomId room = {};
+  OperationId operation = {};
+  std::string request_id = {};
+  std::string source = {};                    // address of the caller
   std::optional<Sha256> body_hash = {};  // of the request's body
   bool is_dry_run = false;
   bool is_replay = false;  // answered by an earlier call with the same Idempotency-Key
   int32_t status = 0;      // HTTP; 0 where there is none yet
-  std::string outcome;     // error code, or "" for success; of Accepted always ""
+  std::string outcome = {};     // error code, or "" for success; of Accepted always ""
   Reason reason = {};      // of calls that remove somebody
   uint64_t count = 1;      // of Counted
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;

@@ -24,9 +24,9 @@
 #include "adapters/signal/refusal.h"
 #include "adapters/signal/serialiser.h"
 #include "adapters/signal/tokens.h"
+#include "adapters/twirp/service.h"
 #include "adapters/webhook/destination.h"
 #include "adapters/webhook/dispatcher.h"
-#include "adapters/twirp/service.h"
 #include "domain/registry.h"
 #include "node/audit_trail.h"
 #include "node/config.h"
@@ -301,7 +301,8 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_audit.cc
   // Who asked, of a request to either dialect; phase and outcome are open.
-  domain::AuditEntry audit_entry(const openapi::Response& response, const HttpRequest& request) const;
+  domain::AuditEntry audit_entry(const openapi::Response& response,
+                                 const HttpRequest& request) const;
   domain::AuditEntry audit_entry(const twirp::PendingCall& call, const HttpRequest& request) const;
   Audited* find_audited(WaiterId waiter);
   // With the write of what it causes.

@@ -251,8 +251,7 @@ void ControlPlane::run(domain::ActionReply& effect, Now) {
 
 void ControlPlane::take_store_replies() {
   StoreReply reply;
-  while (from_store_.try_receive(reply))
-    std::visit([this](auto& one) { take(one); }, reply);
+  while (from_store_.try_receive(reply)) std::visit([this](auto& one) { take(one); }, reply);
 }
 
 void ControlPlane::take(RecordWritten& written) {

@@ -97,7 +97,7 @@ bool ControlPlane::is_at_rest() const {
 
 void ControlPlane::abandon_waiting_calls() {
   while (!waiting_.empty()) {
-    const auto& [waiter, waiting] = *waiting_.begin();
+    auto& [waiter, waiting] = *waiting_.begin();
     openapi::Response response = gateway_.on_abandoned(waiting.call);
     if (waiting.audited.accepted && !waiting.held)
       audit_finished(waiting.audited, {}, response.status,

@@ -56,7 +56,8 @@ void ControlPlane::on_twirp_request(ConnectionId connection, const HttpRequest& 
     http_.respond(connection, to_http(std::move(response)));
     return;
   }
-  twirp_waiting_.emplace(waiter, TwirpWaiting{connection, std::move(call.pending), {std::move(entry)}});
+  twirp_waiting_.emplace(waiter,
+                         TwirpWaiting{connection, std::move(call.pending), {std::move(entry)}});
   waiter_of_[connection] = waiter;
   if (auto* dismiss = std::get_if<domain::DismissRoom>(&*call.command))
     dismiss->accepted = request.arrived;
@@ -97,7 +98,8 @@ void ControlPlane::finish_twirp(WaiterId waiter, twirp::Response response,
 }
 
 void ControlPlane::abandon_twirp_calls() {
-  while (!twirp_waiting_.empty()) finish_twirp(twirp_waiting_.begin()->first, twirp::busy(), {}, false);
+  while (!twirp_waiting_.empty())
+    finish_twirp(twirp_waiting_.begin()->first, twirp::busy(), {}, false);
 }
 
 }  // namespace atrium::node

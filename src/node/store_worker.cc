@@ -164,7 +164,8 @@ void StoreWorker::write(std::vector<store::WriteRequest> batch, Now now) {
   std::ranges::move(batch, std::back_inserter(all));
   const auto results = write_or_give_up_reserve(all);
   for (size_t i = 0; i < all.size(); ++i)
-    report(all[i], i < results.size() ? results[i] : fail(ErrorKind::Unavailable, "a write was lost"));
+    report(all[i],
+           i < results.size() ? results[i] : fail(ErrorKind::Unavailable, "a write was lost"));
   next_retry_ = kept_.empty() ? kNever : now.mono + kRetryEvery;
   keep_checkpoint();
   keep_audit_checkpoint(now);
@@ -225,8 +226,7 @@ void StoreWorker::repeat(std::span<const store::WriteRequest> batch,
 }
 
 void StoreWorker::keep_audit_checkpoint(Now now) {
-  if (auto kept = store_.keep_audit(now); !kept)
-    replies_.send(StoreTrouble{kept.error().what});
+  if (auto kept = store_.keep_audit(now); !kept) replies_.send(StoreTrouble{kept.error().what});
 }
 
 void StoreWorker::purge(Now now) {

@@ -61,9 +61,9 @@ struct FindDeliveries {
   AppId after_app;
   RoomId after_room;
 };
-using StoreRequest = std::variant<store::WriteRequest, FindDismissal, FindBans, FindLives,
-                                  FindVisitors, FindEvents, FindAudit, FindBulk, FindDeadLetters,
-                                  FindBacklogs, FindDeliveries, PurgeStore>;
+using StoreRequest =
+    std::variant<store::WriteRequest, FindDismissal, FindBans, FindLives, FindVisitors, FindEvents,
+                 FindAudit, FindBulk, FindDeadLetters, FindBacklogs, FindDeliveries, PurgeStore>;
 
 // Of a write that has an operation.
 struct RecordWritten {
@@ -140,10 +140,10 @@ struct StoreHealth {
   uint64_t waiting = 0;  // events and audit records that a failed write left to be written
   uint64_t lost = 0;     // of them, since there were too many
 };
-using StoreReply = std::variant<RecordWritten, DismissalFound, BansFound, LivesFound, VisitorsFound,
-                                EventsFound, AuditFound, BulkFound, DeadLettersFound, BacklogsFound,
-                                DeliveriesFound, EventsWritten, CallWritten, StoreTrouble,
-                                StoreHealth>;
+using StoreReply =
+    std::variant<RecordWritten, DismissalFound, BansFound, LivesFound, VisitorsFound, EventsFound,
+                 AuditFound, BulkFound, DeadLettersFound, BacklogsFound, DeliveriesFound,
+                 EventsWritten, CallWritten, StoreTrouble, StoreHealth>;
 
 class StoreWorker final : public WorkerHandler {
  public:

@@ -4,6 +4,7 @@
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/timestamps.h"
 #include "base/crypto.h"
+#include "domain/device_words.h"
 
 namespace atrium::openapi {
 namespace {
@@ -140,7 +141,7 @@ Json event_json(const domain::StoredEvent& stored) {
     out.emplace_back("UserId", event.user.value);
     out.emplace_back("UserSessionId", event.participant.value);
     out.emplace_back("Visible", !event.hidden);
-    add_text(out, "DeviceType", device_name(event.with.kind));
+    add_text(out, "DeviceType", domain::device_name(event.with.kind));
   }
   if (event.kind == domain::EventKind::UserLeft)
     out.emplace_back(
@@ -149,7 +150,7 @@ Json event_json(const domain::StoredEvent& stored) {
   if (is_about_track(event.kind)) {
     out.emplace_back("TrackId", event.track.value);
     out.emplace_back("TrackKind", event.track_kind == domain::TrackKind::Audio ? "audio" : "video");
-    out.emplace_back("TrackSource", name_of(event.track_source));
+    out.emplace_back("TrackSource", name_of(event.source));
   }
   add_reason(out, event.reason);
   return out;

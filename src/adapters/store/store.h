@@ -119,7 +119,6 @@ struct WriteRequest {
   OperationId release = {};
   std::vector<domain::AuditEntry> audit = {};
   std::vector<domain::KeyedCall> calls = {};  // replaces the row of the same key
-  std::optional<WaiterId> call = {};           // who waits for it; node's own, the store does not look at it
   std::optional<WaiterId> call = {};          // who waits for it; not the store's
 
   WriteRequest() = default;
