@@ -43,6 +43,10 @@ class Growing {
 
   bool is_open() const { return descriptor_ >= 0; }
   bool cut_to(off_t size) { return ::ftruncate(descriptor_, size) == 0; }
+  off_t size() const {  // -1: the disk refused
+    struct stat state {};
+    return ::fstat(descriptor_, &state) == 0 ? state.st_size : -1;
+  }
   // Bytes up to the end of the last whole line; -1: the disk refused.
   off_t whole_size() const;
   bool write(std::string_view text) {
@@ -55,9 +59,8 @@ class Growing {
 };
 
 off_t Growing::whole_size() const {
-  struct stat state {};
-  if (::fstat(descriptor_, &state) != 0) return -1;
-  off_t size = state.st_size;
+  off_t size = this->size();
+  if (size < 0) return -1;
   std::array<char, 512> block{};
   while (size > 0) {
     const off_t from = std::max<off_t>(0, size - std::ssize(block));
@@ -114,7 +117,7 @@ Result<void> append_line(const std::string& path, std::string_view line) {
   Growing file(path);
   if (!file.is_open()) return fail(ErrorKind::Unavailable, "the file cannot be opened");
   const off_t before = file.whole_size();
-  if (before < 0 || !file.cut_to(before))
+  if (before < 0 || (file.size() != before && !file.cut_to(before)))
     return fail(ErrorKind::Unavailable, "the file cannot be read");
   if (!file.write(std::string(line) + "\n")) {
     // What cannot be cut off now is cut off before the next line.

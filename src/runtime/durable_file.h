@@ -1,5 +1,5 @@
-// Files that are whole or not there, whatever happens: written under another name, synced, renamed.  And files that grow
-// by whole lines.
+// Files that are whole or not there, whatever happens: written under another name, synced, renamed.  And files that
+// grow by whole lines.
 // Any thread; every call blocks on the disk.
 #pragma once
 

@@ -86,7 +86,9 @@ TEST_F(DurableFile, what_a_crash_left_of_a_line_goes) {
 }
 
 TEST_F(DurableFile, a_line_that_could_not_be_written_is_an_error) {
-  EXPECT_FALSE(append_line("/dev/full", "one"));
+  const auto full = append_line("/dev/full", "one");
+  ASSERT_FALSE(full);
+  EXPECT_STREQ(full.error().what, "the file cannot be written");
 }
 
 }  // namespace

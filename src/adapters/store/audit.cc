@@ -52,7 +52,6 @@ Result<AuditLog> AuditLog::create(Database& database, AuditOptions options) {
 }
 
 Result<AuditLog::Head> AuditLog::head() {
-  if (head_) return *head_;
   Head found{.sequence = 0, .mac = audit_genesis(options_.key)};
   Statement& row = statements_.head.start();
   while (TRY(row.step())) {
@@ -69,8 +68,8 @@ Result<bool> AuditLog::has_records() {
 
 Result<void> AuditLog::append(Database& database, std::span<const domain::AuditEntry> entries) {
   DCHECK(database.is_in_transaction());
+  Head before = TRY(head());
   for (const domain::AuditEntry& given : entries) {
-    const Head before = TRY(head());
     const domain::AuditEntry entry = bounded(given);
     const std::string body = audit_body(entry);
     const AuditRow row{.sequence = before.sequence + 1,
@@ -91,8 +90,9 @@ Result<void> AuditLog::append(Database& database, std::span<const domain::AuditE
         .put(row.body)
         .put(mac);
     TRY(statements_.insert.finish());
-    head_ = Head{.sequence = row.sequence, .mac = mac};
+    before = Head{.sequence = row.sequence, .mac = mac};
   }
+  head_ = before;
   return {};
 }
 

@@ -36,7 +36,7 @@ class AuditLog {
 
   // In the running transaction, in this order.  Texts longer than kAuditTextBytesMax are cut.
   Result<void> append(Database& database, std::span<const domain::AuditEntry> entries);
-  // What was appended since the last commit may have been rolled back: the head is read anew.
+  // What was appended since the last commit may have been rolled back: nothing more is counted on it being there.
   void undone() { head_ = std::nullopt; }
   // After a commit, and at next_checkpoint(): writes a checkpoint when one is due.  An error is that of
   // write_checkpoint or of the disk; it is tried again when the next one is due.  Not inside a transaction.
@@ -65,6 +65,7 @@ class AuditLog {
   };
   AuditLog(Statements statements, AuditOptions options)
       : statements_(std::move(statements)), options_(std::move(options)) {}
+  // As the table has it now: one that is remembered might have been rolled back since.
   Result<Head> head();
   Result<int64_t> last_to_remove(int64_t first, int64_t head, Wall now, int64_t rows);
   Result<void> write(AuditCheckpoint::Kind kind, const Head& of, Wall now);
@@ -74,7 +75,7 @@ class AuditLog {
   // given
   AuditOptions options_;
   // derived
-  std::optional<Head> head_;    // of the table; none: not known
+  std::optional<Head> head_;    // when last seen, to know what is due; none: not known
   int64_t checkpointed_ = 0;    // what the latest checkpoint of this process covers
   int64_t tried_sequence_ = 0;  // the head when one was last tried
   std::optional<Mono> tried_at_;

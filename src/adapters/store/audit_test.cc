@@ -177,6 +177,18 @@ TEST_F(AuditLogTest, what_is_rolled_back_leaves_no_gap) {
   EXPECT_EQ(verdict(), "intact");
 }
 
+TEST_F(AuditLogTest, no_checkpoint_is_made_of_what_was_rolled_back) {
+  run(1, 3);
+  {
+    const Transaction transaction = MUST(Transaction::begin(database_));
+    const AuditEntry lost = entry(4);
+    ASSERT_TRUE(log_->append(database_, std::span(&lost, 1)));
+  }
+  ASSERT_TRUE(log_->checkpoint(now()));
+  EXPECT_EQ(newest_sequence(read_checkpoints(key_, file_).found), 3);
+  EXPECT_EQ(verdict(), "intact");
+}
+
 TEST_F(AuditLogTest, the_chain_goes_on_after_a_restart) {
   run(1, 7);
   open();

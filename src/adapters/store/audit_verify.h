@@ -52,7 +52,7 @@ struct AuditEvidence {
 };
 
 // `database` is in a read transaction.  `on_progress` is called with the number of records looked at, now and then.
-// Errors: those of the disk and of a damaged file; Unsupported: it has no audit log, and no checkpoint says that it had.
+// Errors: those of the disk and of a damaged file; Unsupported: it has no audit log and no checkpoint tells of one.
 Result<AuditReport> verify_audit(Database& database, const AuditKey& key,
                                  const AuditEvidence& evidence,
                                  const std::function<void(int64_t records)>& on_progress = {});

@@ -74,9 +74,7 @@ TEST_F(AuditVerifyTest, a_change_of_any_column_is_found_and_named) {
       {"body = body || ' '", "its text is not one"},
       {"mac = zeroblob(32)", "its MAC"}};
   for (const auto& [change, expected] : changes) {
-    sql("SAVEPOINT before");
     sql(std::string("UPDATE audit SET ") + change + " WHERE sequence = 17");
-    MUST(database_.run("RELEASE before"));
     const AuditReport report = verify();
     EXPECT_EQ(verdict(report), "altered 17") << change;
     ASSERT_TRUE(report.finding);
@@ -99,9 +97,8 @@ TEST_F(AuditVerifyTest, a_mac_of_another_length_is_found) {
   EXPECT_EQ(verdict(), "altered 4");
 }
 
-TEST_F(AuditVerifyTest, a_deleted_record_is_found_wherever_it_was) {
-  sql("SAVEPOINT s; DELETE FROM audit WHERE sequence = 1");
-  sql("RELEASE s");
+TEST_F(AuditVerifyTest, the_first_record_deleted_is_found) {
+  sql("DELETE FROM audit WHERE sequence = 1");
   EXPECT_EQ(verdict(), "missing 1");
 }
 TEST_F(AuditVerifyTest, a_record_deleted_in_the_middle_is_found) {
@@ -263,6 +260,9 @@ class AuditVerifyProperty : public AuditFixture {
     const domain::AuditEntry last = entry(steps + 1);
     append(std::span(&last, 1));
     MUST(log_->checkpoint(now()));
+    while (purge(1'000) >
+           0) {  // what a purge that was undone left: some of it might be gone, and none may tell
+    }
   }
   std::string mutate(int64_t first, int64_t last) {
     const int64_t at = first + random(last - first + 1);
@@ -311,8 +311,7 @@ TEST_F(AuditVerifyProperty, any_run_is_intact_and_any_change_is_named) {
     const AuditReport report = verify();
     ASSERT_EQ(verdict(report), "intact");
     ASSERT_EQ(report.confirmed_sequence, report.last_sequence);
-    // A base that is ahead of the rows makes some of them removable: there a hole may be taken for a purge.
-    if (report.bases_ahead > 0) continue;
+    ASSERT_EQ(report.bases_ahead, 0);
     const std::string expected = mutate(report.first_sequence, report.last_sequence);
     EXPECT_EQ(verdict(), expected);
   }
