@@ -22,7 +22,9 @@ constexpr Wall kStart = wall_from_unix_ms(1'800'000'000'123);
 const Now kNow{.mono = Mono(1s), .wall = kStart};
 
 Event fact(EventKind kind, const char* room_sid, Duration after, const char* room = "room") {
+  static int64_t made = 0;
   Event event;
+  event.id = EventId("EV_" + std::to_string(++made));
   event.kind = kind;
   event.app = AppId("app");
   event.room = RoomId(room);
@@ -70,7 +72,7 @@ class HistoryTest : public testing::Test {
 };
 
 bool put(Store& store, std::vector<Event> facts) {
-  const std::vector<WriteRequest> batch = {PutHistory{std::move(facts)}};
+  const std::vector<WriteRequest> batch = {of_events(std::move(facts))};
   return store.apply_batch(batch).at(0).has_value();
 }
 HistoryQuery a_query(Duration from = 0s, Duration until = kHour) {
@@ -307,7 +309,7 @@ TEST_F(HistoryTest, crash_points_are_those_of_decisions) {
   EXPECT_THAT(points, ElementsAre("before_commit", "after_commit"));
 }
 
-TEST_F(HistoryTest, a_write_that_fails_fails_alone) {
+TEST_F(HistoryTest, what_comes_behind_events_that_fail_is_not_tried_and_goes_on_without_history) {
   Store store = open();
   {
     Database database = MUST(Database::open(path()));
@@ -318,14 +320,16 @@ TEST_F(HistoryTest, a_write_that_fails_fails_alone) {
   domain::DismissalRecord record;
   record.operation = OperationId("OP_1");
   record.accepted_at = kStart;
-  const auto results = store.apply_batch(
-      std::vector<WriteRequest>{PutHistory{{started("RM_1", 1s), joined("PA_1", "ann", 1s)}},
-                                PutDismissal{record, {}}, PutHistory{{started("RM_2", 2s)}}});
-  EXPECT_FALSE(results.at(0));
-  EXPECT_TRUE(results.at(1));
-  EXPECT_TRUE(results.at(2));
+  const std::vector<WriteRequest> batch = {
+      of_events({started("RM_1", 1s), joined("PA_1", "ann", 1s)}), PutDismissal{record, {}},
+      of_events({started("RM_2", 2s)})};
+  for (const auto& result : store.apply_batch(batch)) EXPECT_FALSE(result);
+  EXPECT_FALSE(MUST(store.find_dismissal(OperationId("OP_1"))));
+  for (const auto& result : store.apply_batch(batch, Store::HistoryRows::Leave))
+    EXPECT_TRUE(result);
   EXPECT_TRUE(MUST(store.find_dismissal(OperationId("OP_1"))));
-  EXPECT_THAT(sids(lives(store)), ElementsAre("RM_2"));
+  EXPECT_THAT(sids(lives(store)), ElementsAre());
+  EXPECT_EQ(MUST(store.list_events({.app = AppId("app"), .limit = 10})).events.size(), 3u);
 }
 
 }  // namespace
