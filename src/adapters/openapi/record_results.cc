@@ -149,7 +149,7 @@ Json event_json(const domain::StoredEvent& stored) {
   if (is_about_track(event.kind)) {
     out.emplace_back("TrackId", event.track.value);
     out.emplace_back("TrackKind", event.track_kind == domain::TrackKind::Audio ? "audio" : "video");
-    out.emplace_back("TrackSource", name_of(event.track_source));
+    out.emplace_back("TrackSource", name_of(event.source));
   }
   add_reason(out, event.reason);
   return out;
