@@ -177,6 +177,7 @@ struct ActionContext {
   PendingCall& call;
   Now now;
   BanRange bans;
+  std::string_view region;                       // as answers echo it
   Sha256 (*token_line)(std::string_view token);  // by what sessions know a token
 };
 

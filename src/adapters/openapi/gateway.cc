@@ -513,6 +513,7 @@ ActionContext Gateway::context_of(Call& call, WaiterId waiter, const domain::Reg
           .call = call.pending,
           .now = now,
           .bans = options_.bans,
+          .region = options_.region,
           .token_line = options_.token_line};
 }
 
