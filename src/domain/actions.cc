@@ -22,9 +22,11 @@ void finish_if_done(Core& core, const OperationId& id) {
   if (!action.is_answered)
     core.out.put(ActionReply{
         .waiter = action.waiter,
-        .outcome = action.has_store_failed ? ActionOutcome::RecordFailed : ActionOutcome::Done,
+        .outcome = action.outcome.value_or(action.has_store_failed ? ActionOutcome::RecordFailed
+                                                                   : ActionOutcome::Done),
         .operation = id,
-        .app = app_of(core, action)});
+        .app = app_of(core, action),
+        .schedule = action.schedule});
   core.timers.cancel(TimerKind::ActionDue, id.value);
   core.actions.erase(found);
 }
@@ -42,6 +44,12 @@ StartedAction start_action(Core& core, WaiterId waiter) {
   core.timers.arm(TimerKind::ActionDue, id.value,
                   core.now.mono + limit_ms(limits::kActionFinishMs));
   return {std::move(id), action};
+}
+
+StartedAction start_own_action(Core& core) {
+  StartedAction action = start_action(core, {});
+  action.action.is_answered = true;
+  return action;
 }
 
 void reply_when_stored(Core& core, WaiterId waiter, const AppId& app, const BanId& ban) {
@@ -70,6 +78,8 @@ void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {
   if (is_ok)
     for (const BanRule& rule : action.put_when_stored) put_in_force(core, rule);
   if (action.app) settle_app(core, *action.app, is_ok);
+  if (action.schedule_change) settle_schedule(core, operation, action, is_ok);
+  if (action.policy_change) settle_policy(core, *action.policy_change, is_ok);
   const std::vector<OperationId> followers = std::exchange(action.followers, {});
   finish_if_done(core, operation);
   for (const OperationId& follower : followers) on_action_stored(core, follower, is_ok);
