@@ -429,6 +429,7 @@ void RegistryModel::add_refusals(const std::vector<Tombstone>& tombstones) {
 }
 void RegistryModel::see(const PersistDismissal& effect) {
   add_refusals(effect.tombstones);
+  for (const Event& event : effect.events) see(event);
 }
 
 void RegistryModel::believe(Beliefs& beliefs, const ParticipantView& view) {

@@ -38,7 +38,9 @@ TEST_F(DismissalTest, the_phases_come_in_order_and_the_answer_last) {
   EXPECT_EQ(only<PersistDismissal>(run.fence).record.users_at_fence, 2u);
   EXPECT_TRUE(stored(run.operation).empty());
   now_.mono += 3ms;
-  EXPECT_TRUE(cut(ann.room_sid).empty());
+  const Effects after_cut = cut(ann.room_sid);
+  EXPECT_EQ(only<ReleaseEvents>(after_cut).operation, run.operation);
+  EXPECT_EQ(after_cut.size(), 1u) << "who has not acknowledged is not sent a leave yet";
 
   const SendLeave leave = only<SendLeave>(apply(NoticeAcked{ann.sid}));
   EXPECT_EQ(leave.reason, LeaveReason::RoomDismissed);
@@ -275,11 +277,11 @@ TEST_F(DismissalTest, unconfirmed_cut_is_an_error_with_the_operation_and_the_ope
   EXPECT_EQ(only<DismissReply>(unconfirmed).record->operation, run.operation);
   EXPECT_EQ(only<PersistDismissal>(unconfirmed).record.state, DismissalState::Failed);
   stored(run.operation);
-  cut(ann.room_sid);
+  EXPECT_EQ(only<ReleaseEvents>(cut(ann.room_sid)).operation, run.operation);
   closed(ann.room_sid);
   const Effects finished = stored(run.operation);
   EXPECT_EQ(count_of<DismissReply>(finished), 0u);
-  EXPECT_EQ(events_of(finished, EventKind::RoomEnded).size(), 1u);
+  EXPECT_EQ(count_of<ReleaseEvents>(finished), 0u) << "once";
   const DismissalRecord record = *registry_.find_operation(run.operation);
   EXPECT_EQ(record.state, DismissalState::Done);
   EXPECT_FALSE(record.failure.empty());
@@ -350,7 +352,6 @@ TEST_F(DismissalTest, record_that_cannot_be_written_is_an_error_and_the_room_sti
   EXPECT_EQ(only<PersistDismissal>(closed(ann.room_sid)).record.state, DismissalState::Failed);
   const Effects finished = stored(run.operation);
   EXPECT_EQ(count_of<DismissReply>(finished), 0u);
-  EXPECT_EQ(events_of(finished, EventKind::UserLeft).size(), 1u);
 }
 
 TEST_F(DismissalTest, final_record_that_cannot_be_written_is_an_error) {
@@ -379,18 +380,67 @@ TEST_F(DismissalTest, events_are_one_user_left_each_and_then_room_ended) {
   const Person ann = enter("ann");
   enter(hidden_joiner("eve"));
   const Running run = start();
-  EXPECT_EQ(count_of<Event>(run.fence), 0u);
-  stored(run.operation);
-  cut(ann.room_sid);
-  after(2s);
-  EXPECT_EQ(count_of<Event>(closed(ann.room_sid)), 0u);
-  const auto events = all_of<Event>(stored(run.operation));
+  const std::vector<Event> events = only<PersistDismissal>(run.fence).events;
   ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(count_of<Event>(run.fence) + count_of<ReleaseEvents>(run.fence), 0u);
+  EXPECT_EQ(count_of<ReleaseEvents>(stored(run.operation)), 0u) << "nobody is told before the cut";
+  EXPECT_EQ(only<ReleaseEvents>(cut(ann.room_sid)).operation, run.operation);
+  after(2s);
+  EXPECT_TRUE(only<PersistDismissal>(closed(ann.room_sid)).events.empty()) << "once";
+  EXPECT_EQ(count_of<Event>(stored(run.operation)), 0u);
   EXPECT_EQ(events[0].kind, EventKind::UserLeft);
   EXPECT_EQ(events[1].kind, EventKind::UserLeft);
-  EXPECT_EQ(events[0].reason, LeaveReason::RoomDismissed);
+  EXPECT_EQ(events[0].reason.why, LeaveReason::RoomDismissed);
   EXPECT_EQ(events[2].kind, EventKind::RoomEnded);
-  EXPECT_EQ(events[2].reason, LeaveReason::RoomDismissed);
+  EXPECT_EQ(events[2].reason.why, LeaveReason::RoomDismissed);
+}
+
+TEST_F(DismissalTest, everybody_is_given_the_same_reason) {
+  const Person ann = enter("ann");
+  DismissRoom command = dismiss_command(kRoom);
+  command.operator_id = "AKLTops";
+  command.reason = "exam is over";
+  const Effects fence = apply(command);
+  const PersistDismissal write = only<PersistDismissal>(fence);
+  const Reason reason = write.events.at(0).reason;
+  EXPECT_EQ(reason, (Reason{.why = LeaveReason::RoomDismissed,
+                            .number = -1011,
+                            .name = "ROOM_DISMISS",
+                            .text = "exam is over",
+                            .operation = write.record.operation,
+                            .operator_id = "AKLTops"}));
+  EXPECT_EQ(write.events.at(1).reason, reason);
+  const Notice notice = only<CutRoom>(fence).notice;
+  EXPECT_EQ(static_cast<int>(notice.code), reason.number);
+  EXPECT_EQ(notice.name, reason.name);
+  EXPECT_EQ(notice.message, reason.text);
+  EXPECT_EQ(notice.operation, reason.operation);
+  EXPECT_EQ(notice.operator_id, reason.operator_id);
+  // Who was away hears the same.
+  Joiner late = joiner("ann");
+  const auto met = only<ResumeMeetsTombstone>(apply(Resume{new_connection(), ann.sid, late}));
+  EXPECT_EQ(met.notice.message, reason.text);
+  EXPECT_EQ(met.notice.operator_id, reason.operator_id);
+}
+
+TEST_F(DismissalTest, condition_on_the_life_spares_every_other_life) {
+  const auto dismiss_if = [&](const RoomSid& sid) {
+    DismissRoom command = dismiss_command(kRoom);
+    command.if_session = sid;
+    return apply(std::move(command));
+  };
+  EXPECT_EQ(only<DismissReply>(dismiss_if(RoomSid("RM_1"))).outcome, DismissOutcome::NotCurrent);
+  const Person ann = enter("ann");
+  const Effects spared = dismiss_if(RoomSid("RM_1"));
+  EXPECT_EQ(only<DismissReply>(spared).outcome, DismissOutcome::NotCurrent);
+  EXPECT_EQ(spared.size(), 1u);
+  const Effects fence = dismiss_if(ann.room_sid);
+  const OperationId operation = only<PersistDismissal>(fence).record.operation;
+  EXPECT_EQ(dismiss_if(ann.room_sid).size(), 0u) << "joins the operation that runs";
+  const Person bob = enter("bob");
+  EXPECT_NE(bob.room_sid, ann.room_sid);
+  EXPECT_EQ(only<DismissReply>(dismiss_if(ann.room_sid)).outcome, DismissOutcome::NotCurrent);
+  stored(operation);
 }
 
 TEST_F(DismissalTest, call_that_meets_a_running_operation_gets_its_answer) {
@@ -440,7 +490,7 @@ TEST_F(DismissalTest, cut_of_the_former_life_says_nothing_about_the_next_of_its_
   start();
   const Person again = enter("ann");
   start();
-  EXPECT_TRUE(cut(old.room_sid).empty());
+  EXPECT_EQ(count_of<SendLeave>(cut(old.room_sid)), 0u);
   EXPECT_TRUE(apply(NoticeAcked{again.sid}).empty()) << "media of the next life still flows";
   EXPECT_EQ(only<SendLeave>(cut(again.room_sid)).participant, again.sid);
 }

@@ -94,7 +94,7 @@ TEST_F(DuplicateTest, every_session_of_a_user_has_its_own_joined_and_left) {
   const Effects joined = apply(Join{new_connection(), joiner("ann")});
   const Event left = events_of(joined, EventKind::UserLeft).at(0);
   EXPECT_EQ(left.participant, old.sid);
-  EXPECT_EQ(left.reason, LeaveReason::DuplicateLogin);
+  EXPECT_EQ(left.reason.why, LeaveReason::DuplicateLogin);
   EXPECT_EQ(events_of(joined, EventKind::UserJoined).size(), 1u);
   EXPECT_TRUE(events_of(joined, EventKind::RoomStarted).empty());
 }

@@ -38,8 +38,11 @@ T only(const Effects& effects) {
   return found.empty() ? T{} : found.front();
 }
 
+// Those that go with a dismissal's record, too.
 inline std::vector<Event> events_of(const Effects& effects, EventKind kind) {
   std::vector<Event> out = all_of<Event>(effects);
+  for (const PersistDismissal& write : all_of<PersistDismissal>(effects))
+    out.insert(out.end(), write.events.begin(), write.events.end());
   std::erase_if(out, [kind](const Event& event) { return event.kind != kind; });
   return out;
 }

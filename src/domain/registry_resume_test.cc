@@ -32,7 +32,7 @@ TEST_F(ResumeTest, who_does_not_come_back_is_gone_after_the_grace) {
   const Person bob = enter("bob");
   lose_signal(ann);
   const Effects over = after(options_.resume_grace);
-  EXPECT_EQ(events_of(over, EventKind::UserLeft).at(0).reason, LeaveReason::ConnectionLost);
+  EXPECT_EQ(events_of(over, EventKind::UserLeft).at(0).reason.why, LeaveReason::ConnectionLost);
   EXPECT_EQ(told(over, bob).at(0).leave_reason, LeaveReason::ConnectionLost);
   EXPECT_EQ(only<CloseParticipant>(over).participant, ann.sid);
   EXPECT_EQ(count_of<ResumeUnknown>(resume(ann)), 1u);
@@ -134,7 +134,7 @@ TEST_F(ResumeTest, resumed_session_whose_media_stays_away_times_out) {
   const Person ann = enter("ann");
   apply(TransportDown{ann.sid});
   resume(ann);
-  EXPECT_EQ(events_of(after(60s), EventKind::UserLeft).at(0).reason, LeaveReason::JoinTimeout);
+  EXPECT_EQ(events_of(after(60s), EventKind::UserLeft).at(0).reason.why, LeaveReason::JoinTimeout);
 }
 
 TEST_F(ResumeTest, resumed_session_whose_media_returns_stays) {

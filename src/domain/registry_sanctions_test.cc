@@ -72,7 +72,7 @@ TEST_F(SanctionsTest, kicked_user_is_told_and_the_caller_answered_when_all_is_ov
   EXPECT_EQ(cut.notice.code, ClientCode::KickedOut);
   EXPECT_FALSE(cut.notice.forbidden_until.has_value());
   EXPECT_EQ(told(kicked, ann).at(0).leave_reason, LeaveReason::KickedByAdmin);
-  EXPECT_EQ(events_of(kicked, EventKind::UserLeft).at(0).reason, LeaveReason::KickedByAdmin);
+  EXPECT_EQ(events_of(kicked, EventKind::UserLeft).at(0).reason.why, LeaveReason::KickedByAdmin);
   EXPECT_TRUE(all_of<ActionReply>(stored(operation(kicked))).empty()) << "bob is not gone yet";
   const SendLeave leave = only<SendLeave>(apply(NoticeAcked{bob.sid}));
   EXPECT_EQ(leave.close_code, 4006);
@@ -194,8 +194,8 @@ TEST_F(SanctionsTest, ban_of_a_room_ends_it_by_the_phases_of_a_dismissal_with_ot
   closed(ann.room_sid);
   const Effects done = stored(write.record.operation);
   EXPECT_EQ(only<DismissReply>(done).outcome, DismissOutcome::Done);
-  EXPECT_EQ(events_of(done, EventKind::UserLeft).at(0).reason, LeaveReason::KickedByAdmin);
-  EXPECT_EQ(events_of(done, EventKind::RoomEnded).at(0).reason, LeaveReason::KickedByAdmin);
+  EXPECT_EQ(events_of(fence, EventKind::UserLeft).at(0).reason.why, LeaveReason::KickedByAdmin);
+  EXPECT_EQ(events_of(fence, EventKind::RoomEnded).at(0).reason.why, LeaveReason::KickedByAdmin);
 }
 
 TEST_F(SanctionsTest, dismissal_with_a_window_says_so_and_keeps_the_name_closed) {

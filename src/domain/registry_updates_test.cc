@@ -120,7 +120,7 @@ TEST_F(UpdatesTest, timers_that_are_due_happen_before_the_command) {
   lose_signal(ann);
   now_.mono += options_.resume_grace;
   const Effects effects = apply(Join{new_connection(), joiner("bob")});
-  EXPECT_EQ(events_of(effects, EventKind::UserLeft).at(0).reason, LeaveReason::ConnectionLost);
+  EXPECT_EQ(events_of(effects, EventKind::UserLeft).at(0).reason.why, LeaveReason::ConnectionLost);
   EXPECT_TRUE(only<JoinAccepted>(effects).others.empty());
 }
 

@@ -48,7 +48,8 @@ ControlPlane::ControlPlane(Config config, ControlParts parts, openapi::Gateway g
       serialiser_(make_serialiser()),
       media_(std::move(parts.shards)),
       to_store_(parts.to_store, limits::kRingOverflowMax),
-      history_(to_store_),
+      events_(to_store_),
+      audit_(to_store_),
       from_store_(parts.from_store) {
   if (config_.faults.late_send) media_.send_to_all(media::PlantLateSend{});
 }
@@ -93,7 +94,27 @@ void ControlPlane::restore(std::vector<domain::App> apps, Now now) {
   finish_turn(now);
 }
 
+void ControlPlane::restore(std::vector<domain::Schedule> schedules, Now now) {
+  submit(domain::RestoreSchedules{std::move(schedules)});
+  finish_turn(now);
+}
+
+void ControlPlane::restore(std::vector<domain::RoomPolicy> policies, Now now) {
+  submit(domain::RestorePolicies{std::move(policies)});
+  finish_turn(now);
+}
+
+void ControlPlane::restore(std::vector<domain::Webhook> webhooks, Now now) {
+  submit(domain::RestoreWebhooks{std::move(webhooks)});
+  finish_turn(now);
+}
+
+void ControlPlane::restore(std::vector<domain::KeyedCall> calls, Now) {
+  gateway_.restore_calls(calls);
+}
+
 void ControlPlane::on_wake(Now now) {
+  wall_ = now.wall;
   take_reports(now);
   take_store_replies();
   finish_turn(now);
@@ -113,8 +134,8 @@ void ControlPlane::on_deadline(Now now) {
 }
 
 Mono ControlPlane::next_deadline() const {
-  Mono deadline =
-      std::min({registry_.next_deadline(), next_purge_, next_refresh_, history_.next_deadline()});
+  Mono deadline = std::min({registry_.next_deadline(), next_purge_, next_refresh_,
+                            events_.next_deadline(), audit_.next_deadline()});
   if (!settling_.empty()) deadline = std::min(deadline, settling_.front().due);
   deadline = std::min({deadline, stop_.deadline, stop_.next_progress});
   for (const Scrape& scrape : scrapes_) deadline = std::min(deadline, scrape.deadline);
@@ -123,22 +144,29 @@ Mono ControlPlane::next_deadline() const {
   return deadline;
 }
 
-void ControlPlane::submit(domain::Command command) {
-  queue_.push_back(std::move(command));
+void ControlPlane::submit(domain::Command command, std::optional<WaiterId> cause) {
+  queue_.push_back({std::move(command), cause});
 }
 
 // Commands that effects ask for wait until the effects of the present one are all carried out.
 void ControlPlane::run_queue(Now now) {
   while (!queue_.empty()) {
-    domain::Command command = std::move(queue_.front());
+    Queued next = std::move(queue_.front());
     queue_.pop_front();
-    for (domain::Effect& effect : registry_.apply(std::move(command), now))
-      carry_out(std::move(effect), now);
+    domain::Effects effects = registry_.apply(std::move(next.command), now);
+    serving_ = {next.cause, {}};
+    for (const domain::Effect& effect : effects)
+      if (const auto* event = std::get_if<domain::Event>(&effect))
+        serving_.events.push_back(*event);
+    for (domain::Effect& effect : effects) carry_out(std::move(effect), now);
+    for (domain::Event& event : serving_.events) events_.note(std::move(event));
+    serving_ = {};
   }
 }
 
 void ControlPlane::finish_turn(Now now) {
   last_turn_ = now.mono;
+  wall_ = now.wall;
   run_queue(now);
   while (!early_offers_.empty()) {
     take_early_offers();
@@ -152,7 +180,8 @@ void ControlPlane::finish_turn(Now now) {
   for (const ParticipantSid& participant : changed)
     if (Session* session = find_session(participant)) ask_for_sections(*session);
   media_.flush();
-  history_.flush(now.mono);
+  events_.flush(now.mono);
+  audit_.flush(now);
   to_store_.flush();
   advance_stop(now);
 }
@@ -200,7 +229,8 @@ void ControlPlane::on_closed(ConnectionId connection, Now now) {
   arrivals_.erase(connection);
   std::erase_if(scrapes_, [&](const Scrape& scrape) { return scrape.connection == connection; });
   if (const auto waiter = waiter_of_.find(connection); waiter != waiter_of_.end()) {
-    waiting_.erase(waiter->second);  // the call goes on; nobody waits for its answer
+    waiting_.at(waiter->second)
+        .connection.reset();  // the call goes on; nobody waits for its answer
     waiter_of_.erase(waiter);
   }
   const auto known = participant_of_.find(connection);

@@ -24,8 +24,9 @@
 #include "adapters/signal/serialiser.h"
 #include "adapters/signal/tokens.h"
 #include "domain/registry.h"
+#include "node/audit_trail.h"
 #include "node/config.h"
-#include "node/history_writer.h"
+#include "node/event_writer.h"
 #include "node/media_plane.h"
 #include "node/metrics_page.h"
 #include "node/peer.h"
@@ -69,6 +70,10 @@ class ControlPlane final : public ControlHandler {
   void restore(std::vector<domain::Tombstone> tombstones, Now now);
   void restore(std::vector<domain::BanRule> bans, Now now);
   void restore(std::vector<domain::App> apps, Now now);
+  void restore(std::vector<domain::Schedule> schedules, Now now);
+  void restore(std::vector<domain::RoomPolicy> policies, Now now);
+  void restore(std::vector<domain::Webhook> webhooks, Now now);
+  void restore(std::vector<domain::KeyedCall> calls, Now now);
   // Takes over the keys, quotas, regions, hosts and proxies of `config` from the next request on; all or nothing.
   Result<void> reconfigure(const Config& config);
   // Reads the settings anew (SIGHUP, POST /reload) and says in the log what came of it.
@@ -123,7 +128,8 @@ class ControlPlane final : public ControlHandler {
   ControlPlane(Config config, ControlParts parts, openapi::Gateway gateway);
 
   // --- control.cc
-  void submit(domain::Command command);  // queued; applied by run_queue
+  // Queued; applied by run_queue.  `cause`: the management call that it is.
+  void submit(domain::Command command, std::optional<WaiterId> cause = std::nullopt);
   void run_queue(Now now);
   void finish_turn(Now now);  // requirements, rings
   // Whether a test stops the process at this point (Faults::stop_at).  It is stopped once the fence's record is
@@ -139,11 +145,19 @@ class ControlPlane final : public ControlHandler {
   // --- control_effects.cc: one overload for each effect
   void carry_out(domain::Effect effect, Now now);
   // To the store, which answers with RecordStored; where it cannot take it, so do we, and say `what` in the log.
+  // With it goes what must be written in the same transaction: the events of the command that caused it and, of a
+  // management call, its acceptance for the audit and its Idempotency-Key.
   void write(const OperationId& operation, store::WriteRequest request, std::string_view what);
+  void accompany(store::WriteRequest& request, const OperationId& operation);
   void run(domain::PersistDismissal& effect, Now now);
   void run(domain::PersistBans& effect, Now now);
   void run(domain::PersistApp& effect, Now now);
+  void run(domain::PersistSchedules& effect, Now now);
+  void run(domain::PersistPolicy& effect, Now now);
+  void run(domain::PersistWebhook& effect, Now now);
+  void run(domain::PersistBulk& effect, Now now);
   void run(domain::PersistTombstones& effect, Now now);
+  void run(domain::ReleaseEvents& effect, Now now);
   void run(domain::CutRoom& effect, Now now);
   void run(domain::CloseRoom& effect, Now now);
   void run(domain::CutParticipant& effect, Now now);
@@ -174,6 +188,7 @@ class ControlPlane final : public ControlHandler {
   void run(domain::DeliverMessage& effect, Now now);
   void run(domain::DropConnection& effect, Now now);
   void run(domain::Event& effect, Now now);
+  static void log_event(const domain::Event& event);
   void run(domain::DismissReply& effect, Now now);
   void run(domain::ActionReply& effect, Now now);
   void run(domain::LifeForgotten& effect, Now now);
@@ -250,7 +265,41 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_api.cc
   void on_api_request(ConnectionId connection, const HttpRequest& request, Now now);
+  // Who asked, as far as the request says it.
+  struct Caller {
+    std::string address;
+    Sha256 body_hash{};
+  };
+  struct Waiting {
+    std::optional<ConnectionId> connection;  // none: the caller hung up, the call goes on
+    openapi::PendingCall call;
+    Caller caller;
+    // Its acceptance, and its key, went with the write of this operation.
+    std::optional<OperationId> accepted;
+    domain::Reason reason = {};  // of whom it removed
+    // Answered as soon as the key is durable.
+    std::optional<openapi::Response> held = std::nullopt;
+    std::optional<domain::KeyedCall> held_call = std::nullopt;
+  };
+  Caller caller_of(const HttpRequest& request) const;
+  void wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
+                const HttpRequest& request);
   void answer_api(WaiterId waiter, openapi::Response response);
+  // The outcome of a changing call (`outcome` as domain::KeyedCall has it): for the audit, for its key, and to its
+  // caller and those who wait for the same key.
+  void conclude(WaiterId waiter, openapi::Response response, const OperationId& operation,
+                uint8_t outcome);
+  void conclude_key(WaiterId waiter, openapi::Response response, const OperationId& operation,
+                    uint8_t outcome);
+  void on_key_written(WaiterId waiter, bool ok);
+  void answer_repeats(const domain::CallKey& key, const openapi::Response& first);
+  domain::AuditEntry audit_entry(const openapi::Response& response, domain::AuditPhase phase,
+                                 const Caller& caller) const;
+  // Of a call that was answered at once.
+  void audit_answer(const openapi::Response& response, const HttpRequest& request, Now now);
+  // Of a dismissal that no call asked for: a schedule's, a policy's, one of many.
+  void audit_timer(store::WriteRequest& request, const domain::DismissalRecord& record,
+                   domain::AuditPhase phase);
   void take_store_replies();
   void take_store_reply(StoreReply reply);
   void on_store_health(const StoreHealth& health);
@@ -293,19 +342,30 @@ class ControlPlane final : public ControlHandler {
   signal::Serialiser serialiser_;
   MediaPlane media_;
   OverflowSender<StoreRequest> to_store_;
-  HistoryWriter history_;
+  EventWriter events_;
+  AuditTrail audit_;
   Receiver<StoreReply>& from_store_;
-  std::deque<domain::Command> queue_;
+  struct Queued {
+    domain::Command command;
+    std::optional<WaiterId> cause;
+  };
+  std::deque<Queued> queue_;
+  // While a command's effects are carried out: whose it was, and its events that no write has taken along yet.
+  struct Serving {
+    std::optional<WaiterId> cause;
+    std::vector<domain::Event> events;
+  };
+  Serving serving_;
   std::unordered_map<ParticipantSid, Session> sessions_;
   std::unordered_map<ConnectionId, ParticipantSid> participant_of_;
   std::unordered_map<ConnectionId, ParticipantSid> closing_;  // close_websocket was asked for
   std::unordered_map<RoomSid, Life> lives_;
   std::unordered_map<ConnectionId, Arrival> arrivals_;
-  struct Waiting {
-    ConnectionId connection;
-    openapi::PendingCall call;
-  };
   std::unordered_map<WaiterId, Waiting> waiting_;
+  std::map<domain::CallKey, std::vector<WaiterId>>
+      repeats_;  // who waits for a running call with the same key
+  // Dismissals that no call asked for, until their last record.
+  std::unordered_set<OperationId> timer_dismissals_;
   std::unordered_map<ConnectionId, WaiterId> waiter_of_;
   // A refusal at the upgrade is repeated on the validate path, where browsers read it; kept a few seconds.
   struct RecentRefusal {
@@ -326,6 +386,7 @@ class ControlPlane final : public ControlHandler {
   ControlCounters counters_;
   uint64_t next_waiter_ = 1;
   Mono next_purge_{}, next_refresh_{}, last_turn_{};
+  Wall wall_{};  // of the turn
   bool is_draining_ = false;
   Stop stop_;
   std::unordered_set<ConnectionId> farewells_;  // told to reconnect, their close not yet written

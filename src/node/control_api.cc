@@ -1,6 +1,8 @@
 // Management calls: from the HTTP server to the gateway, through the registry or the store, and back.
 #include "base/limits.h"
 #include "base/log.h"
+#include "domain/dismissal.h"
+#include "node/client_address.h"
 #include "node/control.h"
 #include "node/http_words.h"
 
@@ -26,7 +28,7 @@ StoreRequest to_store(WaiterId waiter, openapi::Question question) {
 void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& request, Now now) {
   ++counters_.api_calls;
   const openapi::Request call = to_openapi(request);
-  if (waiting_.size() >= static_cast<size_t>(limits::kApiWaitingMax)) {
+  if (waiting_.size() >= static_cast<size_t>(limits::kApiWaitingMax) || audit_.is_full()) {
     ++counters_.api_refused;
     http_.respond(connection,
                   to_http(gateway_.fault_response(call, openapi::FaultKind::Overloaded, now)));
@@ -36,30 +38,226 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
   openapi::Outcome outcome = gateway_.handle(call, waiter, registry_, now);
   if (auto* response = std::get_if<openapi::Response>(&outcome)) {
     if (response->error) ++counters_.api_refused;
+    audit_answer(*response, request, now);
     http_.respond(connection, to_http(std::move(*response)));
   } else if (auto* domain_call = std::get_if<openapi::DomainCall>(&outcome)) {
-    waiting_.emplace(waiter, Waiting{connection, std::move(domain_call->call)});
-    waiter_of_[connection] = waiter;
+    wait_for(waiter, connection, std::move(domain_call->call), request);
     if (auto* dismiss = std::get_if<domain::DismissRoom>(&domain_call->command))
       dismiss->accepted = request.arrived;
-    submit(std::move(domain_call->command));
+    submit(std::move(domain_call->command), waiter);
+  } else if (auto* repeated = std::get_if<openapi::RepeatedCall>(&outcome)) {
+    auto& others = repeats_[*repeated->call.key];
+    if (others.size() >= static_cast<size_t>(limits::kCallKeyWaitersMax)) {
+      audit_answer(gateway_.on_abandoned(repeated->call), request, now);
+      http_.respond(connection, to_http(gateway_.on_abandoned(repeated->call)));
+      return;
+    }
+    others.push_back(waiter);
+    wait_for(waiter, connection, std::move(repeated->call), request);
   } else {
     auto& store_call = std::get<openapi::StoreCall>(outcome);
-    waiting_.emplace(waiter, Waiting{connection, std::move(store_call.call)});
-    waiter_of_[connection] = waiter;
-    history_.flush_early(now.mono);  // so that the answer knows of it
+    wait_for(waiter, connection, std::move(store_call.call), request);
+    events_.flush_early(now.mono);  // so that the answer knows of it
+    audit_.flush_early();
     if (!to_store_.send(to_store(waiter, std::move(store_call.question))))
       answer_api(waiter, gateway_.on_abandoned(waiting_.at(waiter).call));
   }
 }
 
+void ControlPlane::wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
+                            const HttpRequest& request) {
+  waiting_.emplace(waiter, Waiting{connection, std::move(call), caller_of(request), {}});
+  waiter_of_[connection] = waiter;
+}
+
+// --- the audit ---------------------------------------------------------------------------------------------------
+
+ControlPlane::Caller ControlPlane::caller_of(const HttpRequest& request) const {
+  return {client_address(request, config_.trusted_proxies).text(), sha256(as_bytes(request.body))};
+}
+
+domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
+                                             domain::AuditPhase phase, const Caller& caller) const {
+  const openapi::CallTrace& trace = response.trace;
+  domain::AuditEntry entry{.phase = phase,
+                           .door = domain::AuditDoor::OpenApi,
+                           .at = wall_,
+                           .account = trace.account,
+                           .access_key = trace.access_key,
+                           .action = trace.action,
+                           .version = trace.version,
+                           .app = trace.app,
+                           .room = trace.room,
+                           .request_id = response.request_id,
+                           .source = caller.address,
+                           .body_hash = caller.body_hash,
+                           .is_dry_run = trace.is_dry_run,
+                           .is_replay = trace.is_replay};
+  if (phase == domain::AuditPhase::Accepted) return entry;
+  entry.status = response.status;
+  if (response.error) entry.outcome = openapi::error_row(*response.error).code;
+  return entry;
+}
+
+// Of a read, a refusal, or a change that turned out to be none.
+void ControlPlane::audit_answer(const openapi::Response& response, const HttpRequest& request,
+                                Now now) {
+  if (response.trace.access_key.empty()) {
+    if (response.error)
+      audit_.count_unknown(client_address(request, config_.trusted_proxies),
+                           domain::AuditDoor::OpenApi,
+                           std::string(openapi::error_row(*response.error).code), now);
+    return;
+  }
+  const auto phase = response.error           ? domain::AuditPhase::Refused
+                     : response.trace.changes ? domain::AuditPhase::Finished
+                                              : domain::AuditPhase::Read;
+  audit_.note(audit_entry(response, phase, caller_of(request)));
+}
+
+void ControlPlane::audit_timer(store::WriteRequest& request, const domain::DismissalRecord& record,
+                               domain::AuditPhase phase) {
+  domain::AuditEntry entry{.phase = phase,
+                           .door = domain::AuditDoor::Timer,
+                           .at = wall_,
+                           .access_key = record.operator_id,
+                           .action = "DismissRoom",
+                           .app = record.app,
+                           .room = record.room,
+                           .operation = record.operation,
+                           .request_id = record.request_id,
+                           .reason = domain::reason_of(record)};
+  if (const domain::App* app = registry_.apps().find(record.app)) entry.account = app->account;
+  if (phase == domain::AuditPhase::Finished && record.state != domain::DismissalState::Done)
+    entry.outcome = openapi::error_row(openapi::ErrorCode::InternalError).code;
+  request.audit.push_back(std::move(entry));
+}
+
+// --- answers -----------------------------------------------------------------------------------------------------
+
+// Of a read, or the last word to a changing call.
 void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
   const auto found = waiting_.find(waiter);
-  if (found == waiting_.end()) return;  // the caller hung up
+  if (found == waiting_.end()) return;
+  Waiting& waiting = found->second;
   if (response.error) ++counters_.api_refused;
-  http_.respond(found->second.connection, to_http(std::move(response)));
-  waiter_of_.erase(found->second.connection);
+  const bool is_noted = waiting.accepted.has_value();
+  if (!is_noted) {
+    const auto phase = response.error           ? domain::AuditPhase::Refused
+                       : response.trace.changes ? domain::AuditPhase::Finished
+                                                : domain::AuditPhase::Read;
+    audit_.note(audit_entry(response, phase, waiting.caller));
+  }
+  if (waiting.connection) {
+    waiter_of_.erase(*waiting.connection);
+    http_.respond(*waiting.connection, to_http(std::move(response)));
+  }
   waiting_.erase(found);
+}
+
+namespace {
+
+// Nothing was done, and nothing is kept of the call.
+bool is_refusal(uint8_t outcome) {
+  using domain::ActionOutcome;
+  if (outcome < domain::kOutcomeOfAction) return false;
+  switch (static_cast<ActionOutcome>(outcome - domain::kOutcomeOfAction)) {
+    case ActionOutcome::TooManyBans:
+    case ActionOutcome::TooManyApps:
+    case ActionOutcome::Exists:
+    case ActionOutcome::NoSuchRoom:
+    case ActionOutcome::TooMany:
+      return true;
+    case ActionOutcome::Done:
+    case ActionOutcome::NotThere:
+    case ActionOutcome::RecordFailed:
+    case ActionOutcome::Unfinished:
+    case ActionOutcome::TooLate:
+      return false;
+  }
+  return false;
+}
+
+bool is_undone(uint8_t outcome) {
+  return outcome ==
+         domain::kOutcomeOfAction + static_cast<uint8_t>(domain::ActionOutcome::RecordFailed);
+}
+
+}  // namespace
+
+void ControlPlane::conclude(WaiterId waiter, openapi::Response response,
+                            const OperationId& operation, uint8_t outcome) {
+  const auto found = waiting_.find(waiter);
+  if (found == waiting_.end()) return;
+  Waiting& waiting = found->second;
+  if (!is_refusal(outcome)) {
+    if (!waiting.accepted) {
+      domain::AuditEntry accepted =
+          audit_entry(response, domain::AuditPhase::Accepted, waiting.caller);
+      accepted.operation = operation;
+      audit_.note(std::move(accepted));
+    }
+    domain::AuditEntry finished =
+        audit_entry(response, domain::AuditPhase::Finished, waiting.caller);
+    finished.operation = operation.empty() ? waiting.accepted.value_or(operation) : operation;
+    finished.reason = waiting.reason;
+    audit_.note(std::move(finished));
+  }
+  if (waiting.call.key) return conclude_key(waiter, std::move(response), operation, outcome);
+  if (!is_refusal(outcome) && !waiting.accepted) waiting.accepted = operation;
+  answer_api(waiter, std::move(response));
+}
+
+// What was done is answered at once when the key went with it; what had no write of its own waits for the key's.
+void ControlPlane::conclude_key(WaiterId waiter, openapi::Response response,
+                                const OperationId& operation, uint8_t outcome) {
+  Waiting& waiting = waiting_.at(waiter);
+  const domain::CallKey key = *waiting.call.key;
+  if (is_refusal(outcome) || is_undone(outcome)) {
+    gateway_.drop_call(waiting.call);
+    if (is_undone(outcome)) waiting.accepted = operation;
+    const openapi::Response first = response;
+    answer_api(waiter, std::move(response));
+    return answer_repeats(key, first);
+  }
+  domain::KeyedCall row = gateway_.keyed_call(waiting.call, operation, outcome, response, wall_);
+  if (waiting.call.action->has_secrets) row.subject = response.trace.made_app.value;
+  store::WriteRequest request;
+  request.calls.push_back(row);
+  const bool is_durable = waiting.accepted.has_value();
+  if (!is_durable) request.call = waiter;
+  const bool is_sent = to_store_.send(std::move(request));
+  waiting.accepted = operation;
+  waiting.held = std::move(response);
+  waiting.held_call = std::move(row);
+  if (is_durable || !is_sent) on_key_written(waiter, is_durable);
+}
+
+void ControlPlane::on_key_written(WaiterId waiter, bool ok) {
+  const auto found = waiting_.find(waiter);
+  if (found == waiting_.end() || !found->second.held) return;
+  Waiting& waiting = found->second;
+  const domain::CallKey key = *waiting.call.key;
+  openapi::Response response = *std::exchange(waiting.held, std::nullopt);
+  if (ok) {
+    gateway_.finish_call(*waiting.held_call);
+  } else {
+    gateway_.drop_call(waiting.call);
+    response = gateway_.on_unstored_key(waiting.call);
+  }
+  const openapi::Response first = response;
+  answer_api(waiter, std::move(response));
+  answer_repeats(key, first);
+}
+
+void ControlPlane::answer_repeats(const domain::CallKey& key, const openapi::Response& first) {
+  const auto found = repeats_.find(key);
+  if (found == repeats_.end()) return;
+  const std::vector<WaiterId> waiters = std::move(found->second);
+  repeats_.erase(found);
+  for (const WaiterId waiter : waiters)
+    if (const auto one = waiting_.find(waiter); one != waiting_.end())
+      answer_api(waiter, gateway_.repeat(one->second.call, first));
 }
 
 void ControlPlane::run(domain::DismissReply& effect, Now) {
@@ -77,7 +275,9 @@ void ControlPlane::run(domain::DismissReply& effect, Now) {
   }
   const auto found = waiting_.find(effect.waiter);
   if (found == waiting_.end()) return;
-  answer_api(effect.waiter, gateway_.on_dismiss_reply(found->second.call, effect));
+  conclude(effect.waiter, gateway_.on_dismiss_reply(found->second.call, effect),
+           effect.record ? effect.record->operation : OperationId(),
+           static_cast<uint8_t>(effect.outcome));
 }
 
 // Once for each operation, when its last record goes to the store.
@@ -100,10 +300,14 @@ void ControlPlane::run(domain::ActionReply& effect, Now) {
   const bool is_trouble = effect.outcome == domain::ActionOutcome::RecordFailed ||
                           effect.outcome == domain::ActionOutcome::Unfinished;
   if (is_trouble)
-    log_line(LogLevel::Error, "a kick or ban failed", {{"operation", effect.operation.value}});
+    log_line(LogLevel::Error, "a management action failed",
+             {{"operation", effect.operation.value}});
   const auto found = waiting_.find(effect.waiter);
   if (found == waiting_.end()) return;
-  answer_api(effect.waiter, gateway_.on_action_reply(found->second.call, effect));
+  openapi::Response response = gateway_.on_action_reply(found->second.call, effect);
+  if (effect.app) response.trace.made_app = effect.app->id;
+  conclude(effect.waiter, std::move(response), effect.operation,
+           static_cast<uint8_t>(domain::kOutcomeOfAction + static_cast<uint8_t>(effect.outcome)));
 }
 
 void ControlPlane::take_store_replies() {
@@ -133,8 +337,10 @@ void ControlPlane::take_store_reply(StoreReply reply) {
       answer_api(
           visitors->waiter,
           gateway_.on_visitors(waiting->second.call, visitors->page ? &*visitors->page : nullptr));
-  } else if (const auto* history = std::get_if<HistoryWritten>(&reply)) {
-    history_.on_written(*history);
+  } else if (const auto* events = std::get_if<EventsWritten>(&reply)) {
+    events_.on_written(*events);
+  } else if (const auto* key = std::get_if<CallWritten>(&reply)) {
+    on_key_written(key->waiter, key->ok);
   } else if (const auto* health = std::get_if<StoreHealth>(&reply)) {
     on_store_health(*health);
   } else {
@@ -158,7 +364,6 @@ void ControlPlane::on_store_health(const StoreHealth& health) {
 
 // Joins ask for the state themselves (closed_door).
 void ControlPlane::on_disk_state(DiskState state) {
-  history_.pause(state >= DiskState::HistoryStopped);
   static constexpr const char* kWhat[] = {
       "the store's disk has room again", "the store's disk fills up: history is not written",
       "the store's disk is nearly full: new joins are refused",

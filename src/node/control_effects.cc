@@ -52,10 +52,35 @@ void ControlPlane::carry_out(domain::Effect effect, Now now) {
 
 void ControlPlane::write(const OperationId& operation, store::WriteRequest request,
                          std::string_view what) {
+  accompany(request, operation);
   if (to_store_.send(std::move(request))) return;
   log_line(LogLevel::Error, "the store is too far behind to take " + std::string(what),
            {{"operation", operation.value}});
   submit(domain::RecordStored{operation, false});
+}
+
+// What was noted before goes first: a room's events are stored in the order in which they happened.
+void ControlPlane::accompany(store::WriteRequest& request, const OperationId& operation) {
+  events_.take_along(request, std::exchange(serving_.events, {}));
+  const auto found = serving_.cause ? waiting_.find(*serving_.cause) : waiting_.end();
+  if (found == waiting_.end() || found->second.accepted) return;
+  Waiting& waiting = found->second;
+  waiting.accepted = operation;
+  for (const auto* events : {&request.held_events, &request.events})
+    for (const domain::Event& event : *events)
+      if (event.reason.operation == operation) waiting.reason = event.reason;
+  domain::AuditEntry entry =
+      audit_entry(gateway_.trace(waiting.call), domain::AuditPhase::Accepted, waiting.caller);
+  entry.operation = operation;
+  entry.reason = waiting.reason;
+  request.audit.push_back(std::move(entry));
+  if (!waiting.call.key) return;
+  domain::KeyedCall row{.key = *waiting.call.key,
+                        .body_hash = waiting.call.body_hash,
+                        .operation = operation,
+                        .at = wall_};
+  if (const auto* app = std::get_if<store::PutApp>(&request.what)) row.subject = app->app.id.value;
+  request.calls.push_back(std::move(row));
 }
 
 void ControlPlane::run(domain::PersistDismissal& effect, Now) {
@@ -63,10 +88,52 @@ void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   if (effect.is_final) observe(effect.record);
   std::vector<domain::Tombstone> tombstones = std::move(effect.tombstones);
   std::ranges::move(effect.precautions, std::back_inserter(tombstones));
-  write(operation,
-        store::PutDismissal{std::move(effect.record), std::move(tombstones), std::move(effect.told),
-                            std::move(effect.bans)},
-        "a record");
+  for (const domain::Event& event : effect.events) log_event(event);
+  store::WriteRequest request(store::PutDismissal{effect.record, std::move(tombstones),
+                                                  std::move(effect.told), std::move(effect.bans)});
+  const bool is_first = !effect.events.empty();
+  if (is_first) {
+    request.hold = operation;
+    request.held_events = std::move(effect.events);
+  }
+  if (is_first && !serving_.cause) timer_dismissals_.insert(operation);
+  if (is_first && timer_dismissals_.contains(operation))
+    audit_timer(request, effect.record, domain::AuditPhase::Accepted);
+  if (effect.is_final && timer_dismissals_.erase(operation) > 0)
+    audit_timer(request, effect.record, domain::AuditPhase::Finished);
+  write(operation, std::move(request), "a record");
+}
+
+void ControlPlane::run(domain::ReleaseEvents& effect, Now) {
+  store::WriteRequest request;
+  request.release = effect.operation;
+  if (!to_store_.send(std::move(request)))
+    log_line(LogLevel::Error, "the store is too far behind: events are told after the next restart",
+             {{"operation", effect.operation.value}});
+}
+
+void ControlPlane::run(domain::PersistSchedules& effect, Now) {
+  write(effect.operation,
+        store::PutSchedules{effect.operation, std::move(effect.put), std::move(effect.drop)},
+        "a schedule");
+}
+
+void ControlPlane::run(domain::PersistPolicy& effect, Now) {
+  write(effect.operation,
+        store::PutPolicy{effect.operation, std::move(effect.app), std::move(effect.room),
+                         std::move(effect.policy)},
+        "a policy");
+}
+
+void ControlPlane::run(domain::PersistWebhook& effect, Now) {
+  write(effect.operation,
+        store::PutWebhook{effect.operation, std::move(effect.webhook), effect.is_dropped},
+        "a webhook");
+}
+
+void ControlPlane::run(domain::PersistBulk& effect, Now) {
+  const OperationId operation = effect.bulk.operation;
+  write(operation, store::PutBulk{std::move(effect.bulk)}, "a list of rooms");
 }
 
 void ControlPlane::run(domain::PersistBans& effect, Now) {
@@ -82,7 +149,9 @@ void ControlPlane::run(domain::PersistApp& effect, Now) {
 }
 
 void ControlPlane::run(domain::PersistTombstones& effect, Now) {
-  if (!to_store_.send(store::WriteRequest(store::PutTombstones{std::move(effect.tombstones)})))
+  store::WriteRequest request(store::PutTombstones{std::move(effect.tombstones)});
+  events_.take_along(request, std::exchange(serving_.events, {}));
+  if (!to_store_.send(std::move(request)))
     log_line(LogLevel::Error, "the store is too far behind to take tombstones");
 }
 
@@ -304,6 +373,10 @@ void ControlPlane::run(domain::DropConnection& effect, Now) {
 // -----------------------------------------------------------------------------------------------------------
 
 void ControlPlane::run(domain::Event& effect, Now) {
+  log_event(effect);  // it is in serving_, too
+}
+
+void ControlPlane::log_event(const domain::Event& effect) {
   static constexpr const char* kNames[] = {"room started", "room ended",      "user joined",
                                            "user left",    "track published", "track unpublished"};
   log_line(LogLevel::Info, kNames[static_cast<size_t>(effect.kind)],
@@ -313,7 +386,6 @@ void ControlPlane::run(domain::Event& effect, Now) {
             {"user", effect.user.value},
             {"participant", effect.participant.value},
             {"track", effect.track.value}});
-  history_.note(effect);
 }
 
 // --- the ends

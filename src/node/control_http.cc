@@ -196,7 +196,7 @@ std::string ControlPlane::metrics() const {
   const ProcessFigures figures = figures_();
   return metrics_text({.rooms = registry_.counts(),
                        .control = counters_,
-                       .history = history_.counters(),
+                       .events = events_.counters(),
                        .store = store_health_,
                        .shards = media_.snapshots(),
                        .open_descriptors = figures.open_descriptors,

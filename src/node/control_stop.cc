@@ -85,6 +85,8 @@ void ControlPlane::start_farewell(Now now) {
 
 void ControlPlane::start_handing_over(Now now) {
   abandon_waiting_calls();
+  events_.flush_early(now.mono);
+  audit_.flush_all(now);
   stop_ = {StopPhase::HandingOver, now.mono + kCloseWrite, kNever};
 }
 
@@ -96,7 +98,14 @@ bool ControlPlane::is_at_rest() const {
 void ControlPlane::abandon_waiting_calls() {
   while (!waiting_.empty()) {
     const auto& [waiter, waiting] = *waiting_.begin();
-    answer_api(waiter, gateway_.on_abandoned(waiting.call));
+    openapi::Response response = gateway_.on_abandoned(waiting.call);
+    if (waiting.accepted) {
+      domain::AuditEntry finished =
+          audit_entry(response, domain::AuditPhase::Finished, waiting.caller);
+      finished.operation = *waiting.accepted;
+      audit_.note(std::move(finished));
+    }
+    answer_api(waiter, std::move(response));
   }
 }
 

@@ -130,17 +130,11 @@ void add_control(Page& page, const MetricsInput& in) {
   cpu.metric.push_back(metric);
 }
 
-void add_history(Page& page, const HistoryCounters& history) {
-  page.counter("atrium_history_facts_written_total",
-               "Beginnings and ends of rooms and visits that the store holds", history.written);
-  auto& lost = page.family("atrium_history_facts_lost_total",
-                           "Facts that history will not have, by reason", MetricType::Counter);
-  lost.metric.push_back(
-      Page::with_value(history.lost_to_full_queue, true, {{"reason", "queue_full"}}));
-  lost.metric.push_back(
-      Page::with_value(history.lost_to_store, true, {{"reason", "store_failed"}}));
-  lost.metric.push_back(Page::with_value(history.lost_to_pause, true, {{"reason", "disk_full"}}));
-  page.gauge("atrium_history_facts_waiting", "Facts that wait for the store", history.waiting);
+void add_events(Page& page, const EventCounters& events) {
+  page.counter("atrium_events_written_total", "Events that the store holds", events.written);
+  page.counter("atrium_events_lost_total", "Events that the store was too far behind to take",
+               events.lost);
+  page.gauge("atrium_events_waiting", "Events that wait for the store", events.waiting);
 }
 
 void add_listeners(Page& page, const ListenerFigures& figures) {
@@ -243,7 +237,7 @@ std::string metrics_text(const MetricsInput& input) {
   add_rooms(page, input);
   add_dismissals(page, input.control);
   add_control(page, input);
-  add_history(page, input.history);
+  add_events(page, input.events);
   add_listeners(page, input.listeners);
   add_store(page, input.store);
   add_media(page, input);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "domain/registry.h"
-#include "node/history_writer.h"
+#include "node/event_writer.h"
 #include "node/shard_link.h"
 #include "node/store_worker.h"
 
@@ -52,7 +52,7 @@ struct ListenerFigures {
 struct MetricsInput {
   domain::Registry::Counts rooms;
   ControlCounters control;
-  HistoryCounters history;
+  EventCounters events;
   StoreHealth store;
   std::vector<ShardSnapshot> shards;
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;

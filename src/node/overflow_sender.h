@@ -32,6 +32,7 @@ class OverflowSender {
     }
     return true;
   }
+  bool is_full() const { return waiting_.size() >= bound_; }  // and the ring, too
   bool is_empty() const { return waiting_.empty(); }
   size_t waiting() const { return waiting_.size(); }
   // Drops what waits and `is_unwanted`; yields how many.

@@ -17,6 +17,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "domain/history.h"
+#include "domain/keyed_call.h"
 #include "domain/registry.h"
 
 namespace atrium::openapi {
@@ -79,8 +80,14 @@ struct ActionRow;
 struct PendingCall {
   const ActionRow* action = nullptr;  // static storage; null when none was found
   std::string request_id;
-  std::string action_name, version;  // as sent, made printable; empty when not sent
-  std::string access_key;            // whose signature was good; for audit lines
+  std::string action_name, version;    // as sent, made printable; empty when not sent
+  std::string access_key;              // whose signature was good; for audit lines
+  std::string account;                 // whose key that is
+  std::optional<domain::CallKey> key;  // its Idempotency-Key, where it is a changing call
+  Sha256 body_hash{};                  // of what the key stands for: query and body
+  bool is_dry_run = false;
+  bool is_replay = false;                        // answered by an earlier call with the same key
+  std::optional<uint8_t> replayed_outcome = {};  // of that call, as KeyedCall has it
   AppId app;
   RoomId room;
   OperationId operation;
@@ -149,6 +156,7 @@ struct ActionRow {
   std::string_view quota_name = {};  // actions that name the same share one quota; empty: its own
   KeyScope scope = KeyScope::Room;
   AppUse app = AppUse::Required;
+  bool has_secrets = false;  // its Result must not be stored
   Unknown unknown = Unknown::Ignored;
   std::span<const FieldRule> fields;  // AppId among them, unless `app` is None
   Handler handle = nullptr;
@@ -165,6 +173,11 @@ inline constexpr std::string_view kVersion2023July = "2023-07-20";
 inline constexpr std::string_view kVersion2023August = "2023-08-01";
 inline constexpr std::string_view kVersion2023 = "2023-11-01";
 inline constexpr std::string_view kVersionOwn = "2026-12-01";
+
+// Whether it changes anything: the others are reads.
+constexpr bool is_change(const ActionRow& row) {
+  return row.method == Method::Post;
+}
 
 constexpr std::string_view quota_of(const ActionRow& row) {
   return row.quota_name.empty() ? row.name : row.quota_name;

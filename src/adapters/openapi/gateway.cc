@@ -54,6 +54,21 @@ Json::Object metadata(const PendingCall& call, std::string_view region) {
   return out;
 }
 
+// For the audit; and what a repeated call is told beside the answer of the first.
+Response traced(Response response, const PendingCall& call) {
+  response.trace = {.account = call.account,
+                    .access_key = call.access_key,
+                    .action = call.action_name,
+                    .version = call.version,
+                    .app = call.app,
+                    .room = call.room,
+                    .changes = call.action != nullptr && is_change(*call.action),
+                    .is_dry_run = call.is_dry_run,
+                    .is_replay = call.is_replay};
+  if (call.is_replay) response.headers.emplace_back("Idempotency-Replayed", "true");
+  return response;
+}
+
 Refusal missing(std::string_view parameter) {
   return {ErrorCode::MissingParameter, "The request lacks the parameter " + std::string(parameter) +
                                            " in the query of the URL."};
@@ -217,7 +232,9 @@ Outcome Gateway::handle(const Request& request, WaiterId waiter, const domain::R
   if (auto refusal = choose_action(call)) return refuse(call.pending, *refusal);
   if (auto refusal = read_arguments(call)) return refuse(call.pending, *refusal);
   if (auto refusal = find_app(call, registry)) return refuse(call.pending, *refusal);
-  if (auto refusal = take_quota(call, now)) return refuse(call.pending, *refusal);
+  if (auto refusal = read_key(call)) return refuse(call.pending, *refusal);
+  if (auto repeated = find_key(call, registry, now)) return *std::move(repeated);
+  if (auto refusal = take_quota(call, 1, now)) return refuse(call.pending, *refusal);
   return run_handler(call, waiter, registry, now);
 }
 
@@ -258,6 +275,7 @@ Gateway::Check Gateway::authenticate(Call& call, Now now) const {
                    "changed the request."};
   call.key = found->second;
   call.pending.access_key = call.key->id;
+  call.pending.account = call.key->account;
   return std::nullopt;
 }
 
@@ -310,6 +328,7 @@ Gateway::Check Gateway::find_app(Call& call, const domain::Registry& registry) c
   const AppUse use = call.pending.action->app;
   const std::string_view id = use == AppUse::None ? std::string_view() : call.args.text("AppId");
   call.app = &kNone;
+  call.pending.room = RoomId(call.args.text("RoomId"));
   if (id.empty() && use != AppUse::Required) return std::nullopt;
   const domain::App* found = registry.apps().find(AppId(id));
   if (found == nullptr && !looks_like_app_id(id))
@@ -329,35 +348,172 @@ uint32_t Gateway::rate_of(const ActionRow& action) const {
   return own == options_.quotas.end() ? action.per_second : own->second;
 }
 
-Gateway::Check Gateway::take_quota(Call& call, Now now) {
+Gateway::Check Gateway::take_quota(Call& call, uint32_t factor, Now now) {
   const ActionRow& action = *call.pending.action;
+  const std::string name = (factor == 1 ? "" : "replay of ") + std::string(quota_of(action));
+  const uint32_t rate = rate_of(action) * factor;
   const bool is_apps = action.quota == QuotaScope::App;
   const std::string_view owner = is_apps ? call.app->id.value : call.key->account;
   const std::string_view member = is_apps ? std::string_view() : call.app->id.value;
-  const Duration wait = quota_.take(owner, member, quota_of(action), rate_of(action), now.mono);
+  const Duration wait = quota_.take(owner, member, name, rate, now.mono);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
-                                               std::to_string(rate_of(action)) +
-                                               " requests per second."};
+                                               std::to_string(rate) + " requests per second."};
   refusal.retry_after_s =
       std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
   return refusal;
 }
 
+// --- Idempotency-Key -------------------------------------------------------------------------------------------------
+
+// The header of a call that changes something; of reads it says nothing.
+Gateway::Check Gateway::read_key(Call& call) const {
+  constexpr const char* kHeader = "Idempotency-Key";
+  const size_t count = call.request.header_count(kHeader);
+  if (count == 0 || !is_change(*call.pending.action)) return std::nullopt;
+  const std::string_view key = call.request.header(kHeader);
+  const auto is_printable = [](char c) { return c >= ' ' && c <= '~'; };
+  if (count > 1 || key.empty() || key.size() > static_cast<size_t>(limits::kCallKeyBytesMax) ||
+      !std::ranges::all_of(key, is_printable))
+    return Refusal{ErrorCode::InvalidParameter,
+                   "The header Idempotency-Key must be given once, as 1 to " +
+                       std::to_string(limits::kCallKeyBytesMax) + " printable ASCII characters."};
+  call.pending.key = domain::CallKey{call.key->account, std::string(call.pending.action->name),
+                                     std::string(call.pending.action->version), std::string(key)};
+  std::string text;
+  for (const auto& [name, value] : call.target.query)
+    if (!name.starts_with("X-")) text += percent_encode(name) + "=" + percent_encode(value) + "&";
+  call.pending.body_hash = sha256(as_bytes(text + "\n" + call.request.body));
+  return std::nullopt;
+}
+
+std::optional<Outcome> Gateway::find_key(Call& call, const domain::Registry& registry, Now now) {
+  if (!call.pending.key) return std::nullopt;
+  const auto verdict = call_keys_.look(*call.pending.key, call.pending.body_hash, now.wall);
+  switch (verdict) {
+    case CallKeys::Verdict::New:
+      return std::nullopt;
+    case CallKeys::Verdict::Running:
+    case CallKeys::Verdict::Done:
+      break;
+    case CallKeys::Verdict::OtherBody:
+      return refuse(call.pending, {ErrorCode::IdempotencyKeyReuse,
+                                   "The Idempotency-Key was used for another request to this "
+                                   "action; take a new one."});
+    case CallKeys::Verdict::Full:
+      return refuse(call.pending,
+                    {ErrorCode::QpsOverLimit,
+                     "At most " + std::to_string(limits::kCallKeysPerAccountMax) +
+                         " Idempotency-Keys of an account are remembered for " +
+                         std::to_string(limits::kCallKeyKeepHours) + " hours; call without one.",
+                     limits::kRetryAfterS});
+  }
+  if (auto refusal = take_quota(call, limits::kReplayQuotaFactor, now))
+    return refuse(call.pending, *refusal);
+  call.pending.is_replay = true;
+  if (verdict == CallKeys::Verdict::Running) return RepeatedCall{std::move(call.pending)};
+  return replay(call, registry, now);
+}
+
+Outcome Gateway::replay(Call& call, const domain::Registry& registry, Now now) {
+  const domain::KeyedCall& row = *call_keys_.find(*call.pending.key);
+  const ActionRow& action = *call.pending.action;
+  if (!action.has_secrets && !row.subject.empty())
+    if (const auto result = parse_json(row.subject)) return answer(call.pending, *result);
+  // The handler leaves in the call what an answer is shaped by; what it asks for is not done again.
+  ActionContext context = context_of(call, WaiterId{}, registry, now);
+  if (const HandlerStep step = action.handle(context);
+      const auto* refusal = std::get_if<Refusal>(&step))
+    return refuse(call.pending, *refusal);
+  const bool is_action =
+      row.outcome.value_or(0) >= domain::kOutcomeOfAction || action.on_dismissed == nullptr;
+  if (!is_action) return replay_dismissal(call, row, registry);
+  const domain::App* app = registry.apps().find(AppId(row.subject));
+  if (action.has_secrets && app == nullptr)
+    return refuse(call.pending, {ErrorCode::InternalError, "What the first call made is gone."});
+  const auto outcome = row.outcome ? *row.outcome - domain::kOutcomeOfAction : 0;
+  return on_action_reply(
+      call.pending, {.waiter = {},
+                     .outcome = static_cast<domain::ActionOutcome>(outcome),
+                     .operation = row.operation,
+                     .app = app == nullptr ? nullptr : std::make_shared<const domain::App>(*app)});
+}
+
+Outcome Gateway::replay_dismissal(Call& call, const domain::KeyedCall& row,
+                                  const domain::Registry& registry) const {
+  call.pending.replayed_outcome = row.outcome;
+  call.pending.operation = row.operation;
+  auto record = registry.find_operation(row.operation);
+  if (!record && !row.operation.empty())
+    return StoreCall{FindRecord{row.operation}, std::move(call.pending)};
+  return on_dismiss_reply(call.pending,
+                          {.waiter = {},
+                           .outcome = static_cast<domain::DismissOutcome>(row.outcome.value_or(0)),
+                           .record = std::move(record)});
+}
+
+void Gateway::restore_calls(std::span<const domain::KeyedCall> calls) {
+  for (const domain::KeyedCall& row : calls) call_keys_.finish(row);
+}
+
+domain::KeyedCall Gateway::keyed_call(const PendingCall& call, const OperationId& operation,
+                                      uint8_t outcome, const Response& response, Wall now) const {
+  domain::KeyedCall row{.key = *call.key,
+                        .body_hash = call.body_hash,
+                        .operation = operation,
+                        .outcome = outcome,
+                        .at = now};
+  const bool has_record = call.action->on_dismissed != nullptr && !operation.empty();
+  if (call.action->has_secrets || has_record || response.error) return row;
+  if (const auto body = parse_json(response.body))
+    if (const Json* result = body->find("Result")) row.subject = to_text(*result);
+  return row;
+}
+
+void Gateway::finish_call(const domain::KeyedCall& row) {
+  call_keys_.finish(row);
+}
+
+void Gateway::drop_call(const PendingCall& call) {
+  if (call.key) call_keys_.drop(*call.key);
+}
+
+Response Gateway::repeat(const PendingCall& call, const Response& first) const {
+  const auto body = parse_json(first.body);
+  const Json* meta = body ? body->find("ResponseMetadata") : nullptr;
+  if (meta == nullptr) return on_abandoned(call);
+  Json::Object metadata_of_this = *meta->if_object();
+  for (auto& [name, value] : metadata_of_this)
+    if (name == "RequestId") value = call.request_id;
+  Json::Object out{{"ResponseMetadata", std::move(metadata_of_this)}};
+  if (const Json* result = body->find("Result")) out.emplace_back("Result", *result);
+  Response response = first;
+  response.body = to_text(Json(std::move(out)));
+  response.request_id = call.request_id;
+  return traced(std::move(response), call);
+}
+
+ActionContext Gateway::context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
+                                  Now now) const {
+  return {.args = call.args,
+          .app = *call.app,
+          .key = *call.key,
+          .registry = registry,
+          .waiter = waiter,
+          .call = call.pending,
+          .now = now,
+          .bans = options_.bans,
+          .token_line = options_.token_line};
+}
+
 Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry& registry,
                              Now now) {
-  ActionContext context{.args = call.args,
-                        .app = *call.app,
-                        .key = *call.key,
-                        .registry = registry,
-                        .waiter = waiter,
-                        .call = call.pending,
-                        .now = now,
-                        .bans = options_.bans,
-                        .token_line = options_.token_line};
+  ActionContext context = context_of(call, waiter, registry, now);
   HandlerStep step = call.pending.action->handle(context);
   if (auto* result = std::get_if<Json>(&step)) return answer(call.pending, std::move(*result));
   if (auto* refusal = std::get_if<Refusal>(&step)) return refuse(call.pending, *refusal);
+  if (call.pending.key && !std::holds_alternative<Question>(step))
+    call_keys_.begin(*call.pending.key, call.pending.body_hash, now.wall);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
     return DomainCall{std::move(apply->command), std::move(call.pending)};
   return StoreCall{std::get<Question>(std::move(step)), std::move(call.pending)};
@@ -395,6 +551,9 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
     case domain::ActionOutcome::Exists:
       return refuse(call, {ErrorCode::InvalidParameter,
                            "The AppId or the API key is taken; choose another one."});
+    case domain::ActionOutcome::NoSuchRoom:
+    case domain::ActionOutcome::TooMany:
+    case domain::ActionOutcome::TooLate:
     case domain::ActionOutcome::Done:
     case domain::ActionOutcome::NotThere:
       break;
@@ -411,10 +570,16 @@ Response Gateway::on_ban_rules(const PendingCall& call, bool is_ok,
 }
 
 Response Gateway::on_store_answer(const PendingCall& call, const StoreAnswer& found) const {
-  CHECK(call.action != nullptr && call.action->on_record != nullptr);
+  CHECK(call.action != nullptr);
   if (!found.ok)
     return refuse(call, {ErrorCode::InternalError,
                          "The stored records could not be read; nothing was changed."});
+  if (call.is_replay)
+    return on_dismiss_reply(
+        call, {.waiter = {},
+               .outcome = static_cast<domain::DismissOutcome>(call.replayed_outcome.value_or(0)),
+               .record = found.record});
+  CHECK(call.action->on_record != nullptr);
   return answer(call, call.action->on_record(call, found.record ? &*found.record : nullptr));
 }
 
@@ -428,6 +593,16 @@ Response Gateway::on_visitors(const PendingCall& call, const domain::VisitorsPag
   CHECK(call.action != nullptr && call.action->on_visitors != nullptr);
   if (page == nullptr) return refuse(call, unreadable_history());
   return answer(call, call.action->on_visitors(call, *page));
+}
+
+Response Gateway::on_unstored_key(const PendingCall& call) const {
+  return refuse(call, {ErrorCode::InternalError,
+                       "It was carried out, but the Idempotency-Key could not be stored: it does "
+                       "not protect a repetition."});
+}
+
+Response Gateway::trace(const PendingCall& call) const {
+  return traced({.request_id = call.request_id}, call);
 }
 
 Response Gateway::on_abandoned(const PendingCall& call) const {
@@ -455,7 +630,7 @@ Response Gateway::answer(const PendingCall& call, const Answer& result) const {
   if (const auto* refusal = std::get_if<Refusal>(&result)) return refuse(call, *refusal);
   const Json body = Json::Object{{"ResponseMetadata", metadata(call, options_.region)},
                                  {"Result", std::get<Json>(result)}};
-  return json_response(200, body, call.request_id);
+  return traced(json_response(200, body, call.request_id), call);
 }
 
 Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const {
@@ -473,7 +648,7 @@ Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const 
   if (refusal.retry_after_s > 0)
     response.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
   if (!refusal.allow.empty()) response.headers.emplace_back("Allow", refusal.allow);
-  return response;
+  return traced(std::move(response), call);
 }
 
 }  // namespace atrium::openapi

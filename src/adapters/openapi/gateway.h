@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "adapters/openapi/action.h"
+#include "adapters/openapi/call_keys.h"
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/message.h"
 #include "adapters/openapi/query.h"
@@ -54,7 +55,11 @@ struct StoreCall {
   Question question;
   PendingCall call;
 };
-using Outcome = std::variant<Response, DomainCall, StoreCall>;
+// An earlier call with the same Idempotency-Key is running: its answer is this call's, too, by repeat().
+struct RepeatedCall {
+  PendingCall call;
+};
+using Outcome = std::variant<Response, DomainCall, StoreCall, RepeatedCall>;
 
 struct StoreAnswer {
   bool ok = false;  // false: the store could not be read
@@ -101,6 +106,23 @@ class Gateway {
   // Null: the store could not be read.
   Response on_lives(const PendingCall& call, const domain::LivesPage* page) const;
   Response on_visitors(const PendingCall& call, const domain::VisitorsPage* page) const;
+  // --- calls with an Idempotency-Key
+  // At start, from the store.
+  void restore_calls(std::span<const domain::KeyedCall> calls);
+  // What the store is to keep of a call that was carried out and answered so; `outcome` as KeyedCall has it.
+  domain::KeyedCall keyed_call(const PendingCall& call, const OperationId& operation,
+                               uint8_t outcome, const Response& response, Wall now) const;
+  // The row is in the store, and the call answered.
+  void finish_call(const domain::KeyedCall& row);
+  // The call did nothing: its key may be used again.
+  void drop_call(const PendingCall& call);
+  // `first`, which was given to an earlier call with the same key, in the words of this one.
+  Response repeat(const PendingCall& call, const Response& first) const;
+
+  // It was carried out, but its key could not be stored.
+  Response on_unstored_key(const PendingCall& call) const;
+  // What is known of a call that waits, as an answer would say it.
+  Response trace(const PendingCall& call) const;
   // A call that waits and will get no answer, since node is stopping or its queue to the store is
   // full.
   Response on_abandoned(const PendingCall& call) const;
@@ -120,7 +142,15 @@ class Gateway {
   Check read_arguments(Call& call) const;
   Check find_app(Call& call, const domain::Registry& registry) const;
   uint32_t rate_of(const ActionRow& action) const;
-  Check take_quota(Call& call, Now now);
+  Check read_key(Call& call) const;
+  // nullopt: it is a new call.
+  std::optional<Outcome> find_key(Call& call, const domain::Registry& registry, Now now);
+  Outcome replay(Call& call, const domain::Registry& registry, Now now);
+  Outcome replay_dismissal(Call& call, const domain::KeyedCall& row,
+                           const domain::Registry& registry) const;
+  Check take_quota(Call& call, uint32_t factor, Now now);
+  ActionContext context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
+                           Now now) const;
   Outcome run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);
   Response answer(const PendingCall& call, const Answer& result) const;
   Response refuse(const PendingCall& call, const Refusal& refusal) const;
@@ -132,6 +162,7 @@ class Gateway {
   std::map<std::string, const AccessKey*, std::less<>> keys_;
   // owned
   Quota quota_;
+  CallKeys call_keys_;
 };
 
 }  // namespace atrium::openapi

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/openapi/error_table.h"
+#include "base/ids.h"
 #include "base/socket_address.h"
 
 namespace atrium::openapi {
@@ -28,6 +29,18 @@ struct Request {
   size_t header_count(std::string_view name) const;
 };
 
+// What is known of a call, for the audit.
+struct CallTrace {
+  std::string account, access_key;  // empty: nobody whose signature was good
+  std::string action, version;      // as sent, made printable
+  AppId app;
+  RoomId room;
+  bool changes = false;  // not a read
+  bool is_dry_run = false;
+  bool is_replay = false;  // answered by an earlier call with the same Idempotency-Key
+  AppId made_app;          // that the answer tells the keys of
+};
+
 struct Response {
   int status = 200;
   Headers headers{};  // Content-Length is the server's
@@ -37,6 +50,7 @@ struct Response {
   // envelope.
   std::optional<ErrorCode> error{};
   std::string request_id{};
+  CallTrace trace{};
 };
 
 // ASCII letters only; HTTP names and the vendor's field names need no more.

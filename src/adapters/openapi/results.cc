@@ -290,6 +290,7 @@ std::optional<Refusal> dismissal_failure(const domain::DismissReply& reply) {
   switch (reply.outcome) {
     case domain::DismissOutcome::Done:
     case domain::DismissOutcome::NoSuchRoom:
+    case domain::DismissOutcome::NotCurrent:
       return std::nullopt;
     case domain::DismissOutcome::MediaCutUnconfirmed:
       return Refusal{

@@ -15,7 +15,7 @@ constexpr const char* kUpdateSql =
     "any_ids = excluded.any_ids, primary_key = excluded.primary_key, "
     "secondary_key = excluded.secondary_key";
 constexpr const char* kDropKeysSql = "DELETE FROM api_keys WHERE app = ?";
-constexpr const char* kPutKeySql = "INSERT INTO api_keys VALUES (?,?,?)";
+constexpr const char* kPutKeySql = "INSERT INTO api_keys VALUES (?,?,?,?)";
 constexpr const char* kAllSql = "SELECT * FROM apps";
 constexpr const char* kAllKeysSql = "SELECT * FROM api_keys ORDER BY api_key";
 
@@ -74,7 +74,8 @@ Result<void> AppTable::put(const domain::App& app, bool is_new) {
   TRY(drop_keys_.start().put(app.id.value).finish());
   for (const domain::ApiKey& key : app.api_keys) {
     const Bytes secret = sealed(app, key.key, key.secret);
-    TRY(put_key_.start().put(key.key).put(app.id.value).put(secret).finish());
+    put_key_.start().put(key.key).put(app.id.value).put(secret);
+    TRY(put_key_.put(static_cast<int64_t>(key.management)).finish());
   }
   return {};
 }
@@ -96,10 +97,11 @@ Result<std::vector<domain::App>> AppTable::load() {
   }
   all_keys_.start();
   while (TRY(all_keys_.step())) {
-    domain::ApiKey key{.key = all_keys_.text(), .secret = {}};
+    domain::ApiKey key{.key = all_keys_.text(), .secret = {}, .management = false};
     const auto owner = apps.find(all_keys_.text());
     if (owner == apps.end()) return malformed("an API key in the store has no app");
     key.secret = TRY(unsealed(owner->second.id, key.key, all_keys_.bytes()));
+    key.management = all_keys_.number() != 0;
     owner->second.api_keys.push_back(std::move(key));
   }
   std::vector<domain::App> out;

@@ -22,26 +22,33 @@ constexpr const char* kLatestSql =
     "UNION ALL SELECT max(joined_at) FROM visits WHERE left_at IS NULL "
     "UNION ALL SELECT max(left_at) FROM visits WHERE left_at IS NOT NULL)";
 constexpr const char* kCloseLivesSql =
-    "UPDATE lives SET ended_at = max(started_at, ?), reason = ?, interrupted = 1 "
+    "UPDATE lives SET ended_at = max(started_at, ?), reason = ?, reason_number = ?, "
+    "reason_name = ?, reason_text = ?, operation = ?, operator_id = ?, interrupted = 1 "
     "WHERE ended_at IS NULL";
 constexpr const char* kCloseVisitsSql =
-    "UPDATE visits SET left_at = max(joined_at, ?), reason = ?, interrupted = 1 "
+    "UPDATE visits SET left_at = max(joined_at, ?), reason = ?, reason_number = ?, "
+    "reason_name = ?, reason_text = ?, operation = ?, operator_id = ?, interrupted = 1 "
     "WHERE left_at IS NULL";
 
 constexpr const char* kStartLifeSql =
-    "INSERT INTO lives VALUES (?,?,?,?,NULL,0,0) ON CONFLICT DO NOTHING";
+    "INSERT INTO lives (room_sid, app, room, started_at, reason, interrupted) "
+    "VALUES (?,?,?,?,0,0) ON CONFLICT DO NOTHING";
 constexpr const char* kEndLifeSql =
-    "UPDATE lives SET ended_at = max(started_at, ?), reason = ? "
+    "UPDATE lives SET ended_at = max(started_at, ?), reason = ?, reason_number = ?, "
+    "reason_name = ?, reason_text = ?, operation = ?, operator_id = ? "
     "WHERE room_sid = ? AND ended_at IS NULL";
 constexpr const char* kEndVisitsOfLifeSql =
-    "UPDATE visits SET left_at = max(joined_at, ?), reason = ? "
+    "UPDATE visits SET left_at = max(joined_at, ?), reason = ?, reason_number = ?, "
+    "reason_name = ?, reason_text = ?, operation = ?, operator_id = ? "
     "WHERE room_sid = ? AND left_at IS NULL";
 constexpr const char* kStartVisitSql =
-    "INSERT INTO visits VALUES (?,?,?,?,?,"
+    "INSERT INTO visits (participant, room_sid, app, room, user, is_first, hidden, published, "
+    "device, model, sdk, network, joined_at, reason, interrupted) VALUES (?,?,?,?,?,"
     "NOT EXISTS (SELECT 1 FROM visits WHERE room_sid = ? AND user = ?),"
-    "?,0,?,?,?,?,?,NULL,0,0) ON CONFLICT DO NOTHING";
+    "?,0,?,?,?,?,?,0,0) ON CONFLICT DO NOTHING";
 constexpr const char* kEndVisitSql =
-    "UPDATE visits SET left_at = max(joined_at, ?), reason = ? "
+    "UPDATE visits SET left_at = max(joined_at, ?), reason = ?, reason_number = ?, "
+    "reason_name = ?, reason_text = ?, operation = ?, operator_id = ? "
     "WHERE participant = ? AND left_at IS NULL";
 constexpr const char* kPublishedSql =
     "UPDATE visits SET published = 1 WHERE participant = ? AND published = 0";
@@ -101,10 +108,6 @@ Result<uint64_t> read_count(Statement& statement) {
   uint64_t count = 0;
   while (TRY(statement.step())) count = static_cast<uint64_t>(statement.number());
   return count;
-}
-
-std::optional<Wall> wall_if(std::optional<int64_t> us) {
-  return us ? std::optional(wall_from_unix_us(*us)) : std::nullopt;
 }
 
 // The parameters that count and page share.
@@ -171,14 +174,20 @@ Result<History> History::create(Database& database, HistoryBounds bounds) {
 
 // --- writing -------------------------------------------------------------------------------------
 
-Result<void> History::close_interrupted(Wall now) {
-  int64_t end_us = unix_us(now);
+Result<std::optional<Wall>> History::latest() {
+  std::optional<Wall> found;
   Statement& latest = statements_.latest.start();
-  while (TRY(latest.step()))
-    if (const auto us = latest.optional_number<int64_t>()) end_us = std::min(end_us, *us);
-  const auto reason = static_cast<int64_t>(domain::LeaveReason::ServerShutdown);
-  TRY(statements_.close_lives.start().put(end_us).put(reason).finish());
-  return statements_.close_visits.start().put(end_us).put(reason).finish();
+  while (TRY(latest.step())) found = read_time(latest);
+  return found;
+}
+
+Result<void> History::close_interrupted(Wall end, const domain::Reason& reason) {
+  for (Statement* close : {&statements_.close_lives, &statements_.close_visits}) {
+    close->start().put(unix_us(end));
+    put_reason(*close, reason);
+    TRY(close->finish());
+  }
+  return {};
 }
 
 Result<void> History::write(Database& database, std::span<const Event> facts) {
@@ -190,30 +199,30 @@ Result<void> History::write(Database& database, std::span<const Event> facts) {
   return {};
 }
 
+Result<void> History::end_rows(Statement& statement, const Event& fact, std::string_view key) {
+  statement.start().put(unix_us(fact.at));
+  put_reason(statement, fact.reason);
+  return statement.put(key).finish();
+}
+
 Result<void> History::write_fact(Database& database, const Event& fact) {
-  const int64_t at = unix_us(fact.at);
-  const auto reason = static_cast<int64_t>(fact.reason);
   switch (fact.kind) {
     case EventKind::RoomStarted:
       TRY(statements_.start_life.start()
               .put(fact.room_sid.value)
               .put(fact.app.value)
               .put(fact.room.value)
-              .put(at)
+              .put(unix_us(fact.at))
               .finish());
       if (lives_count_) *lives_count_ += database.rows_changed();
       return {};
     case EventKind::RoomEnded:
-      TRY(statements_.end_life.start().put(at).put(reason).put(fact.room_sid.value).finish());
-      return statements_.end_visits_of_life.start()
-          .put(at)
-          .put(reason)
-          .put(fact.room_sid.value)
-          .finish();
+      TRY(end_rows(statements_.end_life, fact, fact.room_sid.value));
+      return end_rows(statements_.end_visits_of_life, fact, fact.room_sid.value);
     case EventKind::UserJoined:
       return start_visit(database, fact);
     case EventKind::UserLeft:
-      return statements_.end_visit.start().put(at).put(reason).put(fact.participant.value).finish();
+      return end_rows(statements_.end_visit, fact, fact.participant.value);
     case EventKind::TrackPublished:
       return statements_.published.start().put(fact.participant.value).finish();
     case EventKind::TrackUnpublished:
@@ -284,7 +293,7 @@ Result<domain::LivesPage> History::list_lives(const domain::HistoryQuery& query)
     life.room_sid = RoomSid(ask.page.text());
     life.room = RoomId(ask.page.text());
     life.started_at = wall_from_unix_us(ask.page.number());
-    life.ended_at = wall_if(ask.page.optional_number<int64_t>());
+    life.ended_at = read_time(ask.page);
     life.interrupted = ask.page.number() != 0;
     life.users_now = static_cast<uint32_t>(ask.page.number());
   }
@@ -317,8 +326,8 @@ Result<void> History::add_visits(domain::VisitorEntry& visitor, Wall now) {
     visitor.present = Duration(sum.number());
     visitor.published = sum.number() != 0;
     const bool is_present = sum.number() != 0;
-    const auto last_left_us = sum.optional_number<int64_t>();
-    if (!is_present) visitor.last_left_at = wall_if(last_left_us);
+    const auto last_left_at = read_time(sum);
+    if (!is_present) visitor.last_left_at = last_left_at;
   }
   Statement& visits = statements_.visits_of_user.start();
   visits.put(visitor.room_sid.value)
@@ -327,7 +336,7 @@ Result<void> History::add_visits(domain::VisitorEntry& visitor, Wall now) {
   while (TRY(visits.step())) {
     domain::VisitTimes& times = visitor.visits.emplace_back();
     times.joined_at = wall_from_unix_us(visits.number());
-    times.left_at = wall_if(visits.optional_number<int64_t>());
+    times.left_at = read_time(visits);
     if (visitor.visits.size() > 1) continue;
     visitor.hidden = visits.number() != 0;  // the rest is said of the latest visit alone
     visitor.with.kind = static_cast<domain::DeviceKind>(visits.number());

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "adapters/store/sqlite.h"
 #include "base/limits.h"
@@ -28,9 +29,10 @@ class History {
  public:
   static Result<History> create(Database& database, HistoryBounds bounds);
 
-  // Those that a former process left open have ended with it: no earlier than anything that it wrote, and nobody knows
-  // how much later.
-  Result<void> close_interrupted(Wall now);
+  // When anything was last written of; none: never.
+  Result<std::optional<Wall>> latest();
+  // Those that a former process left open have ended with it.
+  Result<void> close_interrupted(Wall end, const domain::Reason& reason);
   // In the order in which they happened.  Facts about a life or a visit that is not known change nothing.  Takes a few
   // old rows away for each fact, as Store does for its other tables, so that a busy hour does not outgrow the purge.
   Result<void> write(Database& database, std::span<const domain::Event> facts);
@@ -65,6 +67,8 @@ class History {
                                              const char* page);
 
   Result<void> write_fact(Database& database, const domain::Event& fact);
+  static Result<void> end_rows(Statement& statement, const domain::Event& fact,
+                               std::string_view key);
   Result<void> start_visit(Database& database, const domain::Event& fact);
   Result<uint32_t> purge_table(Database& database, Table& table, std::optional<int64_t>& count,
                                int64_t rows_max, int64_t oldest_kept_us, int64_t rows);

@@ -1,20 +1,69 @@
 #include "adapters/store/rows.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace atrium::store {
 namespace {
 
+// The number that `text` begins with, which `end` follows; takes both away.
+std::optional<int64_t> take_number(std::string_view& text, char end) {
+  const size_t at = text.find(end);
+  if (at == text.npos) return std::nullopt;
+  int64_t value = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + at, value);
+  if (error != std::errc() || rest != text.data() + at) return std::nullopt;
+  text.remove_prefix(at + 1);
+  return value;
+}
+
+}  // namespace
+
 void put_time(Statement& statement, const std::optional<Wall>& time) {
   statement.put(time ? std::optional(unix_us(*time)) : std::nullopt);
 }
-
 std::optional<Wall> read_time(Statement& row) {
   const auto us = row.optional_number<int64_t>();
   return us ? std::optional(wall_from_unix_us(*us)) : std::nullopt;
 }
+void put_span(Statement& statement, const std::optional<Duration>& span) {
+  statement.put(span ? std::optional<int64_t>(span->count()) : std::nullopt);
+}
+std::optional<Duration> read_span(Statement& row) {
+  const auto us = row.optional_number<int64_t>();
+  return us ? std::optional(Duration(*us)) : std::nullopt;
+}
 
-}  // namespace
+std::string list_text(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += std::to_string(text.size()) + ":" + text;
+  return out;
+}
+Result<std::vector<std::string>> texts_of(std::string_view list) {
+  std::vector<std::string> out;
+  while (!list.empty()) {
+    const auto size = take_number(list, ':');
+    if (!size || *size < 0 || static_cast<size_t>(*size) > list.size())
+      return malformed("a stored list of texts is none");
+    out.emplace_back(list.substr(0, static_cast<size_t>(*size)));
+    list.remove_prefix(static_cast<size_t>(*size));
+  }
+  return out;
+}
+std::string spans_text(const std::vector<Duration>& spans) {
+  std::string out;
+  for (const Duration span : spans) out += std::to_string(span.count()) + ",";
+  return out;
+}
+Result<std::vector<Duration>> spans_of(std::string_view text) {
+  std::vector<Duration> out;
+  while (!text.empty()) {
+    const auto us = take_number(text, ',');
+    if (!us) return malformed("a stored list of spans is none");
+    out.emplace_back(*us);
+  }
+  return out;
+}
 
 void put_dismissal(Statement& statement, const domain::DismissalRecord& record) {
   statement.start()
@@ -85,6 +134,78 @@ domain::NotNotified read_not_notified(Statement& row) {
   name.participant = ParticipantSid(row.text());
   name.reason = static_cast<domain::NotNotifiedReason>(row.number());
   return name;
+}
+
+void put_reason(Statement& statement, const domain::Reason& reason) {
+  statement.put(static_cast<int64_t>(reason.why))
+      .put(static_cast<int64_t>(reason.number))
+      .put(reason.name)
+      .put(reason.text)
+      .put(reason.operation.value)
+      .put(reason.operator_id);
+}
+
+domain::Reason read_reason(Statement& row) {
+  domain::Reason reason;
+  reason.why = static_cast<domain::LeaveReason>(row.number());
+  reason.number = static_cast<int32_t>(row.number());
+  reason.name = row.text();
+  reason.text = row.text();
+  reason.operation = OperationId(row.text());
+  reason.operator_id = row.text();
+  return reason;
+}
+
+void put_event(Statement& statement, const domain::Event& event, int64_t sequence,
+               const OperationId& held_by) {
+  statement.start()
+      .put(sequence)
+      .put(held_by.value)
+      .put(event.id.value)
+      .put(static_cast<int64_t>(event.kind))
+      .put(event.app.value)
+      .put(event.room.value)
+      .put(event.room_sid.value)
+      .put(event.participant.value)
+      .put(event.user.value)
+      .put(event.track.value);
+  put_reason(statement, event.reason);
+  statement.put(unix_us(event.at))
+      .put(int64_t{event.stayed.count()})
+      .put(static_cast<int64_t>(event.hidden))
+      .put(static_cast<int64_t>(event.with.kind))
+      .put(event.with.model)
+      .put(event.with.sdk)
+      .put(event.with.network)
+      .put(static_cast<int64_t>(event.track_kind))
+      .put(static_cast<int64_t>(event.source));
+}
+
+domain::StoredEvent read_event(Statement& row) {
+  domain::StoredEvent stored;
+  stored.cursor = row.number();
+  stored.sequence = row.number();
+  stored.is_held = !row.text().empty();
+  domain::Event& event = stored.event;
+  event.id = EventId(row.text());
+  event.kind = static_cast<domain::EventKind>(row.number());
+  event.app = AppId(row.text());
+  event.room = RoomId(row.text());
+  event.room_sid = RoomSid(row.text());
+  event.participant = ParticipantSid(row.text());
+  event.user = UserId(row.text());
+  event.track = TrackSid(row.text());
+  event.reason = read_reason(row);
+  event.at = wall_from_unix_us(row.number());
+  event.stayed = Duration(row.number());
+  event.hidden = row.number() != 0;
+  event.with.kind = static_cast<domain::DeviceKind>(row.number());
+  event.with.model = row.text();
+  event.with.sdk = row.text();
+  event.with.network = row.text();
+  event.track_kind = static_cast<domain::TrackKind>(row.number());
+  event.source = static_cast<domain::TrackSource>(row.number());
+  return stored;
 }
 
 void put_tombstone(Statement& statement, const domain::Tombstone& tombstone) {

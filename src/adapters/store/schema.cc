@@ -159,9 +159,250 @@ constexpr const char* kVersion4 = R"sql(
   UPDATE schema_version SET version = 4;
 )sql";
 
+// Events on their way to backends, in the order of their cursors; what they are told of, and what is told by itself:
+// webhooks and what waits for each, schedules, policies, dismissals of many rooms, calls with a key, the audit.
+constexpr const char* kVersion5Events = R"sql(
+  -- held_by: an operation whose end releases it; '' = told.  is_kept: a webhook never got it, so that it outlives the
+  -- others of its age.
+  CREATE TABLE events (
+    cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence INTEGER NOT NULL,
+    held_by TEXT NOT NULL,
+    is_kept INTEGER NOT NULL CHECK (is_kept IN (0, 1)),
+    id TEXT NOT NULL UNIQUE,
+    kind INTEGER NOT NULL,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    room_sid TEXT NOT NULL,
+    participant TEXT NOT NULL,
+    user TEXT NOT NULL,
+    track TEXT NOT NULL,
+    reason INTEGER NOT NULL, reason_number INTEGER NOT NULL, reason_name TEXT NOT NULL,
+    reason_text TEXT NOT NULL, operation TEXT NOT NULL, operator_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    stayed INTEGER NOT NULL,
+    hidden INTEGER NOT NULL,
+    device INTEGER NOT NULL, model TEXT NOT NULL, sdk TEXT NOT NULL, network TEXT NOT NULL,
+    track_kind INTEGER NOT NULL,
+    track_source INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_app ON events (app, cursor);
+  CREATE INDEX events_by_room ON events (app, room, cursor);
+  CREATE INDEX events_by_time ON events (at) WHERE is_kept = 0;
+  CREATE INDEX events_held ON events (app, room, cursor) WHERE held_by <> '';
+  CREATE INDEX events_held_by ON events (held_by) WHERE held_by <> '';
+
+  -- The number of the latest event of each room's name, beyond the event itself.
+  CREATE TABLE event_rooms (
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    last_sequence INTEGER NOT NULL,
+    last_at INTEGER NOT NULL,
+    PRIMARY KEY (app, room)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX event_rooms_by_time ON event_rooms (last_at);
+  -- purged_cursor: all events up to it may be gone.  sequence_floor: the largest number of a room's name that was
+  -- forgotten; names begin above it, so that a number is never used twice.
+  CREATE TABLE event_marks (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    purged_cursor INTEGER NOT NULL,
+    sequence_floor INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO event_marks VALUES (1, 0, 0);
+
+  -- What events have begun and not ended.
+  CREATE TABLE open_lives (
+    room_sid TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    started_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE open_visits (
+    participant TEXT PRIMARY KEY,
+    room_sid TEXT NOT NULL,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    user TEXT NOT NULL,
+    hidden INTEGER NOT NULL,
+    device INTEGER NOT NULL, model TEXT NOT NULL, sdk TEXT NOT NULL, network TEXT NOT NULL,
+    joined_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX open_visits_by_life ON open_visits (room_sid);
+  INSERT INTO open_lives SELECT room_sid, app, room, started_at FROM lives WHERE ended_at IS NULL;
+  INSERT INTO open_visits
+    SELECT participant, room_sid, app, room, user, hidden, device, model, sdk, network, joined_at
+    FROM visits WHERE left_at IS NULL;
+
+  ALTER TABLE lives ADD COLUMN reason_number INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE lives ADD COLUMN reason_name TEXT NOT NULL DEFAULT '';
+  ALTER TABLE lives ADD COLUMN reason_text TEXT NOT NULL DEFAULT '';
+  ALTER TABLE lives ADD COLUMN operation TEXT NOT NULL DEFAULT '';
+  ALTER TABLE lives ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE visits ADD COLUMN reason_number INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE visits ADD COLUMN reason_name TEXT NOT NULL DEFAULT '';
+  ALTER TABLE visits ADD COLUMN reason_text TEXT NOT NULL DEFAULT '';
+  ALTER TABLE visits ADD COLUMN operation TEXT NOT NULL DEFAULT '';
+  ALTER TABLE visits ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
+)sql";
+
+// Webhooks.  Deliveries wait in the order of rooms and cursors; dead letters do not wait.  What belongs to a webhook
+// that was dropped goes away in steps.
+constexpr const char* kVersion5Webhooks = R"sql(
+  CREATE TABLE webhooks (
+    id TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    business TEXT NOT NULL,
+    dialect INTEGER NOT NULL CHECK (dialect IN (0, 1)),
+    url TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    api_key TEXT NOT NULL,
+    events TEXT NOT NULL,
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX webhooks_by_app ON webhooks (app);
+
+  CREATE TABLE deliveries (
+    webhook TEXT NOT NULL,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    cursor INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
+    attempts INTEGER NOT NULL,
+    failed_beside_others INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (webhook, app, room, cursor)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX deliveries_by_event ON deliveries (cursor);
+  CREATE INDEX deliveries_by_expiry ON deliveries (webhook, expires_at);
+
+  CREATE TABLE dead_letters (
+    webhook TEXT NOT NULL,
+    cursor INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    died_at INTEGER NOT NULL,
+    PRIMARY KEY (webhook, cursor)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX dead_letters_by_event ON dead_letters (cursor);
+  CREATE INDEX dead_letters_by_time ON dead_letters (died_at);
+
+  CREATE TABLE backlogs (
+    webhook TEXT PRIMARY KEY,
+    waiting INTEGER NOT NULL,
+    dead INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER deliveries_put AFTER INSERT ON deliveries BEGIN
+    UPDATE backlogs SET waiting = waiting + 1 WHERE webhook = NEW.webhook;
+  END;
+  CREATE TRIGGER deliveries_gone AFTER DELETE ON deliveries BEGIN
+    UPDATE backlogs SET waiting = waiting - 1 WHERE webhook = OLD.webhook;
+  END;
+  CREATE TRIGGER dead_letters_put AFTER INSERT ON dead_letters BEGIN
+    UPDATE backlogs SET dead = dead + 1 WHERE webhook = NEW.webhook;
+  END;
+  CREATE TRIGGER dead_letters_gone AFTER DELETE ON dead_letters BEGIN
+    UPDATE backlogs SET dead = dead - 1 WHERE webhook = OLD.webhook;
+  END;
+  CREATE TABLE dropped_webhooks (webhook TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr const char* kVersion5Orders = R"sql(
+  CREATE TABLE schedules (
+    id TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    room_sid TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    operator_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    follows_wall INTEGER NOT NULL CHECK (follows_wall IN (0, 1)),
+    due_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    forbidden INTEGER,
+    refuses_joins INTEGER NOT NULL CHECK (refuses_joins IN (0, 1)),
+    warn_before TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE policies (
+    app TEXT NOT NULL,
+    room TEXT NOT NULL,
+    end_at INTEGER, max_duration INTEGER, idle INTEGER, without_host INTEGER,
+    hosts TEXT NOT NULL,
+    warn_before TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    operator_id TEXT NOT NULL,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (app, room)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE bulks (
+    operation TEXT PRIMARY KEY,
+    app TEXT NOT NULL,
+    operator_id TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    accepted_at INTEGER NOT NULL,
+    finished_at INTEGER,
+    per_second INTEGER NOT NULL,
+    total INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX bulks_by_age ON bulks (accepted_at);
+  CREATE TABLE bulk_items (
+    operation TEXT NOT NULL REFERENCES bulks ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    room TEXT NOT NULL,
+    room_sid TEXT NOT NULL,
+    PRIMARY KEY (operation, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX dismissals_by_life ON dismissals (room_sid, accepted_at);
+
+  CREATE TABLE call_keys (
+    account TEXT NOT NULL,
+    action TEXT NOT NULL,
+    version TEXT NOT NULL,
+    call_key TEXT NOT NULL,
+    body_hash BLOB NOT NULL CHECK (length(body_hash) = 32),
+    operation TEXT NOT NULL,
+    outcome INTEGER,
+    subject TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (account, action, version, call_key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX call_keys_by_age ON call_keys (at);
+
+  ALTER TABLE api_keys ADD COLUMN management INTEGER NOT NULL DEFAULT 0
+    CHECK (management IN (0, 1));
+
+  CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    account TEXT NOT NULL,
+    app TEXT NOT NULL,
+    action TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    body TEXT NOT NULL,
+    mac BLOB NOT NULL CHECK (length(mac) = 32)
+  ) STRICT;
+  CREATE INDEX audit_by_account ON audit (account, sequence);
+  CREATE INDEX audit_by_operation ON audit (operation) WHERE operation <> '';
+  CREATE INDEX audit_by_time ON audit (at);
+
+  UPDATE schema_version SET version = 5;
+)sql";
+
 // Step i leads from version i to version i + 1 and leaves that number in schema_version.
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kVersion1, kVersion2, kVersion3,
-                                                                 kVersion4};
+using Parts = std::array<const char*, 3>;
+constexpr std::array<Parts, kSchemaVersion> kMigrations = {
+    Parts{kVersion1},
+    {kVersion2},
+    {kVersion3},
+    {kVersion4},
+    {kVersion5Events, kVersion5Webhooks, kVersion5Orders},
+};
 
 Result<int64_t> single_number(Database& database, const char* sql) {
   Statement statement = TRY(Statement::prepare(database, sql));
@@ -199,7 +440,8 @@ Result<void> migrate(Database& database, const std::string& path) {
   for (auto step = static_cast<size_t>(version); step < kMigrations.size(); ++step) {
     Transaction transaction = TRY(Transaction::begin(database));
     TRY(database.run(mark.c_str()));
-    TRY(database.run(kMigrations[step]));
+    for (const char* part : kMigrations[step])
+      if (part != nullptr) TRY(database.run(part));
     TRY(transaction.commit());
   }
   return {};

@@ -114,6 +114,10 @@ bool Database::is_in_transaction() const {
   return sqlite3_get_autocommit(handle()) == 0;
 }
 
+int64_t Database::last_row_id() const {
+  return sqlite3_last_insert_rowid(handle());
+}
+
 uint32_t Database::rows_changed() const {
   return static_cast<uint32_t>(sqlite3_changes(handle()));
 }

@@ -40,6 +40,7 @@ class Database {
   // False after an error for which SQLite itself undid the transaction (full disk, I/O).
   bool is_in_transaction() const;
   uint32_t rows_changed() const;  // by the latest statement
+  int64_t last_row_id() const;    // of the latest row inserted, into a table that has such numbers
   sqlite3* handle() const { return handle_.get(); }
 
  private:

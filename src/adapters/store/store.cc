@@ -1,13 +1,21 @@
 #include "adapters/store/store.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
+#include "adapters/store/bulks.h"
+#include "adapters/store/call_keys.h"
+#include "adapters/store/deliveries.h"
+#include "adapters/store/open_lives.h"
 #include "adapters/store/rows.h"
+#include "adapters/store/schedules.h"
 #include "adapters/store/schema.h"
 #include "adapters/store/sqlite.h"
 #include "adapters/store/wal.h"
+#include "adapters/store/webhooks.h"
 #include "base/limits.h"
+#include "domain/webhook_words.h"
 
 namespace atrium::store {
 namespace {
@@ -83,6 +91,14 @@ Result<void> check_pages(Database& database) {
   return {};
 }
 
+// Why what a former process left open has ended.
+domain::Reason end_of_process() {
+  domain::Reason reason;
+  reason.why = domain::LeaveReason::ServerShutdown;
+  reason.text = "the server ended";
+  return reason;
+}
+
 std::unexpected<Error> not_open() {
   return fail(ErrorKind::Unavailable, "the store is closed since its disk failed");
 }
@@ -104,20 +120,46 @@ struct Store::State {
   AppTable apps;
   Statement trim_dismissals;
   History history;
+  EventLog events;
+  OpenLives open_lives;
+  Deliveries deliveries;
+  WebhookTable webhooks;
+  ScheduleTable schedules;
+  Bulks bulks;
+  CallKeys calls;
+  AuditLog audit;
   WalKeeper wal = {};
+  bool has_new_deliveries = false;
 
   static Result<std::unique_ptr<State>> open(const std::string& path, const StoreOptions& options);
   static Result<std::unique_ptr<State>> create(Database database, StoreOptions options);
 
-  Result<void> write(const WriteRequest& request);
-  Result<void> write_alone(const WriteRequest& request);
-  Result<void> write_dismissal(const PutDismissal& put);
+  Result<void> write_alone(const WriteRequest& request, HistoryRows rows);
+  Result<void> write_request(const WriteRequest& request, HistoryRows rows);
+  Result<void> write(const std::monostate&) { return {}; }
+  Result<void> write(const PutDismissal& put);
+  Result<void> write(const PutBans& put);
+  Result<void> write(const PutTombstones& put) { return write_tombstones(put.tombstones); }
+  Result<void> write(const PutApp& put) { return apps.put(put.app, put.is_new); }
+  Result<void> write(const PutSchedules& put);
+  Result<void> write(const PutPolicy& put);
+  Result<void> write(const PutWebhook& put);
+  Result<void> write(const PutBulk& put) { return bulks.put(database, put.bulk); }
+  Result<void> write(const PutDeliveries& put);
+  Result<void> write(const Redrive& order);
+  Result<void> write_events(const WriteRequest& request, HistoryRows rows);
+  Result<void> write_event(const domain::Event& event, const OperationId& held_by);
+  Result<void> end_former(Wall now);
+  void forget_derived();
+
   Result<void> write_tombstones(std::span<const domain::Tombstone> rows);
   Result<void> write_bans(std::span<const domain::BanRule> rules, std::span<const BanId> dropped);
   Result<void> commit(Transaction& transaction, std::span<const WriteRequest> batch);
 
   Result<void> add_names(domain::DismissalRecord& record);
   Result<uint32_t> purge_step(Statement& statement, int64_t first, int64_t second);
+  Result<void> purge_records(Wall now, Purged& purged);
+  Result<void> purge_events(Wall now, Purged& purged);
   void at_point(std::string_view point) const {
     if (options.at_point) options.at_point(point);
   }
@@ -160,6 +202,14 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   AppTable apps = TRY(AppTable::create(database, options.sealing));
   Statement trim_dismissals = TRY(prepare(kTrimDismissalsSql));
   History history = TRY(History::create(database, options.history));
+  EventLog events = TRY(EventLog::create(database, options.events));
+  OpenLives open_lives = TRY(OpenLives::create(database));
+  Deliveries deliveries = TRY(Deliveries::create(database, options.events.keep));
+  WebhookTable webhooks = TRY(WebhookTable::create(database, options.sealing));
+  ScheduleTable schedules = TRY(ScheduleTable::create(database));
+  Bulks bulks = TRY(Bulks::create(database));
+  CallKeys calls = TRY(CallKeys::create(database));
+  AuditLog audit = TRY(AuditLog::create(database, options.audit));
   return std::unique_ptr<State>(new State{std::move(options),
                                           std::move(database),
                                           std::move(put_dismissal),
@@ -181,7 +231,15 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
                                           std::move(purge_bans),
                                           std::move(apps),
                                           std::move(trim_dismissals),
-                                          std::move(history)});
+                                          std::move(history),
+                                          std::move(events),
+                                          std::move(open_lives),
+                                          std::move(deliveries),
+                                          std::move(webhooks),
+                                          std::move(schedules),
+                                          std::move(bulks),
+                                          std::move(calls),
+                                          std::move(audit)});
 }
 
 Store::Store(std::string path, StoreOptions options)
@@ -196,8 +254,10 @@ Result<Store> Store::open(const std::string& path, StoreOptions options, Now now
                std::nullopt));  // a sync may have failed before an earlier process died
   store.state_ = TRY(State::open(path, store.options_));
   TRY(store.state_->database.run(kInterruptSql));
-  // On a full disk these fail, and a store that can still be read is better than none; node purges again.
-  static_cast<void>(store.state_->history.close_interrupted(now.wall));
+  // On a full disk these fail, and a store that can still be read is better than none: what is to end is ended before
+  // the next write, and node purges again.
+  store.former_ends_at_ = now.wall;
+  static_cast<void>(store.end_former());
   static_cast<void>(store.purge(now.wall));
   return store;
 }
@@ -233,31 +293,68 @@ void Store::checkpoint() {
 
 // --- writing -------------------------------------------------------------------------------------
 
-std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch) {
-  std::vector<Result<void>> results;
-  if (batch.empty()) return results;
+// In a transaction of its own, at the start.
+Result<void> Store::end_former() {
+  Transaction transaction = TRY(Transaction::begin(state_->database));
+  Result<void> done = state_->end_former(*former_ends_at_);
+  if (done) done = transaction.commit();
+  if (done) {
+    former_ends_at_.reset();
+  } else {
+    state_->forget_derived();
+    note(done.error());
+  }
+  return done;
+}
+
+std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch,
+                                             HistoryRows history) {
+  if (batch.empty()) return {};
   const auto all_failed = [&](Error error) {
-    note(error);
     return std::vector<Result<void>>(batch.size(), std::unexpected(error));
   };
-  if (needs_reopening_) return std::vector<Result<void>>(batch.size(), read_only());
+  if (needs_reopening_) return all_failed(read_only().error());
+  if (former_ends_at_)
+    if (auto ended = end_former(); !ended) return all_failed(ended.error());
   auto transaction = Transaction::begin(state_->database);
-  if (!transaction) return all_failed(transaction.error());
-  for (const WriteRequest& request : batch) {
-    results.push_back(state_->write_alone(request));
-    if (!state_->database.is_in_transaction()) return all_failed(results.back().error());
+  if (!transaction) {
+    note(transaction.error());
+    return all_failed(transaction.error());
   }
-  if (auto committed = state_->commit(*transaction, batch); !committed) {
-    state_->history.forget_counts();
+  std::vector<Result<void>> results = write_all(batch, history);
+  Result<void> committed;
+  if (!state_->database.is_in_transaction())
+    committed = results.back();
+  else
+    committed = state_->commit(*transaction, batch);
+  if (!committed) {
+    state_->forget_derived();
+    note(committed.error());
     return all_failed(committed.error());
   }
   checkpoint();
   return results;
 }
 
+// One result per request, but fewer where SQLite itself undid the transaction: the last one says why.
+std::vector<Result<void>> Store::write_all(std::span<const WriteRequest> batch,
+                                           HistoryRows history) {
+  std::vector<Result<void>> results;
+  for (const WriteRequest& request : batch) {
+    results.push_back(state_->write_alone(request, history));
+    if (!state_->database.is_in_transaction()) return results;
+    if (!results.back() && has_to_be_kept(request)) break;
+  }
+  results.resize(batch.size(), fail(ErrorKind::Unavailable, "an earlier write failed"));
+  return results;
+}
+
+// Events and what is known of deliveries are written often and by many: they are no decisions.
 Result<void> Store::State::commit(Transaction& transaction, std::span<const WriteRequest> batch) {
   const bool has_decisions = std::ranges::any_of(batch, [](const WriteRequest& request) {
-    return !std::holds_alternative<PutHistory>(request) && !std::holds_alternative<PutApp>(request);
+    return !std::holds_alternative<std::monostate>(request.what) &&
+           !std::holds_alternative<PutDeliveries>(request.what) &&
+           !std::holds_alternative<PutApp>(request.what);
   });
   if (has_decisions) at_point(kBeforeCommit);
   TRY(transaction.commit());
@@ -265,30 +362,108 @@ Result<void> Store::State::commit(Transaction& transaction, std::span<const Writ
   return {};
 }
 
+// What was written since the last commit may have been undone.
+void Store::State::forget_derived() {
+  history.forget_counts();
+  webhooks.forget();
+  audit.undone();
+}
+
 // One request inside the batch's transaction: all of it, or nothing.
-Result<void> Store::State::write_alone(const WriteRequest& request) {
+Result<void> Store::State::write_alone(const WriteRequest& request, HistoryRows rows) {
   TRY(database.run("SAVEPOINT request"));
-  Result<void> result = write(request);
-  if (!result) history.forget_counts();
+  Result<void> result = write_request(request, rows);
+  if (!result) forget_derived();
   if (!database.is_in_transaction()) return result;  // SQLite undid the whole batch
   if (!result) TRY(database.run("ROLLBACK TO request"));
   TRY(database.run("RELEASE request"));
   return result;
 }
 
-Result<void> Store::State::write(const WriteRequest& request) {
-  if (const auto* put = std::get_if<PutDismissal>(&request)) {
-    if (options.drop_dismissal_writes) return {};
-    return write_dismissal(*put);
+Result<void> Store::State::write_request(const WriteRequest& request, HistoryRows rows) {
+  TRY(std::visit([&](const auto& change) { return write(change); }, request.what));
+  TRY(write_events(request, rows));
+  for (const domain::KeyedCall& call : request.calls) TRY(calls.put(call));
+  if (request.audit.empty()) return {};
+  return audit.append(database, request.audit);
+}
+
+Result<void> Store::State::write_events(const WriteRequest& request, HistoryRows rows) {
+  for (const domain::Event& event : request.events) TRY(write_event(event, {}));
+  for (const domain::Event& event : request.held_events) TRY(write_event(event, request.hold));
+  if (!request.release.empty() && TRY(events.release(database, request.release)) > 0)
+    has_new_deliveries = true;
+  const std::array all = {std::span<const domain::Event>(request.events),
+                          std::span<const domain::Event>(request.held_events)};
+  for (const auto& some : all) {
+    if (some.empty()) continue;
+    const Wall latest = std::ranges::max(some, {}, &domain::Event::at).at;
+    const auto purged = static_cast<int64_t>(some.size()) * limits::kPurgeEventsPerWrite;
+    TRY(events.purge(database, latest, purged));
+    if (rows == HistoryRows::Write) TRY(history.write(database, some));
   }
-  if (const auto* bans = std::get_if<PutBans>(&request)) {
-    TRY(write_bans(bans->put, bans->drop));
-    return write_tombstones(bans->tombstones);
+  return {};
+}
+
+// With a delivery for each webhook that wants it.
+Result<void> Store::State::write_event(const domain::Event& event, const OperationId& held_by) {
+  const auto cursor = TRY(events.insert(database, event, held_by));
+  if (!cursor) return {};
+  TRY(open_lives.note(event));
+  for (const domain::Webhook& webhook : *TRY(webhooks.enabled_of(event.app))) {
+    if (!domain::wants(webhook, event)) continue;
+    TRY(deliveries.add(webhook.id, event, *cursor));
+    if (held_by.empty()) has_new_deliveries = true;
   }
-  if (const auto* app = std::get_if<PutApp>(&request)) return apps.put(app->app, app->is_new);
-  if (const auto* put = std::get_if<PutHistory>(&request))
-    return history.write(database, put->facts);
-  return write_tombstones(std::get<PutTombstones>(request).tombstones);
+  return {};
+}
+
+// No life outlives its process: it ended no earlier than anything that was written of it, and nobody knows how much
+// later.
+Result<void> Store::State::end_former(Wall now) {
+  const auto of_history = TRY(history.latest()), of_events = TRY(events.latest());
+  const auto latest = std::max(of_history, of_events);  // none is the earliest
+  const Wall end = latest ? std::min(*latest, now) : now;
+  const domain::Reason reason = end_of_process();
+  if (TRY(events.release_all(database)) > 0) has_new_deliveries = true;
+  for (const domain::Event& event : TRY(open_lives.endings(end, reason)))
+    TRY(write_event(event, {}));
+  return history.close_interrupted(end, reason);
+}
+
+Result<void> Store::State::write(const PutBans& put) {
+  TRY(write_bans(put.put, put.drop));
+  return write_tombstones(put.tombstones);
+}
+
+Result<void> Store::State::write(const PutSchedules& put) {
+  for (const domain::Schedule& schedule : put.put) TRY(schedules.put(schedule));
+  for (const ScheduleId& id : put.drop) TRY(schedules.drop(id));
+  return {};
+}
+
+Result<void> Store::State::write(const PutPolicy& put) {
+  return put.policy ? schedules.put(*put.policy) : schedules.drop_policy(put.app, put.room);
+}
+
+Result<void> Store::State::write(const PutWebhook& put) {
+  if (!put.is_dropped) {
+    TRY(webhooks.put(put.webhook));
+    return deliveries.begin(put.webhook.id);
+  }
+  TRY(webhooks.drop(put.webhook));
+  return deliveries.drop(put.webhook.id);
+}
+
+Result<void> Store::State::write(const PutDeliveries& put) {
+  for (const domain::DeliveryOutcome& outcome : put.outcomes)
+    TRY(deliveries.note(database, outcome));
+  return {};
+}
+
+Result<void> Store::State::write(const Redrive& order) {
+  has_new_deliveries = true;
+  return deliveries.redrive(order.webhook, order.event);
 }
 
 Result<void> Store::State::write_bans(std::span<const domain::BanRule> rules,
@@ -301,7 +476,8 @@ Result<void> Store::State::write_bans(std::span<const domain::BanRule> rules,
   return {};
 }
 
-Result<void> Store::State::write_dismissal(const PutDismissal& put) {
+Result<void> Store::State::write(const PutDismissal& put) {
+  if (options.drop_dismissal_writes) return {};
   store::put_dismissal(put_dismissal, put.record);  // replacing the row takes its names away too
   TRY(put_dismissal.finish());
   const auto& all_names = put.record.not_notified_names;
@@ -357,35 +533,54 @@ Result<Purged> Store::purge(Wall now) {
 }
 
 Result<Purged> Store::purge_rows(Wall now) {
-  const int64_t now_us = unix_us(now), rows = limits::kPurgeRowsPerStep;
-  const int64_t oldest_kept_us = unix_us(now - kRecordKeep);
   Purged purged;
   for (int64_t step = 0; step < limits::kPurgeStepsMax; ++step) {
     Transaction transaction = TRY(Transaction::begin(state_->database));
-    const uint32_t dismissals =
-        TRY(state_->purge_step(state_->purge_dismissals, oldest_kept_us, rows));
-    const uint32_t expired = TRY(state_->purge_step(state_->purge_tombstones, now_us, rows));
-    const uint32_t surplus =
-        TRY(state_->purge_step(state_->trim_tombstones, rows, limits::kTombstonesMax));
-    const uint32_t bans = TRY(state_->purge_step(state_->purge_bans, now_us, rows));
-    const uint32_t most =
-        TRY(state_->purge_step(state_->trim_dismissals, rows, state_->options.dismissals_max));
-    const auto history = state_->history.purge(state_->database, now, rows);
-    const Result<void> done = history ? transaction.commit() : std::unexpected(history.error());
+    purged.is_complete = true;
+    Result<void> done = state_->purge_records(now, purged);
+    if (done) done = state_->purge_events(now, purged);
+    if (done) done = transaction.commit();
     if (!done) {
-      state_->history.forget_counts();
+      state_->forget_derived();
       return std::unexpected(done.error());
     }
-    purged.dismissals += dismissals + most;
-    purged.lives += history->lives;
-    purged.visits += history->visits;
-    purged.tombstones += expired + surplus;
-    purged.bans += bans;
-    purged.is_complete = std::max({dismissals, most, expired, surplus, bans, history->lives,
-                                   history->visits}) < rows;
     if (purged.is_complete) break;
   }
   return purged;
+}
+
+// Adds what one kind lost; as much as it may lose: there may be more.
+void count_purged(Purged& purged, uint32_t& sum, uint32_t rows) {
+  sum += rows;
+  if (rows >= limits::kPurgeRowsPerStep) purged.is_complete = false;
+}
+
+Result<void> Store::State::purge_records(Wall now, Purged& purged) {
+  const int64_t now_us = unix_us(now), rows = limits::kPurgeRowsPerStep;
+  const auto count = [&](uint32_t& sum, uint32_t gone) { count_purged(purged, sum, gone); };
+  count(purged.dismissals, TRY(purge_step(purge_dismissals, unix_us(now - kRecordKeep), rows)));
+  count(purged.dismissals, TRY(purge_step(trim_dismissals, rows, options.dismissals_max)));
+  count(purged.tombstones, TRY(purge_step(purge_tombstones, now_us, rows)));
+  count(purged.tombstones, TRY(purge_step(trim_tombstones, rows, limits::kTombstonesMax)));
+  count(purged.bans, TRY(purge_step(purge_bans, now_us, rows)));
+  const HistoryPurged gone = TRY(history.purge(database, now, rows));
+  count(purged.lives, gone.lives);
+  count(purged.visits, gone.visits);
+  count(purged.bulk_rows, TRY(bulks.purge(database, now, rows)));
+  count(purged.calls, TRY(calls.purge(database, now, rows)));
+  return {};
+}
+
+Result<void> Store::State::purge_events(Wall now, Purged& purged) {
+  const int64_t rows = limits::kPurgeRowsPerStep;
+  const auto count = [&](uint32_t& sum, uint32_t gone) { count_purged(purged, sum, gone); };
+  const DeliveriesPurged gone = TRY(deliveries.purge(database, now, rows));
+  count(purged.too_old_deliveries, gone.too_old);
+  count(purged.dead_letters, gone.dead_letters);
+  count(purged.dropped_deliveries, gone.dropped);
+  count(purged.events, TRY(events.purge(database, now, rows)));
+  count(purged.audit, TRY(audit.purge(database, now, rows)));
+  return {};
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -431,6 +626,7 @@ Result<std::vector<domain::Tombstone>> Store::load_tombstones(Wall now) {
 }
 
 Result<std::vector<domain::App>> Store::load_apps() {
+  if (state_ == nullptr) return not_open();
   return state_->apps.load();
 }
 
@@ -447,11 +643,83 @@ Result<std::vector<domain::BanRule>> Store::list_bans(const AppId& app, const Ba
 }
 
 Result<domain::LivesPage> Store::list_lives(const domain::HistoryQuery& query) {
+  if (state_ == nullptr) return not_open();
   return state_->history.list_lives(query);
 }
 
 Result<domain::VisitorsPage> Store::list_visitors(const domain::HistoryQuery& query, Wall now) {
+  if (state_ == nullptr) return not_open();
   return state_->history.list_visitors(query, now);
+}
+
+Result<domain::EventsPage> Store::list_events(const domain::EventQuery& query) {
+  if (state_ == nullptr) return not_open();
+  return state_->events.list(query);
+}
+
+Result<std::vector<domain::DeliveryRun>> Store::next_deliveries(const WebhookId& webhook,
+                                                                const AppId& after_app,
+                                                                const RoomId& after_room) {
+  if (state_ == nullptr) return not_open();
+  return state_->deliveries.next(webhook, after_app, after_room);
+}
+
+Result<std::vector<domain::DeadLetter>> Store::list_dead_letters(const WebhookId& webhook,
+                                                                 int64_t after_cursor,
+                                                                 size_t limit) {
+  if (state_ == nullptr) return not_open();
+  return state_->deliveries.list_dead(webhook, after_cursor, limit);
+}
+
+Result<std::vector<domain::WebhookBacklog>> Store::backlogs() {
+  if (state_ == nullptr) return not_open();
+  return state_->deliveries.backlogs();
+}
+
+Result<std::vector<domain::Webhook>> Store::load_webhooks() {
+  if (state_ == nullptr) return not_open();
+  return state_->webhooks.load();
+}
+
+Result<std::vector<domain::Schedule>> Store::load_schedules() {
+  if (state_ == nullptr) return not_open();
+  return state_->schedules.load_schedules();
+}
+
+Result<std::vector<domain::RoomPolicy>> Store::load_policies() {
+  if (state_ == nullptr) return not_open();
+  return state_->schedules.load_policies();
+}
+
+Result<std::vector<domain::KeyedCall>> Store::load_calls(Wall now) {
+  if (state_ == nullptr) return not_open();
+  return state_->calls.load(now);
+}
+
+Result<std::optional<domain::BulkPage>> Store::find_bulk(const OperationId& operation,
+                                                         size_t offset, size_t limit) {
+  if (state_ == nullptr) return not_open();
+  return state_->bulks.find(operation, offset, limit);
+}
+
+// --- audit ---------------------------------------------------------------------------------------
+
+Result<domain::AuditPage> Store::list_audit(const domain::AuditQuery& query) {
+  if (state_ == nullptr) return not_open();
+  return state_->audit.list(query);
+}
+
+Result<void> Store::keep_audit(Now now, bool is_last) {
+  if (needs_reopening_) return read_only();
+  return is_last ? state_->audit.checkpoint(now) : state_->audit.committed(now);
+}
+
+Mono Store::next_audit_checkpoint() const {
+  return needs_reopening_ ? kNever : state_->audit.next_checkpoint();
+}
+
+bool Store::take_new_deliveries() {
+  return state_ != nullptr && std::exchange(state_->has_new_deliveries, false);
 }
 
 }  // namespace atrium::store

@@ -1,5 +1,5 @@
-// Store: what must survive a restart, in one SQLite file: dismissals, tombstones, ban rules, apps, history.  WAL,
-// synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
+// Store: what must survive a restart, in one SQLite file: dismissals, tombstones, ban rules, apps, history, events and
+// where they are told, schedules, keyed calls, audit.  WAL, synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
 // thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
 #pragma once
 
@@ -15,6 +15,7 @@
 
 #include "adapters/store/apps.h"
 #include "adapters/store/audit.h"
+#include "adapters/store/events.h"
 #include "adapters/store/history.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -42,6 +43,8 @@ struct StoreOptions {
   int64_t pages_max = 0;
   int64_t dismissals_max = limits::kDismissalRowsMax;
   HistoryBounds history = {};
+  EventBounds events = {};
+  AuditOptions audit = {};
   // The SQLite VFS that the file is reached through, by name (vfs_fault.h); empty: SQLite's own.
   std::string vfs = {};
 };
@@ -86,6 +89,7 @@ struct PutWebhook {
   domain::Webhook webhook;
   bool is_dropped = false;  // with everything that waits for it
 };
+// The rooms are those of the first write; later ones change the rest alone.
 struct PutBulk {
   domain::BulkDismissal bulk;
 };
@@ -115,6 +119,7 @@ struct WriteRequest {
   OperationId release = {};
   std::vector<domain::AuditEntry> audit = {};
   std::vector<domain::KeyedCall> calls = {};  // replaces the row of the same key
+  std::optional<WaiterId> call = {};          // who waits for it; not the store's
 
   WriteRequest() = default;
   template <typename T>
@@ -127,28 +132,38 @@ inline WriteRequest of_events(std::vector<domain::Event> events) {
   return request;
 }
 
+// What it carries must be written once, whatever becomes of its change.
+inline bool has_to_be_kept(const WriteRequest& request) {
+  return !request.events.empty() || !request.held_events.empty() || !request.release.empty() ||
+         !request.audit.empty();
+}
+
 struct Purged {
   uint32_t dismissals = 0;
   uint32_t tombstones = 0;
   uint32_t bans = 0;
   uint32_t lives = 0, visits = 0;
   uint32_t events = 0, dead_letters = 0, calls = 0, audit = 0;
+  uint32_t too_old_deliveries = 0;  // became dead letters
+  uint32_t dropped_deliveries = 0;  // and dead letters, of webhooks that are gone
+  uint32_t bulk_rows = 0;
   bool is_complete = true;  // false: the bound was met, call again
 };
 
 class Store {
  public:
   // Makes the file where there is none (its folder must exist), brings its schema up to date, marks as
-  // Interrupted what was Running, closes the lives and visits of history that are open, and purges.
-  // Unsupported: written by a newer version, or a database of another program.  Unavailable: the disk refused.
+  // Interrupted what was Running, releases events that are held, ends the lives and visits that are open by events and
+  // in history, and purges.  Where there is no room for the ends they are written before anything else.  Unsupported: written by a newer version, or a database of another program.  Unavailable: the disk refused.
   static Result<Store> open(const std::string& path, StoreOptions options, Now now);
   Store(Store&& other) noexcept;
   Store& operator=(Store&& other) noexcept;
   ~Store();
 
   // Group commit: one transaction and one flush for the whole batch, one result per request.  A request that
-  // fails is undone alone; when the disk fails, all of the batch are undone and fail, and the store stays usable,
-  // unless it was a sync that failed: see needs_reopening().
+  // fails is undone alone; what comes behind one that fails and has_to_be_kept() is not tried and fails too, so that the
+  // caller can keep its events in their place.  When the disk fails, all of the batch are undone and fail, and the store
+  // stays usable, unless it was a sync that failed: see needs_reopening().
   // History::Leave: rows of history are not written, for want of room.
   enum class HistoryRows : uint8_t { Write, Leave };
   std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch,
@@ -164,9 +179,16 @@ class Store {
   const Result<void>& last_checkpoint() const { return last_checkpoint_; }
   void checkpoint();
 
+  // True: since the last call there is something new for next_deliveries().
+  bool take_new_deliveries();
+  // After writes, and at next_audit_checkpoint(): see AuditLog::committed(), or at the end of the process checkpoint().
+  Result<void> keep_audit(Now now, bool is_last = false);
+  Mono next_audit_checkpoint() const;
+
   // Deletes records older than kRecordKeepDays, expired tombstones and rules, lives and visits that ended before
-  // kHistoryKeepDays, and the oldest records, tombstones, lives and visits beyond what their tables may hold; at
-  // most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
+  // kHistoryKeepDays, events, dead letters, calls and audit records that are too old, and the oldest records, tombstones,
+  // lives, visits and events beyond what their tables may hold.  A delivery that waited kEventKeepDays becomes a dead
+  // letter.  At most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
   Result<Purged> purge(Wall now);
 
   Result<std::optional<domain::DismissalRecord>> find_dismissal(const OperationId& operation);
@@ -207,6 +229,8 @@ class Store {
   struct State;
   Store(std::string path, StoreOptions options);
   void note(const Error& error);
+  Result<void> end_former();
+  std::vector<Result<void>> write_all(std::span<const WriteRequest> batch, HistoryRows history);
   Result<Purged> purge_rows(Wall now);
 
   // given
@@ -216,6 +240,8 @@ class Store {
   std::unique_ptr<State> state_;
   // derived
   bool needs_reopening_ = false;
+  std::optional<Wall>
+      former_ends_at_;  // the ends of what a former process left open are not written yet
   std::unique_ptr<WalMark> confirmed_;  // while it is closed; none: not known
   Result<void> last_checkpoint_;
 };

@@ -79,6 +79,7 @@ constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fie
           .quota = QuotaScope::Account,
           .scope = KeyScope::App,
           .app = AppUse::None,
+     .has_secrets = true,
           .unknown = unknown,
           .fields = fields,
           .handle = handle,

@@ -66,7 +66,8 @@ HandlerStep dismiss(ActionContext& context) {
   context.call.room = RoomId(context.args.text("RoomId"));
   context.call.wants_receipt = context.args.flag("Receipt");
   if (auto refusal = check_session(context)) return *refusal;
-  if (context.args.flag("DryRun")) return dry_run(context);
+  context.call.is_dry_run = context.args.flag("DryRun");
+  if (context.call.is_dry_run) return dry_run(context);
   return ApplyCommand{domain::DismissRoom{.waiter = context.waiter,
                                           .app = context.app.id,
                                           .room = context.call.room,

@@ -1,0 +1,20 @@
+// The text of an audit record as the store keeps it and the chain covers it: JSON in one spelling (fixed order of
+// fields, no spaces, nothing left out, numbers in decimal, only what must be escaped is).  Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "domain/audit.h"
+
+namespace atrium::store {
+
+// Every text at most kAuditTextBytesMax bytes, cut between two characters; what is not UTF-8 becomes U+FFFD.
+domain::AuditEntry bounded(domain::AuditEntry entry);
+
+std::string audit_body(const domain::AuditEntry& entry);
+// Reads that one spelling alone.  Malformed: anything else.
+Result<domain::AuditEntry> parse_audit_body(std::string_view body);
+
+}  // namespace atrium::store
