@@ -2,7 +2,7 @@
 // users are warned before.  One timer per life that has a policy, armed anew when something changes that it goes by.
 // A change of a policy holds once it is stored.
 #include <algorithm>
-#include <string_view>
+#include <functional>
 #include <utility>
 
 #include "base/limits.h"

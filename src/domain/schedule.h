@@ -31,8 +31,8 @@ struct Schedule {
 // When the lives of a room name end by themselves.  It belongs to the name: it holds for the life current when it is
 // set and for later ones, until it is changed or removed.
 struct RoomPolicy {
-  AppId app;
-  RoomId room;
+  AppId app = {};
+  RoomId room = {};
   std::optional<Wall> end_at = {};            // once; later lives are not ended by it
   std::optional<Duration> max_duration = {};  // of a life
   std::optional<Duration> idle = {};          // nobody has published for so long

@@ -1,6 +1,8 @@
 // Dismissals for later: ordered, moved, called off, carried out.  An order holds once it is stored; until then what was
 // in force before goes on counting down and may be carried out, in which case the order came too late.
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "base/limits.h"
@@ -79,6 +81,11 @@ void drop_rows(Core& core, std::vector<ScheduleId> rows) {
 }
 
 // --- orders -------------------------------------------------------------------------------------
+
+// The random part is the operation's: whoever knows only the operation knows what it made.
+ScheduleId id_for(const OperationId& operation) {
+  return ScheduleId("SD_" + operation.value.substr(std::string_view("OP_").size()));
+}
 
 Schedules::End end_of(const Entry& entry) {
   return entry.moving.value_or(
@@ -203,7 +210,8 @@ void on(Core& core, const ScheduleDismissal& command) {
     return reply(core, command.waiter, ActionOutcome::TooMany);
   const Schedules::End end =
       command.at ? end_at(core, *command.at) : end_after(core, command.after.value_or(Duration{}));
-  Schedule schedule{.id = ScheduleId(core.secrets.sid("SD_")),
+  const StartedAction action = start_action(core, command.waiter);
+  Schedule schedule{.id = id_for(action.id),
                     .app = command.app,
                     .room = command.room,
                     .room_sid = room->sid(),
@@ -217,7 +225,6 @@ void on(Core& core, const ScheduleDismissal& command) {
                     .refuses_joins = command.refuses_joins,
                     .warn_before = command.warn_before};
   std::ranges::sort(schedule.warn_before, std::greater());
-  const StartedAction action = start_action(core, command.waiter);
   std::vector<ScheduleId> replaced = core.schedules.rows_of(room->sid());
   if (Entry* before = core.schedules.of_life(room->sid())) before->ending = action.id;
   core.schedules.add_row(room->sid(), schedule.id);

@@ -345,6 +345,12 @@ void ControlPlane::run(domain::SendStreamBan& effect, Now) {
     if (Session* session = find_session(recipient)) session->peer->send_reliable(packet);
 }
 
+void ControlPlane::run(domain::SendCountdown& effect, Now) {
+  const SharedBytes packet = signal::countdown_packet(effect.countdown);
+  for (const ParticipantSid& recipient : effect.recipients)
+    if (Session* session = find_session(recipient)) session->peer->send_reliable(packet);
+}
+
 void ControlPlane::run(domain::DeliverMessage& effect, Now) {
   const SharedBytes packet =
       wire::build_user_packet(wire::DataKind::Reliable, effect.topic, effect.payload);
