@@ -26,9 +26,11 @@ void finish_if_done(Core& core, const OperationId& id) {
   if (!action.is_answered)
     core.out.put(ActionReply{
         .waiter = action.waiter,
-        .outcome = action.has_store_failed ? ActionOutcome::RecordFailed : ActionOutcome::Done,
+        .outcome = action.outcome.value_or(action.has_store_failed ? ActionOutcome::RecordFailed
+                                                                   : ActionOutcome::Done),
         .operation = id,
         .app = app_of(core, action),
+        .schedule = action.schedule,
         .bulk = action.bulk,
         .webhook = webhook_of(action)});
   core.timers.cancel(TimerKind::ActionDue, id.value);
@@ -48,6 +50,12 @@ StartedAction start_action(Core& core, WaiterId waiter) {
   core.timers.arm(TimerKind::ActionDue, id.value,
                   core.now.mono + limit_ms(limits::kActionFinishMs));
   return {std::move(id), action};
+}
+
+StartedAction start_own_action(Core& core) {
+  StartedAction action = start_action(core, {});
+  action.action.is_answered = true;
+  return action;
 }
 
 void reply_when_stored(Core& core, WaiterId waiter, const AppId& app, const BanId& ban) {
@@ -76,6 +84,8 @@ void on_action_stored(Core& core, const OperationId& operation, bool is_ok) {
   if (is_ok)
     for (const BanRule& rule : action.put_when_stored) put_in_force(core, rule);
   if (action.app) settle_app(core, *action.app, is_ok);
+  if (action.schedule_change) settle_schedule(core, operation, action, is_ok);
+  if (action.policy_change) settle_policy(core, *action.policy_change, is_ok);
   if (action.webhook) settle_webhook(core, *action.webhook, is_ok);
   const bool is_bulk = action.bulk.has_value();
   const std::vector<OperationId> followers = std::exchange(action.followers, {});

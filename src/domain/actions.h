@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "domain/effect.h"
+#include "domain/policies.h"
+#include "domain/schedules.h"
 
 namespace atrium::domain {
 
@@ -35,7 +37,12 @@ struct PendingAction {
   std::optional<App> app;             // as it was given to the store
   std::optional<BulkDismissal> bulk;  // as it was accepted
   std::optional<PendingWebhook> webhook;
-  // Callers who asked for a rule that this one is still writing: theirs is stored, or is not, with it.
+  std::optional<ScheduleChange> schedule_change;
+  std::optional<PolicyChange> policy_change;
+  // Once it is stored: what became of it, where that is neither Done nor RecordFailed, and what its caller is told.
+  std::optional<ActionOutcome> outcome;
+  std::optional<Schedule> schedule;
+  // Callers who asked for what this one is still writing: theirs is stored, or is not, with it.
   std::vector<OperationId> followers;
 };
 
@@ -44,6 +51,8 @@ struct StartedAction {
   PendingAction& action;  // valid until the next action begins or ends
 };
 StartedAction start_action(Core& core, WaiterId waiter);
+// A write of ours that nobody waits for.
+StartedAction start_own_action(Core& core);
 // Answers the caller when the rule is stored: at once, or with the action that is still writing it.
 void reply_when_stored(Core& core, WaiterId waiter, const AppId& app, const BanId& ban);
 // `action` is not done before this participant's transport is gone.

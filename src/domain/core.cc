@@ -122,6 +122,22 @@ void check_bulks(const Core& core) {
   }
 }
 
+// What ends by itself is armed as long as its life is current, and no longer.
+void check_ends(const Core& core) {
+  core.schedules.check_invariants();
+  core.policies.check_invariants();
+  for (const auto& [id, entry] : core.schedules.entries()) {
+    const auto life = core.lives.find(entry.schedule.room_sid);
+    const bool is_of_current_life =
+        life != core.lives.end() && life->second.phase == LifePhase::Active;
+    CHECK(entry.is_orphan != is_of_current_life);
+    CHECK(core.timers.is_armed(TimerKind::ScheduleDue, id.value) == is_of_current_life);
+    CHECK(core.timers.is_armed(TimerKind::ScheduleOrphan, id.value) == entry.is_orphan);
+  }
+  const bool is_watched = core.timers.is_armed(TimerKind::WallLook, "");
+  CHECK(is_watched || (!core.policies.next_end() && !core.schedules.any_follows_wall()));
+}
+
 }  // namespace
 
 void Core::check_invariants() const {
@@ -132,6 +148,7 @@ void Core::check_invariants() const {
   timers.check_invariants();
   tombstones.check_invariants();
   bans.check_invariants();
+  check_ends(*this);
   CHECK(timers.deadline(TimerKind::BanExpiry, "").value_or(kNever) == bans.next_expiry());
   for (const auto& [id, action] : actions)
     CHECK(action.is_answered || timers.is_armed(TimerKind::ActionDue, id.value));

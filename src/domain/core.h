@@ -2,7 +2,8 @@
 // Owner: Registry.  A desk is a file of `on(Core&, command)` functions: doors.cc (who comes and goes), tracks.cc,
 // subscriptions.cc, grants.cc (tokens and metadata), removal.cc (ways out), dismissal.cc,
 // sanctions.cc (kicks and bans), messages.cc (a backend's words), app_desk.cc (applications), bulk_desk.cc (many
-// dismissals at once), webhook_desk.cc, room_service.cc (what LiveKit's RoomService asks for).
+// dismissals at once), webhook_desk.cc, room_service.cc (what LiveKit's RoomService asks
+// for), schedule_desk.cc and policy_desk.cc (lives that end by themselves).
 #pragma once
 
 #include <deque>
@@ -17,8 +18,10 @@
 #include "domain/bulk_run.h"
 #include "domain/dismissal.h"
 #include "domain/outbox.h"
+#include "domain/policies.h"
 #include "domain/registry.h"
 #include "domain/room.h"
+#include "domain/schedules.h"
 #include "domain/timers.h"
 #include "domain/tombstones.h"
 #include "domain/webhooks.h"
@@ -45,6 +48,8 @@ struct Core {
   Bans bans;
   Apps apps;
   Webhooks webhooks;
+  Schedules schedules;
+  Policies policies;
   Timers timers;
   Outbox out;
   uint64_t lives_opened = 0;
@@ -56,6 +61,7 @@ struct Core {
   std::map<std::pair<AppId, UserId>, std::set<RoomSid>> present;  // Active lives that a user is in
   std::multimap<ParticipantSid, OperationId> awaited;             // whose end actions wait for
   std::set<RoomSid> touched;                                      // lives with news in this command
+  std::optional<Duration> wall_ahead;  // of the mono clock, when it was last seen to be set
 
   Room* find_life(const RoomSid& room_sid);
   Room* find_current(const RoomName& name);
@@ -251,7 +257,7 @@ void on_room_updates_due(Core& core, const std::string& room_sid);
 // At the end of a command: small rooms hear at once, larger ones when their updates are due.
 void flush_touched_rooms(Core& core);
 
-// --- schedules.cc -------------------------------------------------------------------------------
+// --- schedule_desk.cc ---------------------------------------------------------------------------
 void on(Core& core, const ScheduleDismissal& command);
 void on(Core& core, const ExtendDismissal& command);
 void on(Core& core, const CancelDismissal& command);
@@ -259,11 +265,42 @@ void on(Core& core, const RestoreSchedules& command);
 void on_schedule_warning(Core& core, const std::string& schedule);
 void on_schedule_due(Core& core, const std::string& schedule);
 void on_schedule_orphaned(Core& core, const std::string& schedule);
+// The store has, or has not, what was ordered of a schedule.
+void settle_schedule(Core& core, const OperationId& operation, PendingAction& action,
+                     bool is_stored);
+// A life begins: it takes over what was restored for its name.
+void inherit_schedule(Core& core, const Room& room);
+// A life is about to end: so does its schedule, in the store before anything else is written of that end.
+void end_schedules(Core& core, const Room& room);
+// Tells one whose channel opened what counts down.
+void tell_schedule(Core& core, const Room& room, const Participant& participant);
+// Whether this one may not come in since the room is about to be dismissed.
+bool is_kept_out_by_schedule(Core& core, const Joiner& joiner);
+// The wall clock was set forward by so much (back where negative).
+void move_schedules(Core& core, Duration step);
 
-// --- policies.cc --------------------------------------------------------------------------------
+// --- policy_desk.cc -----------------------------------------------------------------------------
 void on(Core& core, const SetRoomPolicy& command);
 void on(Core& core, const RestorePolicies& command);
 void on_policy_due(Core& core, const std::string& room_sid);
+void settle_policy(Core& core, const PolicyChange& change, bool is_stored);
+// What a policy goes by: a life began, somebody came, went or may do other things, media began or ended.
+void policy_meets_life(Core& core, Room& room);
+void policy_meets_participant(Core& core, Room& room, const Participant& participant);
+void policy_misses_participant(Core& core, Room& room, const ParticipantSid& participant);
+void policy_meets_publishing(Core& core, Room& room);
+// Tells one whose channel opened what the others were warned of.
+void tell_policy(Core& core, const Room& room, const Participant& participant);
+// What ends at a point of the wall clock that has come; the clock was set.
+void end_by_wall(Core& core);
+void move_policies(Core& core);
+
+// --- wall_steps.cc ------------------------------------------------------------------------------
+// Finds out whether the wall clock was set, and moves what follows it.
+void follow_wall(Core& core);
+void on_wall_look_due(Core& core, const std::string& unused);
+// Something new follows the wall clock: it is looked at from now on.
+void watch_wall(Core& core);
 
 // --- bulk_desk.cc -------------------------------------------------------------------------------
 void on(Core& core, const DismissRooms& command);

@@ -233,6 +233,7 @@ Dismissal* find_operation(Core& core, const std::string& id) {
 
 void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
                      std::vector<BanRule> bans) {
+  end_schedules(core, room);
   Dismissal made = make_operation(core, room, command, code);
   made.bans_to_store = std::move(bans);
   const OperationId id = made.record.operation;
@@ -245,6 +246,7 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientC
   room.updates.take();
   core.timers.cancel(TimerKind::RoomEmpty, room.sid().value);
   core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
+  core.timers.cancel(TimerKind::PolicyDue, room.sid().value);
 
   put_record(core, operation, fence_sessions(core, room, operation));
   core.out.put(CutRoom{room.sid(),

@@ -79,6 +79,12 @@ bool refuse_if_unfit(Core& core, const Join& command) {
            "the room has as many participants as it was created for", false);
     return true;
   }
+  if (is_kept_out_by_schedule(core, command.joiner)) {
+    // Final for every SDK: who waits at the door would walk into the next life of the name.
+    refuse(core, command.connection, ClientCode::JoinRoom,
+           "the room is about to be dismissed and nobody new is let in", false);
+    return true;
+  }
   if (const char* shortage = shortage_for(core, command.joiner)) {
     refuse(core, command.connection, ClientCode::JoinRoom, shortage, true);
     return true;
@@ -118,6 +124,7 @@ Participant& admit(Core& core, Room& room, Join& command) {
   core.timers.arm(TimerKind::JoinToActive, sid.value,
                   core.now.mono + limit_ms(limits::kJoinToActiveMs));
   start_token_clocks(core, participant);
+  policy_meets_participant(core, room, participant);
   return participant;
 }
 
@@ -310,7 +317,10 @@ void on(Core& core, const NoticeChannel& command) {
   const bool says_warning =
       command.open && participant->is_token_warning_due && room->phase == LifePhase::Active;
   if (says_warning) on_token_warning_due(core, command.participant.value);
-  if (command.open && room->phase == LifePhase::Active) tell_stream_bans(core, *room, *participant);
+  if (!command.open || room->phase != LifePhase::Active) return;
+  tell_stream_bans(core, *room, *participant);
+  tell_schedule(core, *room, *participant);
+  tell_policy(core, *room, *participant);
 }
 
 void on(Core& core, const RestoreTombstones& command) {

@@ -247,6 +247,12 @@ struct SendStreamBan {
   UserId user;
   bool audio = false, video = false;  // what is banned now
 };
+// These are told when their room ends by itself, or that it does not (topics atrium.dismissal_scheduled,
+// atrium.dismissal_cancelled, atrium.room_ends, atrium.room_ends_cancelled).
+struct SendCountdown {
+  std::vector<ParticipantSid> recipients;
+  Countdown countdown;
+};
 // A backend's message to these clients' `_reliable`.  One encoding, many recipients; nobody says whether it arrived.
 struct DeliverMessage {
   std::vector<ParticipantSid> recipients;
@@ -318,8 +324,8 @@ using Effect =
                  ResumeAccepted, ResumeMeetsTombstone, ResumeUnknown, ParticipantUpdate, RoomUpdate,
                  TrackPublished, RequestAnswer, TrackSubscribed, TrackUnpublished, TrackMuted,
                  SubscriptionFailed, SubscriptionAllowed, SendLeave, SendServerData, SendStreamBan,
-                 DeliverMessage, DropConnection, Event, DismissReply, ActionReply, LifeForgotten,
-                 ParticipantForgotten>;
+                 SendCountdown, DeliverMessage, DropConnection, Event, DismissReply, ActionReply,
+                 LifeForgotten, ParticipantForgotten>;
 using Effects = std::vector<Effect>;
 
 }  // namespace atrium::domain

@@ -396,6 +396,16 @@ std::string write(const SendStreamBan& e) {
       .number("video", e.video)
       .str();
 }
+std::string write(const SendCountdown& e) {
+  return Line("SendCountdown")
+      .list("recipients", e.recipients, sid_text)
+      .number("cause", e.countdown.cause)
+      .number("is_called_off", e.countdown.is_called_off)
+      .id("schedule", e.countdown.schedule)
+      .wall("due_at", e.countdown.due_at)
+      .number("remaining_us", e.countdown.remaining.count())
+      .str();
+}
 std::string write(const DeliverMessage& e) {
   return Line("DeliverMessage")
       .list("recipients", e.recipients, sid_text)

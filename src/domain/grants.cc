@@ -37,6 +37,7 @@ void permissions_changed(Core& core, Room& room, Participant& participant,
     core.out.put(SetDataPermission{participant.sid(), after.can_publish_data});
   end_forbidden_publications(core, room, participant);
   if (after.can_subscribe != before.can_subscribe) settle_subscriber(core, room, participant);
+  policy_meets_participant(core, room, participant);
   announce_change(core, room, participant, Audience::Everybody);
 }
 

@@ -45,6 +45,8 @@ Room& open_life(Core& core, const RoomName& name) {
       core.lives.try_emplace(sid, name, sid, ++core.lives_opened, core.now.wall).first->second;
   room.empty_timeout = room.departure_timeout = core.options.empty_room_grace;
   core.out.put(make_event(core, room, EventKind::RoomStarted));
+  inherit_schedule(core, room);
+  policy_meets_life(core, room);
   return room;
 }
 
@@ -63,7 +65,9 @@ void on_room_empty_due(Core& core, const std::string& room_sid) {
     core.timers.arm(TimerKind::RoomEmpty, room_sid, core.now.mono + limit_ms(limits::kNoticeAckMs));
     return;
   }
+  end_schedules(core, *room);
   room->phase = LifePhase::Closing;
+  core.timers.cancel(TimerKind::PolicyDue, room_sid);
   room->updates.take();
   core.timers.cancel(TimerKind::RoomUpdates, room_sid);
   core.current.erase(room->name());

@@ -24,8 +24,8 @@ constexpr std::array<TimerHandler, kTimerKinds> kTimerHandlers = {
     on_token_warning_due,   on_publish_expired,    on_subscribe_expired, on_room_empty_due,
     on_room_updates_due,    on_tombstone_expired,  on_action_due,        on_bans_expired,
     on_stream_ban_expired,  on_publish_limit_over, on_schedule_warning,  on_schedule_due,
-    on_schedule_orphaned,   on_policy_due,         on_bulk_step};
-static_assert(static_cast<size_t>(TimerKind::BulkStep) + 1 == kTimerKinds);
+    on_schedule_orphaned,   on_policy_due,         on_bulk_step,         on_wall_look_due};
+static_assert(static_cast<size_t>(TimerKind::WallLook) + 1 == kTimerKinds);
 
 // What is due by now happens before the command: a resume one moment after the grace meets a session that is gone.
 void fire_due_timers(Core& core) {
@@ -43,6 +43,7 @@ Registry::~Registry() = default;
 Effects Registry::apply(Command command, Now now) {
   Core& core = state_->core;
   core.now = {std::max(core.now.mono, now.mono), now.wall};
+  follow_wall(core);
   fire_due_timers(core);
   std::visit([&core](auto& one) { on(core, one); }, command);
   flush_touched_rooms(core);
@@ -116,6 +117,24 @@ std::optional<DismissalRecord> Registry::find_operation(const OperationId& opera
 
 bool Registry::is_banned(const AppId& app, const BanTarget& target) const {
   return state_->core.bans.find(app, target) != nullptr;
+}
+
+std::optional<Schedule> Registry::find_schedule(const AppId& app,
+                                                const ScheduleId& schedule) const {
+  const Schedules::Entry* found = state_->core.schedules.find(app, schedule);
+  if (found == nullptr) return std::nullopt;
+  return found->schedule;
+}
+
+std::vector<Schedule> Registry::list_schedules(const AppId& app, const ScheduleId& after,
+                                               size_t limit) const {
+  return state_->core.schedules.list(app, after, limit);
+}
+
+std::optional<RoomPolicy> Registry::find_policy(const AppId& app, const RoomId& room) const {
+  const RoomPolicy* found = state_->core.policies.find({app, room});
+  if (found == nullptr) return std::nullopt;
+  return *found;
 }
 
 Registry::Counts Registry::counts() const {

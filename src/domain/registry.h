@@ -54,6 +54,13 @@ class Registry {
   bool is_banned(const AppId& app,
                  const BanTarget& target) const;  // a rule of exactly this target is in force
 
+  // Dismissals that count down, also those that wait for their room after a restart.
+  std::optional<Schedule> find_schedule(const AppId& app, const ScheduleId& schedule) const;
+  // Those whose id comes after `after` (empty: from the start), at most `limit`.
+  std::vector<Schedule> list_schedules(const AppId& app, const ScheduleId& after,
+                                       size_t limit) const;
+  std::optional<RoomPolicy> find_policy(const AppId& app, const RoomId& room) const;
+
   struct Counts {
     uint64_t rooms = 0, dismissing = 0, participants = 0, tracks = 0, subscriptions = 0,
              tombstones = 0, operations = 0, bans = 0;

@@ -152,6 +152,7 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
   room.users.erase(participant.user());
   room.announced.erase(sid);
   room.participants.erase(sid);
+  policy_misses_participant(core, room, sid);
   start_departure(core, sid, departure, farewell, removal);
   arm_empty_timer_if_empty(core, room);
   return withheld;

@@ -74,6 +74,25 @@ class Room {
   Tally tally;
   Tally announced_tally;  // as of the last RoomUpdate
 
+  // What the policy of the name goes by.
+  struct PolicyClock {
+    Mono opened{};
+    Mono silent_since{};  // while nobody publishes
+    // While the policy asks for hosts: those who are here, and since when they are not any more.
+    std::set<ParticipantSid> hosts;
+    bool had_host = false;
+    std::optional<Mono> hostless_since;
+    // The end that users were warned of last, and how many of its warnings were said.
+    struct Told {
+      EndCause cause = EndCause::EndAt;
+      int64_t due = 0;  // microseconds, of the wall clock for EndAt, else of the mono clock
+      size_t warnings = 0;
+      friend bool operator==(const Told&, const Told&) = default;
+    };
+    std::optional<Told> told;
+  };
+  PolicyClock policy_clock;
+
   // Remembers a departure so that who resumes later hears of it; bounded by kDepartedPerRoomMax.
   void remember_departure(std::shared_ptr<const ParticipantView> last_view, Now now);
   // Departures since `since` whose users the others do not see again, oldest first.

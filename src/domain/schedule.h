@@ -1,4 +1,5 @@
-// Schedule and RoomPolicy: when a life is to end by itself.  Plain data; the store keeps both.
+// Schedule and RoomPolicy: when a life is to end by itself, and Countdown: what its users are told of that.  Plain
+// data; the store keeps the first two.
 #pragma once
 
 #include <optional>
@@ -30,8 +31,8 @@ struct Schedule {
 // When the lives of a room name end by themselves.  It belongs to the name: it holds for the life current when it is
 // set and for later ones, until it is changed or removed.
 struct RoomPolicy {
-  AppId app;
-  RoomId room;
+  AppId app = {};
+  RoomId room = {};
   std::optional<Wall> end_at = {};            // once; later lives are not ended by it
   std::optional<Duration> max_duration = {};  // of a life
   std::optional<Duration> idle = {};          // nobody has published for so long
@@ -43,6 +44,21 @@ struct RoomPolicy {
   std::string operator_id = {};  // who set it
   Wall updated_at{};
   friend bool operator==(const RoomPolicy&, const RoomPolicy&) = default;
+};
+
+// Why a life ends by itself.
+enum class EndCause : uint8_t { Schedule, EndAt, MaxDuration, Idle, WithoutHost };
+
+// What users are told of the end of their room; the numbers are as of the moment when it is said.
+struct Countdown {
+  EndCause cause = EndCause::Schedule;
+  bool is_called_off = false;  // the room does not end by this; the numbers say when it would have
+  ScheduleId schedule = {};    // of a schedule
+  Wall due_at{};
+  Duration remaining{};
+  std::string reason = {};
+  bool refuses_joins = false;
+  friend bool operator==(const Countdown&, const Countdown&) = default;
 };
 
 }  // namespace atrium::domain

@@ -40,8 +40,9 @@ enum class TimerKind : uint8_t {
   ScheduleOrphan,   // by ScheduleId: after a restart nobody came back to its room
   PolicyDue,        // by RoomSid: the policy of the name has something to say or to end
   BulkStep,         // by OperationId: the next lives of a DismissRooms
+  WallLook,         // without an id: what follows the wall clock is looked at
 };
-inline constexpr size_t kTimerKinds = 23;
+inline constexpr size_t kTimerKinds = 24;
 
 class Timers {
  public:

@@ -87,6 +87,7 @@ void go_live(Core& core, const OwnTrack& own) {
   TrackView& view = own.publication->view;
   if (!own.participant->has_live_track()) ++own.room->tally.publishers;
   ++own.room->tally.live_tracks;
+  policy_meets_publishing(core, *own.room);
   view.live = true;
   view.muted = is_muted(*own.room, *own.participant, *own.publication);
   track_changed(core, own);
@@ -201,6 +202,7 @@ void unpublish(Core& core, Room& room, Participant& publisher, const TrackSid& t
     core.out.put(TrackUnpublished{publisher.sid(), track});
   if (!was_live) return;
   --room.tally.live_tracks;
+  policy_meets_publishing(core, room);
   if (!publisher.has_live_track()) --room.tally.publishers;
   core.out.put(StopTrack{publisher.sid(), track});
   Event event = make_event(core, room, EventKind::TrackUnpublished, publisher);

@@ -192,6 +192,7 @@ class ControlPlane final : public ControlHandler {
   void run(domain::SendLeave& effect, Now now);
   void run(domain::SendServerData& effect, Now now);
   void run(domain::SendStreamBan& effect, Now now);
+  void run(domain::SendCountdown& effect, Now now);
   void run(domain::DeliverMessage& effect, Now now);
   void run(domain::DropConnection& effect, Now now);
   void run(domain::Event& effect, Now now);

@@ -344,6 +344,12 @@ void ControlPlane::run(domain::SendStreamBan& effect, Now) {
     if (Session* session = find_session(recipient)) session->peer->send_reliable(packet);
 }
 
+void ControlPlane::run(domain::SendCountdown& effect, Now) {
+  const SharedBytes packet = signal::countdown_packet(effect.countdown);
+  for (const ParticipantSid& recipient : effect.recipients)
+    if (Session* session = find_session(recipient)) session->peer->send_reliable(packet);
+}
+
 void ControlPlane::run(domain::DeliverMessage& effect, Now) {
   const wire::DataKind kind = effect.is_lossy ? wire::DataKind::Lossy : wire::DataKind::Reliable;
   const SharedBytes packet = wire::build_user_packet(kind, effect.topic, effect.payload);

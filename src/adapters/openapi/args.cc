@@ -31,6 +31,11 @@ bool has_type(const Json& value, FieldType type) {
       return value.if_array() != nullptr &&
              std::ranges::all_of(*value.if_array(),
                                  [](const Json& one) { return one.if_text() != nullptr; });
+    case FieldType::IntegerList:
+      return value.if_array() != nullptr &&
+             std::ranges::all_of(*value.if_array(), [](const Json& one) {
+               return std::holds_alternative<int64_t>(one.value);
+             });
   }
   return false;
 }
@@ -47,6 +52,8 @@ std::string_view type_name(FieldType type) {
       return "true or false";
     case FieldType::TextList:
       return "a list of strings";
+    case FieldType::IntegerList:
+      return "a list of integers";
   }
   return "";
 }
@@ -142,6 +149,14 @@ std::vector<std::string_view> Args::texts(std::string_view name) const {
   const auto found = values_.find(name);
   if (found == values_.end()) return out;
   for (const Json& one : *found->second.if_array()) out.emplace_back(*one.if_text());
+  return out;
+}
+
+std::vector<int64_t> Args::integers(std::string_view name) const {
+  std::vector<int64_t> out;
+  const auto found = values_.find(name);
+  if (found == values_.end()) return out;
+  for (const Json& one : *found->second.if_array()) out.push_back(std::get<int64_t>(one.value));
   return out;
 }
 

@@ -22,8 +22,9 @@ enum class FieldType : uint8_t {
   Text,
   Integer,
   Boolean,
-  Number,    // the vendor's numbers in strings: "50", or 50; read as integer
-  TextList,  // a JSON array of strings; in a query the name again and again
+  Number,       // the vendor's numbers in strings: "50", or 50; read as integer
+  TextList,     // a JSON array of strings; in a query the name again and again
+  IntegerList,  // a JSON array of integers; POST only
 };
 enum class FieldUse : uint8_t { Required, Optional, Refused };
 enum class Unknown : uint8_t { Ignored, Refused };
@@ -48,6 +49,7 @@ class Args {
   std::optional<int64_t> integer(std::string_view name) const;
   bool flag(std::string_view name) const;                            // false when absent
   std::vector<std::string_view> texts(std::string_view name) const;  // empty when absent
+  std::vector<int64_t> integers(std::string_view name) const;        // empty when absent
 
  private:
   std::optional<Refusal> set(const FieldRule& rule, const Json& value);

@@ -572,11 +572,16 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
       return refuse(call, {ErrorCode::InvalidParameter,
                            "The AppId, the API key or the callback's BusinessId is taken; choose "
                            "another one."});
+    case domain::ActionOutcome::NoSuchRoom:
+      return refuse(call, {ErrorCode::NoSuchRoom,
+                           "The room has no current session, or it is not the one that is meant; "
+                           "nothing was done."});
+    case domain::ActionOutcome::TooMany:
+      return refuse(call, {ErrorCode::SizeOverLimit,
+                           "The server holds as many of these as it may; remove some first."});
+    case domain::ActionOutcome::TooLate:
     case domain::ActionOutcome::Done:
     case domain::ActionOutcome::NotThere:
-    case domain::ActionOutcome::NoSuchRoom:
-    case domain::ActionOutcome::TooLate:
-    case domain::ActionOutcome::TooMany:
       break;
   }
   return answer(call, call.action->on_applied(call, reply));

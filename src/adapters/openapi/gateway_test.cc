@@ -545,6 +545,17 @@ TEST_F(CodesTest, every_code_marked_sent_has_a_request_that_gets_it) {
       send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
   note(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = true, .record = {}}));
   note(gateway.on_store_answer(std::get<StoreCall>(outcome).call, {.ok = false, .record = {}}));
+  outcome = send(signed_request("POST", url("ScheduleDismissal", "2026-12-01"),
+                                own_body(R"(,"AfterSeconds":60)")));
+  note(gateway.on_action_reply(
+      std::get<DomainCall>(outcome).call,
+      {.waiter = WaiterId{7}, .outcome = domain::ActionOutcome::NoSuchRoom, .operation = {}}));
+  outcome = send(signed_request(
+      "POST", url("CancelDismissal", "2026-12-01"),
+      R"({"AppId":")" + std::string(kOwnApp) + R"(","ScheduleId":"SD_abcdefghijklmnopq"})"));
+  note(gateway.on_action_reply(
+      std::get<DomainCall>(outcome).call,
+      {.waiter = WaiterId{7}, .outcome = domain::ActionOutcome::NotThere, .operation = {}}));
   for (const char* fields : {R"(,"From":"a:b","To":["u"],"Binary":false,"Message":"m")",
                              R"(,"From":"a","To":[""],"Binary":false,"Message":"m")"})
     note(post("BatchSendRoomUnicast", "2020-12-01", own_body(fields)));

@@ -6,6 +6,25 @@
 #include "wire/data_packet.h"
 
 namespace atrium::signal {
+namespace {
+
+std::string_view cause_name(domain::EndCause cause) {
+  switch (cause) {
+    case domain::EndCause::Schedule:
+      return "schedule";
+    case domain::EndCause::EndAt:
+      return "end_at";
+    case domain::EndCause::MaxDuration:
+      return "max_duration";
+    case domain::EndCause::Idle:
+      return "idle";
+    case domain::EndCause::WithoutHost:
+      return "without_host";
+  }
+  return "";
+}
+
+}  // namespace
 
 std::string notice_json(const domain::Notice& notice) {
   boost::json::object body;
@@ -26,6 +45,24 @@ Bytes notice_packet(const domain::Notice& notice) {
 Bytes stream_ban_packet(const UserId& user, bool audio, bool video) {
   const boost::json::object body{{"userId", user.value}, {"audio", audio}, {"video", video}};
   return server_data_packet("atrium.stream_banned", boost::json::serialize(body));
+}
+
+Bytes countdown_packet(const domain::Countdown& countdown) {
+  const bool is_schedule = countdown.cause == domain::EndCause::Schedule;
+  boost::json::object body;
+  if (is_schedule)
+    body["scheduleId"] = countdown.schedule.value;
+  else
+    body["cause"] = cause_name(countdown.cause);
+  body["dueAt"] = unix_ms(countdown.due_at);
+  body["remainingMs"] = countdown.remaining / 1ms;
+  body["reason"] = countdown.reason;
+  if (is_schedule) body["refusesJoins"] = countdown.refuses_joins;
+  const char* topic = is_schedule ? countdown.is_called_off ? "atrium.dismissal_cancelled"
+                                                            : "atrium.dismissal_scheduled"
+                      : countdown.is_called_off ? "atrium.room_ends_cancelled"
+                                                : "atrium.room_ends";
+  return server_data_packet(topic, boost::json::serialize(body));
 }
 
 Bytes server_data_packet(std::string_view topic, std::string_view json) {

@@ -16,9 +16,13 @@ inline constexpr std::string_view kErrorTopic = "atrium.error";
 std::string notice_json(const domain::Notice& notice);
 // The same as a reliable DataPacket without sender, ready for a `_reliable` channel.
 Bytes notice_packet(const domain::Notice& notice);
-// Any JSON of the server's on a topic of its own, as DataPacket (domain::SendServerData).
 // Topic atrium.stream_banned, {"userId","audio","video"}: what of that user is banned now.
 Bytes stream_ban_packet(const UserId& user, bool audio, bool video);
+// Topics atrium.dismissal_scheduled and atrium.dismissal_cancelled,
+// {"scheduleId","dueAt":<unix ms>,"remainingMs","reason","refusesJoins"}; atrium.room_ends and
+// atrium.room_ends_cancelled, {"cause","dueAt","remainingMs","reason"}.
+Bytes countdown_packet(const domain::Countdown& countdown);
+// Any JSON of the server's on a topic of its own, as DataPacket (domain::SendServerData).
 Bytes server_data_packet(std::string_view topic, std::string_view json);
 
 // Why the session ends, in LeaveReason's words: -1011 RoomDismissed, -1004 DuplicateLogin, -1009
