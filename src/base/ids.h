@@ -1,5 +1,6 @@
 // Identifiers as types, so that a name is never taken for a life.  Strings of the customer's: AppId, RoomId, UserId.
-// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId, EventId, ScheduleId, WebhookId: prefix + 17 base-62 characters.
+// Ours: RoomSid (one life of a room), ParticipantSid, TrackSid, OperationId, BanId, EventId, ScheduleId, WebhookId:
+// prefix + 17 base-62 characters.
 #pragma once
 
 #include <compare>

@@ -1,5 +1,5 @@
-// PendingAction: a kick, or a change of rules, applications or webhooks, that is answered once it is durable and whom it
-// removed is gone.
+// PendingAction: a kick, or a change of rules, applications or webhooks, that is answered once it is durable and whom
+// it removed is gone.
 // Owner: Core, by operation id.
 #pragma once
 

@@ -213,7 +213,8 @@ struct DropWebhook {
   AppId app;
   WebhookId webhook;
 };
-// RoomService: a backend in LiveKit's words.  Each is answered by ActionReply; the state is read from the registry then.
+// RoomService: a backend in LiveKit's words.  Each is answered by ActionReply; the state is read from the registry
+// then.
 struct OpenRoom {  // makes a life where there is none
   WaiterId waiter;
   AppId app;

@@ -70,8 +70,8 @@ struct PersistWebhook {
   Webhook webhook;
   bool is_dropped = false;
 };
-// A list of lives that are to be dismissed one after the other; answered by RecordStored.  Without items it is the end of
-// one that was written before: its head alone is replaced, its items stay.
+// A list of lives that are to be dismissed one after the other; answered by RecordStored.  Without items it is the end
+// of one that was written before: its head alone is replaced, its items stay.
 struct PersistBulk {
   BulkDismissal bulk;
 };

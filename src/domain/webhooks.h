@@ -1,5 +1,5 @@
-// Webhooks: where events are told, by id and by app.  Owner: Core.  What it shows is what the store has; it counts those
-// that are on their way there, too.  Does not: decide what may be changed, deliver, store.
+// Webhooks: where events are told, by id and by app.  Owner: Core.  What it shows is what the store has; it counts
+// those that are on their way there, too.  Does not: decide what may be changed, deliver, store.
 #pragma once
 
 #include <map>

@@ -347,7 +347,7 @@ class ControlPlane final : public ControlHandler {
     Mono began{};
     int status = 0;
   };
-  void on_webhook_changed(const domain::Webhook& webhook, Now now);
+  void on_webhook_changed(const WebhookId& webhook, Now now);
   void wake_webhooks(const AppId& app, Now now);
   void wake_all_webhooks(Now now);
   void run_dispatcher(Now now);
@@ -433,6 +433,8 @@ class ControlPlane final : public ControlHandler {
   std::set<AppId> apps_with_news_;  // for their webhooks, in this turn
   std::map<webhook::AttemptId, WebhookTest> webhook_tests_;
   std::map<OperationId, RedriveUnderWay> redrives_;
+  std::map<OperationId, WebhookId> webhook_writes_;  // under way
+  std::set<WebhookId> changed_webhooks_;             // in this turn
   static constexpr WaiterId kForMetrics{0};       // who asks for backlogs_; no call has this number
   std::vector<domain::WebhookBacklog> backlogs_;  // as last asked
   Mono next_backlog_{};

@@ -260,6 +260,10 @@ void ControlPlane::take(RecordWritten& written) {
   if (has_reached_stop_) faults_.at_point(config_.faults.stop_at);
   if (const auto redrive = redrives_.find(written.operation); redrive != redrives_.end())
     return on_redriven(redrive->second, written);
+  if (const auto write = webhook_writes_.find(written.operation); write != webhook_writes_.end()) {
+    changed_webhooks_.insert(write->second);
+    webhook_writes_.erase(write);
+  }
   submit(domain::RecordStored{written.operation, written.ok});
 }
 

@@ -120,6 +120,7 @@ void ControlPlane::run(domain::PersistPolicy& effect, Now) {
 }
 
 void ControlPlane::run(domain::PersistWebhook& effect, Now) {
+  webhook_writes_.emplace(effect.operation, effect.webhook.id);
   write(effect.operation,
         store::PutWebhook{effect.operation, std::move(effect.webhook), effect.is_dropped},
         "a webhook");

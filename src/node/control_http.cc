@@ -1,6 +1,5 @@
-// Routes: which path is whose.  `/` is the management API's; /twirp/… is RoomService's; /rtc/v1 and /r/<room>/rtc/v1 are the signalling doors;
-// the rest are
-// files that the daemon serves.  The operator's listener has paths of its own.
+// Routes: which path is whose.  `/` is the management API's; /twirp/… is RoomService's; /rtc/v1 and /r/<room>/rtc/v1
+// are the signalling doors; the rest are files that the daemon serves.  The operator's listener has paths of its own.
 #include "base/check.h"
 #include "base/limits.h"
 #include "node/client_address.h"

@@ -1,5 +1,5 @@
-// LiveKit's RoomService: from the HTTP server to the adapter, through the quotas of the management API and the registry,
-// and back.
+// LiveKit's RoomService: from the HTTP server to the adapter, through the quotas of the management API and the
+// registry, and back.
 #include "base/limits.h"
 #include "node/control.h"
 #include "node/http_words.h"

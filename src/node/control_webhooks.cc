@@ -25,11 +25,12 @@ WebRequest to_web(webhook::AttemptId attempt, const domain::Webhook& webhook,
 
 }  // namespace
 
-void ControlPlane::on_webhook_changed(const domain::Webhook& webhook, Now now) {
-  if (const domain::Webhook* known = registry_.webhooks().find(webhook.id))
+// The store has, or has not, what was changed of it: as the registry sees it from now on.
+void ControlPlane::on_webhook_changed(const WebhookId& webhook, Now now) {
+  if (const domain::Webhook* known = registry_.webhooks().find(webhook))
     dispatcher_.on_webhook(*known, now);
   else
-    dispatcher_.on_webhook_dropped(webhook.id, now);
+    dispatcher_.on_webhook_dropped(webhook, now);
 }
 
 // Called when events of this app were sent to the store: the question comes behind them.
@@ -44,6 +45,8 @@ void ControlPlane::wake_all_webhooks(Now now) {
 }
 
 void ControlPlane::run_dispatcher(Now now) {
+  for (const WebhookId& webhook : std::exchange(changed_webhooks_, {}))
+    on_webhook_changed(webhook, now);
   for (const AppId& app : std::exchange(apps_with_news_, {})) wake_webhooks(app, now);
   for (const AppId& app : events_.take_apps()) wake_webhooks(app, now);
   if (dispatcher_.next_deadline() <= now.mono) dispatcher_.on_deadline(now);

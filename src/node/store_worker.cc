@@ -36,6 +36,25 @@ size_t facts_of(const store::WriteRequest& request) {
   return request.events.size() + request.held_events.size() + request.audit.size();
 }
 
+// A change is undone; what happened with it is not.
+store::WriteRequest facts_alone(const store::WriteRequest& request) {
+  store::WriteRequest facts;
+  facts.events = request.events;
+  facts.hold = request.hold;
+  facts.held_events = request.held_events;
+  facts.release = request.release;
+  facts.audit = request.audit;
+  return facts;
+}
+bool is_facts_alone(const store::WriteRequest& request) {
+  return std::holds_alternative<std::monostate>(request.what) && request.calls.empty();
+}
+
+// The disk's doing: the same write may succeed later.
+bool is_passing(const Error& error) {
+  return error.kind == ErrorKind::Unavailable;
+}
+
 bool found_no_room(const Result<void>& result) {
   return !result && store::is_disk_full(result.error());
 }
@@ -156,25 +175,52 @@ Mono StoreWorker::next_deadline() const {
 
 // --- writing -------------------------------------------------------------------------------------
 
-// What an earlier write left goes first and in the same transaction: nothing overtakes it.
+// What an earlier write left goes first: nothing overtakes it.  In pieces, or one transaction would hold everything
+// else up for long.
 void StoreWorker::write(std::vector<store::WriteRequest> batch, Now now) {
   if (batch.empty() && kept_.empty()) return;
   std::vector<store::WriteRequest> all = std::exchange(kept_, {});
   health_.waiting = 0;
   std::ranges::move(batch, std::back_inserter(all));
-  const auto results = write_or_give_up_reserve(all);
-  for (size_t i = 0; i < all.size(); ++i)
-    report(all[i],
-           i < results.size() ? results[i] : fail(ErrorKind::Unavailable, "a write was lost"));
+  size_t from = 0;
+  while (from < all.size() && kept_.empty())
+    from += write_some(std::span(all).subspan(from, std::min(kBatchMax, all.size() - from)));
+  for (const store::WriteRequest& request : std::span(all).subspan(from)) {
+    report(request, fail(ErrorKind::Unavailable, "an earlier write failed"));
+    keep_for_later(request);
+  }
   next_retry_ = kept_.empty() ? kNever : now.mono + kRetryEvery;
   keep_checkpoint();
   keep_audit_checkpoint(now);
   note_failed_sync(now);
 }
 
+// Yields how many of them are settled: written, failed, or kept for later.
+size_t StoreWorker::write_some(std::span<store::WriteRequest> batch) {
+  const auto results = write_or_give_up_reserve(batch);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const Result<void> result =
+        i < results.size() ? results[i] : fail(ErrorKind::Unavailable, "a write was lost");
+    report(batch[i], result);
+    if (result) continue;
+    if (is_passing(result.error())) {
+      keep_for_later(batch[i]);
+      continue;
+    }
+    // It can never be written, but what happened with it can, and what is behind it was not tried.
+    if (facts_of(batch[i]) == 0) continue;
+    if (is_facts_alone(batch[i])) {
+      health_.lost += facts_of(batch[i]);
+      return i + 1;
+    }
+    batch[i] = facts_alone(batch[i]);
+    return i;
+  }
+  return batch.size();
+}
+
 void StoreWorker::report(const store::WriteRequest& request, const Result<void>& result) {
   const bool ok = result.has_value();
-  if (!ok) keep_for_later(request);
   const OperationId* operation = operation_of(request);
   if (operation != nullptr) replies_.send(RecordWritten{*operation, ok});
   if (request.call) replies_.send(CallWritten{*request.call, ok});
@@ -191,14 +237,8 @@ void StoreWorker::keep_for_later(const store::WriteRequest& request) {
     health_.lost += facts_of(request);
     return;
   }
-  store::WriteRequest facts;
-  facts.events = request.events;
-  facts.hold = request.hold;
-  facts.held_events = request.held_events;
-  facts.release = request.release;
-  facts.audit = request.audit;
-  health_.waiting += facts_of(facts);
-  kept_.push_back(std::move(facts));
+  health_.waiting += facts_of(request);
+  kept_.push_back(facts_alone(request));
 }
 
 // A disk that is full undoes a whole transaction, whosever statement it was.  What failed is tried once more without
@@ -220,7 +260,10 @@ std::vector<Result<void>> StoreWorker::write_or_give_up_reserve(
 // nothing.  What was written the first time is written, whatever comes of it the second time.
 void StoreWorker::repeat(std::span<const store::WriteRequest> batch,
                          std::vector<Result<void>>& results) {
-  const auto again = store_.apply_batch(batch, store::Store::HistoryRows::Leave);
+  std::vector<store::WriteRequest> requests(batch.begin(), batch.end());
+  for (size_t i = 0; i < requests.size(); ++i)
+    if (results[i]) requests[i].audit.clear();  // it is there: a chain takes each record once
+  const auto again = store_.apply_batch(requests, store::Store::HistoryRows::Leave);
   for (size_t i = 0; i < again.size(); ++i)
     if (!results[i]) results[i] = again[i];
 }

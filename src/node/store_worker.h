@@ -1,7 +1,8 @@
 // StoreWorker: the store thread's handler.  What arrived together is written together (group commit), then read
 // questions are answered.  Keeps an eye on the disk: gives the reserve up for what must not be lost, and opens the
 // store anew after a sync failed.  Events and audit records of a write that failed are kept and written first when the
-// store takes writes again: each room's events reach the store in their order, or are counted as lost.  Owner: apps (or sim).  Thread: store.
+// store takes writes again: each room's events reach the store in their order, or are counted as lost.  Owner: apps (or
+// sim).  Thread: store.
 #pragma once
 
 #include <variant>
@@ -159,6 +160,7 @@ class StoreWorker final : public WorkerHandler {
 
  private:
   void write(std::vector<store::WriteRequest> batch, Now now);
+  size_t write_some(std::span<store::WriteRequest> batch);
   std::vector<Result<void>> write_or_give_up_reserve(std::span<const store::WriteRequest> batch);
   void repeat(std::span<const store::WriteRequest> batch, std::vector<Result<void>>& results);
   void report(const store::WriteRequest& request, const Result<void>& result);

@@ -1,7 +1,7 @@
 // Deliveries: what waits for each webhook, room by room in the order of cursors, and the dead letters that wait no more
 // (schema.cc).  Owner: Store, within whose transactions it writes.  Thread: store.
-// Does not: decide when to try again or when an event is given up for its failures, begin or commit transactions, read a
-// clock.
+// Does not: decide when to try again or when an event is given up for its failures, begin or commit transactions, read
+// a clock.
 //
 // Cost of next(): one step down an index for each room that it looks at, however much waits in the rooms; it looks at
 // no more rooms than it yields and those whose first event is held.

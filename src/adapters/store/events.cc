@@ -22,7 +22,7 @@ constexpr const char* kLatestSql =
 
 constexpr const char* kMarksSql = "SELECT purged_cursor FROM event_marks";
 constexpr const char* kHeldOfAppSql =
-    "SELECT min(cursor) FROM events WHERE held_by <> '' AND app = ?";
+    "SELECT min(cursor) FROM events INDEXED BY events_held WHERE held_by <> '' AND app = ?";
 constexpr const char* kHeldOfRoomSql =
     "SELECT min(cursor) FROM events WHERE held_by <> '' AND app = ? AND room = ?";
 // Cursors rise with time, but for what was committed within a moment: among some hundred of the earliest is the first.

@@ -1,6 +1,7 @@
 // Store: what must survive a restart, in one SQLite file: dismissals, tombstones, ban rules, apps, history, events and
-// where they are told, schedules, keyed calls, audit.  WAL, synchronous=FULL: what was answered as written is on the disk.  Owner: node/store_worker.h.  Thread: the store
-// thread alone; every call blocks on the disk.  Does not: decide anything, read a clock, start a thread.
+// where they are told, schedules, keyed calls, audit.  WAL, synchronous=FULL: what was answered as written is on the
+// disk.  Owner: node/store_worker.h.  Thread: the store thread alone; every call blocks on the disk.  Does not: decide
+// anything, read a clock, start a thread.
 #pragma once
 
 #include <cstdint>
@@ -154,17 +155,18 @@ class Store {
  public:
   // Makes the file where there is none (its folder must exist), brings its schema up to date, marks as
   // Interrupted what was Running, releases events that are held, ends the lives and visits that are open by events and
-  // in history, and purges.  Where there is no room for the ends they are written before anything else.  Unsupported: written by a newer version, or a database of another program.  Unavailable: the disk refused.
+  // in history, and purges.  Where there is no room for the ends they are written before anything else.  Unsupported:
+  // written by a newer version, or a database of another program.  Unavailable: the disk refused.
   static Result<Store> open(const std::string& path, StoreOptions options, Now now);
   Store(Store&& other) noexcept;
   Store& operator=(Store&& other) noexcept;
   ~Store();
 
   // Group commit: one transaction and one flush for the whole batch, one result per request.  A request that
-  // fails is undone alone; what comes behind one that fails and has_to_be_kept() is not tried and fails too, so that the
-  // caller can keep its events in their place.  When the disk fails, all of the batch are undone and fail, and the store
-  // stays usable, unless it was a sync that failed: see needs_reopening().
-  // History::Leave: rows of history are not written, for want of room.
+  // fails is undone alone; what comes behind one that fails and has_to_be_kept() is not tried and fails too, so that
+  // the caller can keep its events in their place.  When the disk fails, all of the batch are undone and fail, and the
+  // store stays usable, unless it was a sync that failed: see needs_reopening(). History::Leave: rows of history are
+  // not written, for want of room.
   enum class HistoryRows : uint8_t { Write, Leave };
   std::vector<Result<void>> apply_batch(std::span<const WriteRequest> batch,
                                         HistoryRows history = HistoryRows::Write);
@@ -187,9 +189,9 @@ class Store {
   Result<bool> has_audit();  // any record
 
   // Deletes records older than kRecordKeepDays, expired tombstones and rules, lives and visits that ended before
-  // kHistoryKeepDays, events, dead letters, calls and audit records that are too old, and the oldest records, tombstones,
-  // lives, visits and events beyond what their tables may hold.  A delivery that waited kEventKeepDays becomes a dead
-  // letter.  At most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
+  // kHistoryKeepDays, events, dead letters, calls and audit records that are too old, and the oldest records,
+  // tombstones, lives, visits and events beyond what their tables may hold.  A delivery that waited kEventKeepDays
+  // becomes a dead letter.  At most kPurgeStepsMax transactions of kPurgeRowsPerStep rows of each kind.
   Result<Purged> purge(Wall now);
 
   Result<std::optional<domain::DismissalRecord>> find_dismissal(const OperationId& operation);

@@ -1,5 +1,6 @@
-// DispatcherWorld: a dispatcher with a store made of maps, consumers made of functions, and a clock fed by hand.  Checks
-// at every step what must hold always: one event of a room at a time, the bounds, one probe at a time while all fails.
+// DispatcherWorld: a dispatcher with a store made of maps, consumers made of functions, and a clock fed by hand.
+// Checks at every step what must hold always: one event of a room at a time, the bounds, one probe at a time while all
+// fails.
 #pragma once
 
 #include <gtest/gtest.h>

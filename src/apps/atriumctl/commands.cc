@@ -31,7 +31,10 @@ ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& c
   else
     show_dismissed(out, command.subject, *result,
                    command.whole_receipt ? Detail::Whole : Detail::Short);
-  return ExitCode::Ok;
+  const Json* state = result->find("State");
+  const bool is_another =
+      state != nullptr && state->if_text() != nullptr && *state->if_text() == "not_current";
+  return is_another ? ExitCode::Refused : ExitCode::Ok;
 }
 
 // All pages of `list`, put together in one result: that of the last page, with every item.

@@ -109,8 +109,8 @@ std::string_view advice(std::string_view code) {
       return "Check --app or ATRIUM_APP_ID.";
     case ErrorCode::AccessDenied:
       return "Use an access key that may manage rooms.";
-    case ErrorCode::RoomSessionMismatch:
-      return "See the current session with: atriumctl room show ROOM";
+    case ErrorCode::NoSuchRoom:
+      return "See which rooms are live with: atriumctl room list";
     case ErrorCode::NotExistOperation:
       return "Check the operation id and --app.";
     case ErrorCode::QpsOverLimit:
@@ -276,6 +276,11 @@ void show_dry_run(std::ostream& out, std::string_view room, const Json& result) 
 }
 
 void show_dismissed(std::ostream& out, std::string_view room, const Json& result, Detail detail) {
+  if (text_of(result, "State") == "not_current") {
+    out << "The session that was meant is not the current one of room " << clean(room)
+        << ". Nothing was done. See: atriumctl room show " << clean(room) << "\n";
+    return;
+  }
   const Json& receipt = member(result, "Receipt");
   if (text_of(receipt, "RoomExists") != "true") {
     out << "There is no room " << clean(room) << " now: nothing to dismiss.\n";

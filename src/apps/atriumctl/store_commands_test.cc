@@ -9,8 +9,8 @@
 #include <sstream>
 
 #include "adapters/openapi/json.h"
-#include "adapters/store/schema.h"
 #include "adapters/store/backup.h"
+#include "adapters/store/schema.h"
 #include "adapters/store/store.h"
 #include "runtime/directory_lock.h"
 
@@ -147,7 +147,8 @@ TEST_F(StoreCommandsTest, a_check_says_what_is_wrong_and_what_to_do) {
     ban(store, "BN_1");
   }
   EXPECT_EQ(go(StoreVerb::Check, ""), ExitCode::Ok) << err_.str();
-  EXPECT_THAT(out_.str(), HasSubstr("good, schema version " + std::to_string(store::kSchemaVersion)));
+  EXPECT_THAT(out_.str(),
+              HasSubstr("good, schema version " + std::to_string(store::kSchemaVersion)));
   fs::copy_file(path("data/atrium.db"), path("bad.db"));
   damage(path("bad.db"));
   EXPECT_EQ(go(StoreVerb::Check, path("bad.db")), ExitCode::Refused);

@@ -1,5 +1,5 @@
-// DismissRooms and GetDismissRooms (ours): many rooms by one call, and what became of each.  Which sessions are meant is
-// settled when the call is accepted.
+// DismissRooms and GetDismissRooms (ours): many rooms by one call, and what became of each.  Which sessions are meant
+// is settled when the call is accepted.
 #include <array>
 
 #include "adapters/openapi/id_rule.h"

@@ -1,4 +1,5 @@
-// ListEvents (ours): what happened in an app's rooms, in order, to be read on from any earlier place for kEventKeepDays.
+// ListEvents (ours): what happened in an app's rooms, in order, to be read on from any earlier place for
+// kEventKeepDays.
 #include <array>
 
 #include "adapters/openapi/record_results.h"
