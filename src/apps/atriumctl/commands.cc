@@ -22,6 +22,7 @@ ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& c
   if (!command.reason.empty()) fields.emplace_back("Reason", command.reason);
   if (!command.if_session.empty()) fields.emplace_back("IfRoomSessionId", command.if_session);
   if (command.dry_run) fields.emplace_back("DryRun", true);
+  caller.use_idempotency_key(command.idempotency_key);
   const auto result = caller.ask_in_app("DismissRoom", std::move(fields));
   if (!result) return result.error();
   if (settings.output == Output::Json)
@@ -29,7 +30,7 @@ ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& c
   else if (command.dry_run)
     show_dry_run(out, command.subject, *result);
   else
-    show_dismissed(out, command.subject, *result,
+    show_dismissed(out, command.subject, command.if_session, *result,
                    command.whole_receipt ? Detail::Whole : Detail::Short);
   return ExitCode::Ok;
 }
@@ -90,10 +91,6 @@ ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command&
   else
     show_receipt(out, *result);
   return ExitCode::Ok;
-}
-
-void add_if_given(Json::Object& fields, const char* name, const std::string& value) {
-  if (!value.empty()) fields.emplace_back(name, value);
 }
 
 ExitCode kick_user(Caller& caller, const Settings& settings, const Command& command,
