@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -51,6 +52,8 @@ class Caller {
 
 // Whether there is an access key to sign with; says so when there is none.
 bool has_keys(const Settings& settings, std::ostream& err);
+// Whether it is said which app is meant; says so when it is not.
+bool has_app(const Settings& settings, std::ostream& err);
 // Says what is missing and how to give it.
 ExitCode missing(std::ostream& err, const char* what, const char* how);
 // Says why nothing came from `url`, and what to do about it.
@@ -59,6 +62,11 @@ ExitCode unreachable(std::ostream& err, const std::string& url, const Error& err
 // Appends what is not empty.
 void add_if_given(openapi::Json::Object& fields, const char* name, const std::string& value);
 void add_if_given(openapi::QueryItems& fields, const char* name, const std::string& value);
+void add_if_given(openapi::Json::Object& fields, const char* name,
+                  const std::optional<int64_t>& value);
+// All pages of a list that a GET action of the app gives by Cursor, put together in one result.
+Answer ask_all_by_cursor(Caller& caller, std::string_view action, openapi::QueryItems fields,
+                         std::string_view list);
 // Shows the answer as it is to programs, `text` to people.
 ExitCode tell(const Answer& result, const Settings& settings, std::ostream& out,
               const std::string& text);

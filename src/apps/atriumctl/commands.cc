@@ -189,10 +189,7 @@ ExitCode list_visitors(Caller& caller, const Settings& settings, const Command& 
 ExitCode run(const Settings& settings, const std::string& authority, const Command& command,
              World& world) {
   if (!has_keys(settings, world.err)) return ExitCode::Usage;
-  if (settings.app.empty())
-    return missing(
-        world.err, "the app",
-        "Give --app APPID or set ATRIUM_APP_ID; for a server started with --dev, give --dev.");
+  if (!has_app(settings, world.err)) return ExitCode::Usage;
   Caller caller(settings, authority, world);
   switch (command.verb) {
     case Verb::DismissRoom:
