@@ -88,6 +88,9 @@ class CommandsTest : public testing::Test {
   }
   domain::DismissReply reply_to(const domain::DismissRoom& command) {
     const auto room = registry.find_room(command.app, command.room);
+    if (room && command.if_session && *command.if_session != room->sid)
+      return {
+          .waiter = command.waiter, .outcome = domain::DismissOutcome::NotCurrent, .record = {}};
     if (!room)
       return {
           .waiter = command.waiter, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}};
@@ -189,18 +192,25 @@ TEST_F(CommandsTest, a_dry_run_dismisses_nothing) {
   EXPECT_NE(out.str().find("Nothing was done."), std::string::npos);
 }
 
-TEST_F(CommandsTest, a_dismissal_of_another_session_is_refused_with_advice) {
+TEST_F(CommandsTest, a_dismissal_of_another_session_does_nothing_and_says_so) {
   join("lobby", "anna");
-  EXPECT_EQ(go(Command{.verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_other"}),
-            ExitCode::Refused);
-  EXPECT_NE(err.str().find("InvalidParameter.RoomSessionMismatch"), std::string::npos);
-  EXPECT_NE(err.str().find("atriumctl room show"), std::string::npos);
+  Command command{
+      .verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_abcdefghijklmnopq"};
+  EXPECT_EQ(go(command), ExitCode::Ok) << err.str();
+  EXPECT_EQ(out.str(),
+            "Session RM_abcdefghijklmnopq is not the current one of room lobby: nothing was done.\n");
+  command.dry_run = true;
+  EXPECT_EQ(go(command), ExitCode::Ok);
+  EXPECT_NE(out.str().find("is in another session now, RM_"), std::string::npos) << out.str();
+  command.if_session = "other";
+  EXPECT_EQ(go(command), ExitCode::Refused);
+  EXPECT_NE(err.str().find("IfRoomSessionId"), std::string::npos) << err.str();
 }
 
 TEST_F(CommandsTest, json_output_is_the_result_or_the_metadata_with_the_error) {
   settings.output = Output::Json;
   EXPECT_EQ(go(Command{.verb = Verb::DismissRoom, .subject = "lobby"}), ExitCode::Ok);
-  EXPECT_EQ(out.str(), "{\"Message\":\"success\",\"Receipt\":{\"RoomExists\":false}}\n");
+  EXPECT_EQ(out.str(), "{\"Message\":\"success\",\"State\":\"no_such_room\",\"Receipt\":{\"RoomExists\":false}}\n");
   settings.secret = "wrong";
   EXPECT_EQ(go(Command{.verb = Verb::DismissRoom, .subject = "lobby"}), ExitCode::Refused);
   EXPECT_NE(out.str().find("\"Code\":\"SignatureDoesNotMatch\""), std::string::npos);
