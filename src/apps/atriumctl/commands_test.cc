@@ -197,8 +197,9 @@ TEST_F(CommandsTest, a_dismissal_of_another_session_does_nothing_and_says_so) {
   Command command{
       .verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_abcdefghijklmnopq"};
   EXPECT_EQ(go(command), ExitCode::Ok) << err.str();
-  EXPECT_EQ(out.str(),
-            "Session RM_abcdefghijklmnopq is not the current one of room lobby: nothing was done.\n");
+  EXPECT_EQ(
+      out.str(),
+      "Session RM_abcdefghijklmnopq is not the current one of room lobby: nothing was done.\n");
   command.dry_run = true;
   EXPECT_EQ(go(command), ExitCode::Ok);
   EXPECT_NE(out.str().find("is in another session now, RM_"), std::string::npos) << out.str();
@@ -210,7 +211,9 @@ TEST_F(CommandsTest, a_dismissal_of_another_session_does_nothing_and_says_so) {
 TEST_F(CommandsTest, json_output_is_the_result_or_the_metadata_with_the_error) {
   settings.output = Output::Json;
   EXPECT_EQ(go(Command{.verb = Verb::DismissRoom, .subject = "lobby"}), ExitCode::Ok);
-  EXPECT_EQ(out.str(), "{\"Message\":\"success\",\"State\":\"no_such_room\",\"Receipt\":{\"RoomExists\":false}}\n");
+  EXPECT_EQ(
+      out.str(),
+      "{\"Message\":\"success\",\"State\":\"no_such_room\",\"Receipt\":{\"RoomExists\":false}}\n");
   settings.secret = "wrong";
   EXPECT_EQ(go(Command{.verb = Verb::DismissRoom, .subject = "lobby"}), ExitCode::Refused);
   EXPECT_NE(out.str().find("\"Code\":\"SignatureDoesNotMatch\""), std::string::npos);
