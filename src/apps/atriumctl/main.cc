@@ -147,7 +147,8 @@ struct CommandLine {
                              "--users-at-most, as far as given, mean now; "
                              "returns when it is accepted");
     many->add_option("--rooms", bulk_command.rooms, "RoomIds, with commas between them")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     CLI::Option* prefix =
         many->add_option("--prefix", bulk_command.prefix, "how their RoomIds begin");
     many->add_option("--older-than", bulk_command.older_than_s,
@@ -176,7 +177,8 @@ struct CommandLine {
   void add_warnings(CLI::App* to) {
     to->add_option("--warn-before", schedule_command.warn_before_s,
                    "seconds before the end at which its users are told, as 60,10; at most 8")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
   }
 
   void add_schedule_commands(CLI::App* room) {
@@ -229,6 +231,7 @@ struct CommandLine {
     set->add_option("--hosts", schedule_command.hosts,
                     "UserIds of the hosts, with commas between them")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->needs(left);
     add_warnings(set);
     set->add_option("--reason", schedule_command.reason,
@@ -275,7 +278,8 @@ struct CommandLine {
     to->add_option("--api-key", webhook_command.api_key,
                    "dialect livekit: which API key of the app signs");
     to->add_option("--events", webhook_command.events, "these alone, with commas between them")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
   }
 
   void add_webhook_commands() {

@@ -9,9 +9,9 @@ namespace {
 
 // "MTI" is a cursor as the server writes it: base64url of a number.
 constexpr char kOneEvent[] =
-    R"({"Events":[{"Cursor":"MTI","Sequence":7,"EventId":"EV_1","Kind":"UserLeft","At":"2024-01-02T03:04:05.678Z",)"
-    R"("RoomId":"lobby","RoomSessionId":"RM_1","UserId":"ann","Reason":{"Why":"room_dismissed","OperationId":"OP_1"}}],)"
-    R"("NextCursor":"MTI"})";
+    R"({"Events":[{"Cursor":"MTI","Sequence":7,"EventId":"EV_1","Kind":"UserLeft",)"
+    R"("At":"2024-01-02T03:04:05.678Z","RoomId":"lobby","RoomSessionId":"RM_1","UserId":"ann",)"
+    R"("Reason":{"Why":"room_dismissed","OperationId":"OP_1"}}],"NextCursor":"MTI"})";
 
 class RecordCommandsTest : public CannedServer {};
 
