@@ -1,10 +1,9 @@
 #include "apps/atriumctl/app_commands.h"
 
-#include <fstream>
-#include <istream>
 #include <ostream>
 
 #include "apps/atriumctl/caller.h"
+#include "apps/atriumctl/secret_file.h"
 #include "apps/atriumctl/show.h"
 #include "base/limits.h"
 
@@ -12,8 +11,6 @@ namespace atrium::atriumctl {
 namespace {
 
 using openapi::Json;
-
-constexpr auto kSecretBytesMax = static_cast<size_t>(limits::kSecretFileBytesMax);
 
 class AppRun {
  public:
@@ -33,11 +30,7 @@ class AppRun {
   ExitCode delete_key();
 
  private:
-  // Appends the content of `file` as `field`, where a file is given; Usage when it cannot be read.
-  ExitCode add_secret(Json::Object& fields, const char* field, const char* option,
-                      const std::string& file);
   ExitCode add_app_keys(Json::Object& fields);
-  ExitCode unusable(const char* option, const char* why);
   Answer ask_all_apps();
   std::string app() const { return clean(command_.app); }
 
@@ -47,42 +40,15 @@ class AppRun {
   Caller caller_;
 };
 
-// The file's name is not repeated: who gave the secret itself by mistake would find it in a log.
-ExitCode AppRun::unusable(const char* option, const char* why) {
-  world_.err << "atriumctl: " << option << ": " << why << ".\n"
-             << "Name a file that holds the key alone, or - to read it from standard input.\n";
-  return ExitCode::Usage;
-}
-
-ExitCode AppRun::add_secret(Json::Object& fields, const char* field, const char* option,
-                            const std::string& file) {
-  if (file.empty()) return ExitCode::Ok;
-  std::ifstream stream;
-  if (file != "-") stream.open(file, std::ios::binary);
-  if (!stream) return unusable(option, "the file cannot be read");
-  std::istream& from = file == "-" ? world_.in : stream;
-  std::string text(kSecretBytesMax + 1, '\0');
-  from.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(from.gcount()));
-  if (from.bad()) return unusable(option, "the file cannot be read");
-  if (text.size() > kSecretBytesMax) return unusable(option, "what it holds is too long for a key");
-  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
-  if (text.empty()) return unusable(option, "there is nothing in it");
-  fields.emplace_back(field, std::move(text));
-  return ExitCode::Ok;
-}
-
 ExitCode AppRun::add_app_keys(Json::Object& fields) {
   if (command_.app_key_file == "-" && command_.secondary_app_key_file == "-")
-    return unusable("--secondary-app-key-file", "standard input holds the AppKey already");
-  const ExitCode first = add_secret(fields, "AppKey", "--app-key-file", command_.app_key_file);
+    return unusable_secret(world_.err, "--secondary-app-key-file",
+                           "standard input holds the AppKey already");
+  const ExitCode first =
+      add_secret(fields, "AppKey", "--app-key-file", command_.app_key_file, world_);
   if (first != ExitCode::Ok) return first;
   return add_secret(fields, "SecondaryAppKey", "--secondary-app-key-file",
-                    command_.secondary_app_key_file);
-}
-
-void add_if_given(Json::Object& fields, const char* name, const std::string& value) {
-  if (!value.empty()) fields.emplace_back(name, value);
+                    command_.secondary_app_key_file, world_);
 }
 
 ExitCode AppRun::create() {
@@ -174,7 +140,8 @@ ExitCode AppRun::update() {
 
 ExitCode AppRun::add_key() {
   Json::Object fields{{"AppId", command_.app}, {"ApiKey", command_.api_key}};
-  const ExitCode code = add_secret(fields, "ApiSecret", "--secret-file", command_.secret_file);
+  const ExitCode code =
+      add_secret(fields, "ApiSecret", "--secret-file", command_.secret_file, world_);
   if (code != ExitCode::Ok) return code;
   if (command_.management) fields.emplace_back("Management", true);
   return tell(caller_.ask("AddApiKey", std::move(fields)), settings_, world_.out,

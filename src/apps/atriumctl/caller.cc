@@ -35,9 +35,15 @@ Answer Caller::ask_in_app(std::string_view action, Json::Object fields, std::str
   return ask(action, std::move(fields), version);
 }
 
-Answer Caller::ask_in_app_by_get(std::string_view action, const openapi::QueryItems& fields,
+Answer Caller::ask_in_app_by_get(std::string_view action, openapi::QueryItems fields,
                                  std::string_view version) {
-  std::string query = target(action, version) + "&AppId=" + openapi::percent_encode(settings_.app);
+  fields.insert(fields.begin(), {"AppId", settings_.app});
+  return ask_by_get(action, fields, version);
+}
+
+Answer Caller::ask_by_get(std::string_view action, const openapi::QueryItems& fields,
+                          std::string_view version) {
+  std::string query = target(action, version);
   for (const auto& [name, value] : fields)
     query += "&" + name + "=" + openapi::percent_encode(value);
   return send("GET", query, "");
@@ -67,6 +73,8 @@ openapi::Request Caller::request(const char* method, const std::string& query,
                                    {"Accept", "application/json"},
                                    {"User-Agent", "atriumctl"}},
                        .body = body};
+  if (out.method == "POST" && !idempotency_key_.empty())
+    out.headers.emplace_back("Idempotency-Key", idempotency_key_);
   openapi::sign_request(out, {settings_.access_key, settings_.secret, settings_.region},
                         world_.now());
   return out;
@@ -101,6 +109,13 @@ bool has_keys(const Settings& settings, std::ostream& err) {
   return false;
 }
 
+bool has_app(const Settings& settings, std::ostream& err) {
+  if (!settings.app.empty()) return true;
+  missing(err, "the app",
+          "Give --app APPID or set ATRIUM_APP_ID; for a server started with --dev, give --dev.");
+  return false;
+}
+
 ExitCode missing(std::ostream& err, const char* what, const char* how) {
   err << "atriumctl: " << what << " is missing.\n" << how << "\n";
   return ExitCode::Usage;
@@ -112,6 +127,36 @@ ExitCode unreachable(std::ostream& err, const std::string& url, const Error& err
   // A server that cannot be trusted is running; its error says what to do.
   if (error.kind != ErrorKind::Unauthorised) err << advice << "\n";
   return ExitCode::Unreachable;
+}
+
+void add_if_given(Json::Object& fields, const char* name, const std::string& value) {
+  if (!value.empty()) fields.emplace_back(name, value);
+}
+
+void add_if_given(Json::Object& fields, const char* name, const std::optional<int64_t>& value) {
+  if (value) fields.emplace_back(name, *value);
+}
+
+void add_if_given(openapi::QueryItems& fields, const char* name, const std::string& value) {
+  if (!value.empty()) fields.emplace_back(name, value);
+}
+
+Answer ask_all_by_cursor(Caller& caller, std::string_view action, openapi::QueryItems fields,
+                         std::string_view list) {
+  fields.emplace_back("Limit", std::to_string(limits::kPageMax));
+  fields.emplace_back("Cursor", "");
+  Json::Array items;
+  while (true) {
+    const Answer result = caller.ask_in_app_by_get(action, fields);
+    if (!result) return result;
+    const Json::Array& page = items_of(*result, list);
+    items.insert(items.end(), page.begin(), page.end());
+    const Json* next = result->find("NextCursor");
+    const std::string* cursor = next == nullptr ? nullptr : next->if_text();
+    if (cursor == nullptr || cursor->empty() || *cursor == fields.back().second)
+      return Json(Json::Object{{std::string(list), std::move(items)}});
+    fields.back().second = *cursor;
+  }
 }
 
 ExitCode tell(const Answer& result, const Settings& settings, std::ostream& out,

@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,8 +29,12 @@ class Caller {
   Answer ask_in_app(std::string_view action, openapi::Json::Object fields,
                     std::string_view version = openapi::kVersionOwn);
   // The same of an action whose fields stand in the query.
-  Answer ask_in_app_by_get(std::string_view action, const openapi::QueryItems& fields,
-                           std::string_view version);
+  Answer ask_by_get(std::string_view action, const openapi::QueryItems& fields,
+                    std::string_view version = openapi::kVersionOwn);
+  Answer ask_in_app_by_get(std::string_view action, openapi::QueryItems fields,
+                           std::string_view version = openapi::kVersionOwn);
+  // From now on POST requests carry it as Idempotency-Key; empty: none.
+  void use_idempotency_key(std::string key) { idempotency_key_ = std::move(key); }
 
  private:
   Answer send(const char* method, const std::string& query, const std::string& body);
@@ -42,15 +47,26 @@ class Caller {
   const Settings& settings_;
   const std::string& authority_;
   World& world_;
+  std::string idempotency_key_;
 };
 
 // Whether there is an access key to sign with; says so when there is none.
 bool has_keys(const Settings& settings, std::ostream& err);
+// Whether it is said which app is meant; says so when it is not.
+bool has_app(const Settings& settings, std::ostream& err);
 // Says what is missing and how to give it.
 ExitCode missing(std::ostream& err, const char* what, const char* how);
 // Says why nothing came from `url`, and what to do about it.
 ExitCode unreachable(std::ostream& err, const std::string& url, const Error& error,
                      const char* advice);
+// Appends what is not empty.
+void add_if_given(openapi::Json::Object& fields, const char* name, const std::string& value);
+void add_if_given(openapi::QueryItems& fields, const char* name, const std::string& value);
+void add_if_given(openapi::Json::Object& fields, const char* name,
+                  const std::optional<int64_t>& value);
+// All pages of a list that a GET action of the app gives by Cursor, put together in one result.
+Answer ask_all_by_cursor(Caller& caller, std::string_view action, openapi::QueryItems fields,
+                         std::string_view list);
 // Shows the answer as it is to programs, `text` to people.
 ExitCode tell(const Answer& result, const Settings& settings, std::ostream& out,
               const std::string& text);

@@ -22,6 +22,7 @@ ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& c
   if (!command.reason.empty()) fields.emplace_back("Reason", command.reason);
   if (!command.if_session.empty()) fields.emplace_back("IfRoomSessionId", command.if_session);
   if (command.dry_run) fields.emplace_back("DryRun", true);
+  caller.use_idempotency_key(command.idempotency_key);
   const auto result = caller.ask_in_app("DismissRoom", std::move(fields));
   if (!result) return result.error();
   if (settings.output == Output::Json)
@@ -29,12 +30,9 @@ ExitCode dismiss_room(Caller& caller, const Settings& settings, const Command& c
   else if (command.dry_run)
     show_dry_run(out, command.subject, *result);
   else
-    show_dismissed(out, command.subject, *result,
+    show_dismissed(out, command.subject, command.if_session, *result,
                    command.whole_receipt ? Detail::Whole : Detail::Short);
-  const Json* state = result->find("State");
-  const bool is_another =
-      state != nullptr && state->if_text() != nullptr && *state->if_text() == "not_current";
-  return is_another ? ExitCode::Refused : ExitCode::Ok;
+  return ExitCode::Ok;
 }
 
 // All pages of `list`, put together in one result: that of the last page, with every item.
@@ -93,10 +91,6 @@ ExitCode show_dismissal(Caller& caller, const Settings& settings, const Command&
   else
     show_receipt(out, *result);
   return ExitCode::Ok;
-}
-
-void add_if_given(Json::Object& fields, const char* name, const std::string& value) {
-  if (!value.empty()) fields.emplace_back(name, value);
 }
 
 ExitCode kick_user(Caller& caller, const Settings& settings, const Command& command,
@@ -195,10 +189,7 @@ ExitCode list_visitors(Caller& caller, const Settings& settings, const Command& 
 ExitCode run(const Settings& settings, const std::string& authority, const Command& command,
              World& world) {
   if (!has_keys(settings, world.err)) return ExitCode::Usage;
-  if (settings.app.empty())
-    return missing(
-        world.err, "the app",
-        "Give --app APPID or set ATRIUM_APP_ID; for a server started with --dev, give --dev.");
+  if (!has_app(settings, world.err)) return ExitCode::Usage;
   Caller caller(settings, authority, world);
   switch (command.verb) {
     case Verb::DismissRoom:

@@ -19,6 +19,7 @@ enum class ExitCode : int {
   Usage = 2,
   Unreachable = 3,
   Tampered = 4,  // the audit log is not what the server wrote
+  TooLate = 5,   // the countdown that was to be changed had run out
 };
 
 enum class Output { Text, Json };
@@ -52,6 +53,7 @@ struct Command {
   int64_t seconds = 0;               // of a ban
   std::string reason{};
   std::string if_session{};
+  std::string idempotency_key{};  // of a dismissal
   bool dry_run = false;
   bool whole_receipt = false;
 };
@@ -64,6 +66,7 @@ struct World {
   std::ostream& out;
   std::ostream& err;
   std::istream& in;  // for what is a secret, where a file is named -
+  std::function<bool()> is_interrupted = [] { return false; };  // a command without end is to end
 };
 
 // `authority` is what goes into Host.

@@ -91,6 +91,9 @@ class CommandsTest : public testing::Test {
   }
   domain::DismissReply reply_to(const domain::DismissRoom& command) {
     const auto room = registry.find_room(command.app, command.room);
+    if (room && command.if_session && *command.if_session != room->sid)
+      return {
+          .waiter = command.waiter, .outcome = domain::DismissOutcome::NotCurrent, .record = {}};
     if (!room)
       return {
           .waiter = command.waiter, .outcome = domain::DismissOutcome::NoSuchRoom, .record = {}};
@@ -192,14 +195,20 @@ TEST_F(CommandsTest, a_dry_run_dismisses_nothing) {
   EXPECT_NE(out.str().find("Nothing was done."), std::string::npos);
 }
 
-TEST_F(CommandsTest, a_dismissal_of_another_session_is_refused_with_advice) {
+TEST_F(CommandsTest, a_dismissal_of_another_session_does_nothing_and_says_so) {
   join("lobby", "anna");
+  Command command{
+      .verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_abcdefghijklmnopq"};
+  EXPECT_EQ(go(command), ExitCode::Ok) << err.str();
   EXPECT_EQ(
-      go(Command{
-          .verb = Verb::DismissRoom, .subject = "lobby", .if_session = "RM_abcdefghijklmnopq"}),
-      ExitCode::Refused);
-  EXPECT_NE(out.str().find("Nothing was done"), std::string::npos);
-  EXPECT_NE(out.str().find("atriumctl room show"), std::string::npos);
+      out.str(),
+      "Session RM_abcdefghijklmnopq is not the current one of room lobby: nothing was done.\n");
+  command.dry_run = true;
+  EXPECT_EQ(go(command), ExitCode::Ok);
+  EXPECT_NE(out.str().find("is in another session now, RM_"), std::string::npos) << out.str();
+  command.if_session = "other";
+  EXPECT_EQ(go(command), ExitCode::Refused);
+  EXPECT_NE(err.str().find("IfRoomSessionId"), std::string::npos) << err.str();
 }
 
 TEST_F(CommandsTest, json_output_is_the_result_or_the_metadata_with_the_error) {

@@ -3,26 +3,35 @@
 // server beside it.
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <iostream>
 #include <string>
 
 #include "apps/atriumctl/app_commands.h"
 #include "apps/atriumctl/audit_commands.h"
+#include "apps/atriumctl/bulk_commands.h"
 #include "apps/atriumctl/commands.h"
 #include "apps/atriumctl/http_client.h"
 #include "apps/atriumctl/operator_commands.h"
+#include "apps/atriumctl/record_commands.h"
+#include "apps/atriumctl/schedule_commands.h"
 #include "apps/atriumctl/store_commands.h"
+#include "apps/atriumctl/webhook_commands.h"
 
 namespace atrium::atriumctl {
 namespace {
 
 constexpr char kFooter[] =
     "Exit codes: 0 done; 1 refused, or what was asked for does not exist or is not good; 2 usage; "
-    "3 the server cannot be reached; 4 the audit log was tampered with.\n"
+    "3 the server cannot be reached; 4 the audit log was tampered with; 5 too late: the countdown "
+    "had run out.\n"
     "Examples:\n"
     "  atriumctl --dev room list\n"
     "  atriumctl room dismiss lobby --app a7e100000000000000000001 --reason 'end of the lesson'\n"
-    "  atriumctl room dismiss lobby --if-sid RM_... -o json\n"
+    "  atriumctl room dismiss lobby --if-session RM_... -o json\n"
+    "  atriumctl room dismiss-many --prefix lesson- --older-than 7200 --dry-run\n"
+    "  atriumctl room schedule lobby --after 600 --warn-before 300,60\n"
+    "  atriumctl events tail --room lobby --follow\n"
     "  atriumctl app create lessons --url https://rtc.example\n"
     "  atriumctl store backup atrium-monday.db --data-dir /var/lib/atrium\n"
     "  atriumctl audit verify --data-dir /var/lib/atrium\n";
@@ -43,6 +52,10 @@ struct CommandLine {
   OperatorCommand operator_command;
   StoreCommand store_command;
   AuditCommand audit_command;
+  BulkCommand bulk_command;
+  ScheduleCommand schedule_command;
+  RecordCommand record_command;
+  WebhookCommand webhook_command;
   Trust trust;
   bool dev = false;
   double timeout_s = 10;
@@ -62,6 +75,9 @@ struct CommandLine {
     add_store_commands();
     add_audit_commands();
     add_history_commands();
+    add_policy_commands();
+    add_event_commands();
+    add_webhook_commands();
   }
 
   void add_settings() {
@@ -102,16 +118,203 @@ struct CommandLine {
         room->add_subcommand("dismiss", "end a room: everybody is out when this returns");
     dismiss->add_option("room", command.subject, "RoomId")->required();
     dismiss->add_option("--reason", command.reason, "kept with the record, at most 1024 bytes");
-    dismiss->add_option("--if-sid", command.if_session,
+    dismiss->add_option("--if-session,--if-sid", command.if_session,
                         "only if this is the room's current session (RM_...)");
     dismiss->add_flag("--dry-run", command.dry_run,
                       "say what would be dismissed, and dismiss nothing");
     dismiss->add_flag("--receipt", command.whole_receipt, "show the whole receipt");
+    add_idempotency_key(dismiss, command.idempotency_key);
     choose(dismiss, Verb::DismissRoom);
     choose(room->add_subcommand("list", "all live rooms of the app"), Verb::ListRooms);
     CLI::App* show = room->add_subcommand("show", "one room and who is in it");
     show->add_option("room", command.subject, "RoomId")->required();
     choose(show, Verb::ShowRoom);
+    add_bulk_commands(room);
+    add_schedule_commands(room);
+  }
+
+  static void add_idempotency_key(CLI::App* to, std::string& key) {
+    to->add_option("--idempotency-key", key,
+                   "1 to 128 printable characters: who asks again with the same key within 24 "
+                   "hours gets the answer "
+                   "of the first time, and nothing is done twice");
+  }
+
+  void add_bulk_commands(CLI::App* room) {
+    CLI::App* many =
+        room->add_subcommand("dismiss-many",
+                             "end the rooms that all of --rooms, --prefix, --older-than and "
+                             "--users-at-most, as far as given, mean now; "
+                             "returns when it is accepted");
+    many->add_option("--rooms", bulk_command.rooms, "RoomIds, with commas between them")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    CLI::Option* prefix =
+        many->add_option("--prefix", bulk_command.prefix, "how their RoomIds begin");
+    many->add_option("--older-than", bulk_command.older_than_s,
+                     "seconds since they began, at least");
+    many->add_option("--users-at-most", bulk_command.users_at_most, "how many are in them");
+    many->add_flag("--all", bulk_command.all, "every room of the app")->excludes(prefix);
+    many->add_option("--per-second", bulk_command.per_second, "how many rooms a second");
+    many->add_option("--reason", bulk_command.reason, "kept with the records, at most 1024 bytes");
+    many->add_flag("--dry-run", bulk_command.dry_run,
+                   "say what would be dismissed, and dismiss nothing");
+    add_idempotency_key(many, bulk_command.idempotency_key);
+    many->callback([this] { bulk_command.verb = BulkVerb::Dismiss; });
+    CLI::App* status =
+        room->add_subcommand("dismiss-many-status", "what became of each room of a dismiss-many");
+    status->add_option("operation", bulk_command.operation, "operation id (OP_...)")->required();
+    status->callback([this] { bulk_command.verb = BulkVerb::Status; });
+  }
+
+  CLI::App* add_schedule_command(CLI::App* parent, const char* name, const char* help,
+                                 ScheduleVerb verb) {
+    CLI::App* added = parent->add_subcommand(name, help);
+    added->callback([this, verb] { schedule_command.verb = verb; });
+    return added;
+  }
+
+  void add_warnings(CLI::App* to) {
+    to->add_option("--warn-before", schedule_command.warn_before_s,
+                   "seconds before the end at which its users are told, as 60,10; at most 8")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+  }
+
+  void add_schedule_commands(CLI::App* room) {
+    constexpr char kAt[] = "when: RFC 3339, as 2006-01-02T15:04:05+08:00";
+    CLI::App* add = add_schedule_command(
+        room, "schedule", "end a room's current session after a countdown that its users see",
+        ScheduleVerb::Add);
+    add->add_option("room", schedule_command.room, "RoomId")->required();
+    CLI::Option* at = add->add_option("--at", schedule_command.at, kAt);
+    add->add_option("--after", schedule_command.after_s, "in so many seconds")->excludes(at);
+    add->add_option("--reason", schedule_command.reason,
+                    "kept with the record, at most 1024 bytes");
+    add->add_option("--if-session", schedule_command.if_session,
+                    "only if this is the room's current session (RM_...)");
+    add->add_flag("--refuse-joins", schedule_command.refuse_joins,
+                  "let nobody in while it counts down");
+    add_warnings(add);
+    add_idempotency_key(add, schedule_command.idempotency_key);
+    CLI::App* extend = add_schedule_command(
+        room, "extend", "move the end of a countdown. Exit code 5: it had run out already",
+        ScheduleVerb::Extend);
+    extend->add_option("schedule", schedule_command.schedule, "schedule id (SD_...)")->required();
+    CLI::Option* to = extend->add_option("--at", schedule_command.at, kAt);
+    extend->add_option("--by", schedule_command.by_s, "seconds later; negative: earlier")
+        ->excludes(to);
+    add_idempotency_key(extend, schedule_command.idempotency_key);
+    CLI::App* cancel = add_schedule_command(
+        room, "cancel", "take a countdown back. Exit code 5: it had run out already",
+        ScheduleVerb::Cancel);
+    cancel->add_option("schedule", schedule_command.schedule, "schedule id (SD_...)")->required();
+    add_idempotency_key(cancel, schedule_command.idempotency_key);
+    add_schedule_command(room, "schedules", "all rooms that count down", ScheduleVerb::List);
+  }
+
+  void add_policy_commands() {
+    CLI::App* policy = app.add_subcommand("policy", "when the sessions of a room end by themselves")
+                           ->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, ScheduleVerb verb) {
+      CLI::App* added = add_schedule_command(policy, name, help, verb);
+      added->add_option("room", schedule_command.room, "RoomId")->required();
+      return added;
+    };
+    CLI::App* set = add("set", "in place of any earlier one", ScheduleVerb::SetPolicy);
+    set->add_option("--end-at", schedule_command.at, "RFC 3339, as 2006-01-02T15:04:05+08:00");
+    set->add_option("--max-duration", schedule_command.max_duration_s,
+                    "seconds since the session began");
+    set->add_option("--idle", schedule_command.idle_s, "seconds in which nothing happened there");
+    CLI::Option* left = set->add_option("--last-host-left", schedule_command.last_host_left_s,
+                                        "seconds without any of its hosts");
+    set->add_option("--hosts", schedule_command.hosts,
+                    "UserIds of the hosts, with commas between them")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->needs(left);
+    add_warnings(set);
+    set->add_option("--reason", schedule_command.reason,
+                    "kept with the records, at most 1024 bytes");
+    add_idempotency_key(set, schedule_command.idempotency_key);
+    add("get", "the policy of a room. Exit code 1: it has none", ScheduleVerb::GetPolicy);
+    add_idempotency_key(add("clear", "let the room go on without end", ScheduleVerb::ClearPolicy),
+                        schedule_command.idempotency_key);
+  }
+
+  void add_event_commands() {
+    CLI::App* events =
+        app.add_subcommand("events", "what happened in the rooms of an app")->require_subcommand(1);
+    CLI::App* tail = events->add_subcommand(
+        "tail",
+        "one line for each event, oldest first: of the last 7 days, where nothing else is said");
+    tail->add_option("--room", record_command.room, "RoomId; this room alone");
+    tail->add_option("--after", record_command.after,
+                     "a Cursor of an earlier event (-o json); what came behind it");
+    tail->add_option("--since", record_command.since, "RFC 3339, as 2006-01-02T15:04:05+08:00");
+    tail->add_flag("--follow", record_command.follow,
+                   "go on with what happens, until interrupted (Ctrl-C)");
+    tail->callback([this] { record_command.verb = RecordVerb::TailEvents; });
+  }
+
+  void add_audit_list(CLI::App* audit) {
+    CLI::App* list = audit->add_subcommand("list",
+                                           "who asked for what, oldest first, one line each: of "
+                                           "the app, where one is named, else of the account");
+    list->add_option("--since", record_command.since,
+                     "RFC 3339; a day ago when neither this nor --operation is given");
+    list->add_option("--until", record_command.until, "RFC 3339; now when not given");
+    list->add_option("--operation", record_command.operation,
+                     "operation id (OP_...); its records alone");
+    list->add_option("--action", record_command.action, "as DismissRoom; this action alone");
+    list->add_flag("--all-apps", record_command.all_apps,
+                   "of the whole account, whatever --app says");
+    list->callback([this] { record_command.verb = RecordVerb::ListAudit; });
+  }
+
+  void add_webhook_settings(CLI::App* to) {
+    to->add_option("--secret-file", webhook_command.secret_file,
+                   "dialect vendor: file with the secret that signs; - is standard input");
+    to->add_option("--api-key", webhook_command.api_key,
+                   "dialect livekit: which API key of the app signs");
+    to->add_option("--events", webhook_command.events, "these alone, with commas between them")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+  }
+
+  void add_webhook_commands() {
+    CLI::App* webhooks =
+        app.add_subcommand("webhook", "where the events of an app are sent")->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, WebhookVerb verb) {
+      CLI::App* added = webhooks->add_subcommand(name, help);
+      added->callback([this, verb] { webhook_command.verb = verb; });
+      if (verb != WebhookVerb::Add && verb != WebhookVerb::List)
+        added->add_option("webhook", webhook_command.webhook, "webhook id (WH_...)")->required();
+      return added;
+    };
+    CLI::App* made = add("add", "send events to a URL", WebhookVerb::Add);
+    made->add_option("url", webhook_command.url, "http:// or https://")->required();
+    made->add_option("--dialect", webhook_command.dialect,
+                     "how events are written and signed: vendor or livekit")
+        ->required()
+        ->check(CLI::IsMember({"vendor", "livekit"}));
+    made->add_option("--business-id", webhook_command.business,
+                     "dialect vendor: the BusinessId it belongs to");
+    made->add_flag("--disabled", webhook_command.disable, "send nothing until it is enabled");
+    add_webhook_settings(made);
+    add("list", "all of the app, and what waits for each", WebhookVerb::List);
+    CLI::App* update = add("update", "change what is given, and nothing else", WebhookVerb::Update);
+    update->add_option("--to", webhook_command.url, "its new URL");
+    add_webhook_settings(update);
+    update->add_flag("--all-events", webhook_command.all_events, "send every event again")
+        ->excludes(update->get_option("--events"));
+    CLI::Option* enable = update->add_flag("--enable", webhook_command.enable, "send again");
+    update->add_flag("--disable", webhook_command.disable, "send nothing")->excludes(enable);
+    add("remove", "send nothing there any more", WebhookVerb::Remove);
+    add("test", "send it a test event now. Exit code 1: it did not take it", WebhookVerb::Test);
+    add("dead", "events that it never got", WebhookVerb::Dead);
+    add("redrive", "try its dead letters again", WebhookVerb::Redrive)
+        ->add_option("--event", webhook_command.event, "this alone (EV_...)");
   }
 
   void add_user_commands() {
@@ -277,6 +480,7 @@ struct CommandLine {
                        "file with checkpoints, as one shipped to another machine; may be given "
                        "more than once. Without it audit.checkpoints in --data-dir");
     verify->callback([this] { audit_command.verb = AuditVerb::Verify; });
+    add_audit_list(audit);
   }
 
   void add_history_commands() {
@@ -305,6 +509,32 @@ struct CommandLine {
   }
 };
 
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first SIGINT lets a command without end finish what it has begun; a second one ends the process.
+void finish_on_interrupt() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_flags = static_cast<int>(SA_RESTART | SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+// The commands that ask the management API.
+ExitCode run_managing(CommandLine& line, const std::string& authority, World& world) {
+  if (line.app_command.verb != AppVerb::None)
+    return run_app(line.settings, authority, line.app_command, world);
+  if (line.bulk_command.verb != BulkVerb::None)
+    return run_bulk(line.settings, authority, line.bulk_command, world);
+  if (line.schedule_command.verb != ScheduleVerb::None)
+    return run_schedule(line.settings, authority, line.schedule_command, world);
+  if (line.webhook_command.verb != WebhookVerb::None)
+    return run_webhook(line.settings, authority, line.webhook_command, world);
+  if (line.record_command.verb == RecordVerb::None)
+    return run(line.settings, authority, line.command, world);
+  if (line.record_command.follow) finish_on_interrupt();
+  return run_records(line.settings, authority, line.record_command, world);
+}
+
 ExitCode run_command_line(CommandLine& line) {
   if (line.dev) use_development_keys(line.settings);
   line.settings.output = line.output == "json" ? Output::Json : Output::Text;
@@ -325,7 +555,8 @@ ExitCode run_command_line(CommandLine& line) {
               .wait = wait_for,
               .out = std::cout,
               .err = std::cerr,
-              .in = std::cin};
+              .in = std::cin,
+              .is_interrupted = [] { return interrupted != 0; }};
   if (line.store_command.verb != StoreVerb::None)
     return run_store(line.settings.output, line.store_command, world);
   if (line.audit_command.verb != AuditVerb::None)
@@ -340,9 +571,7 @@ ExitCode run_command_line(CommandLine& line) {
   const std::string authority = endpoint->authority();
   if (is_operator)
     return run_operator(line.settings.output, authority, line.operator_command, world);
-  if (line.app_command.verb != AppVerb::None)
-    return run_app(line.settings, authority, line.app_command, world);
-  return run(line.settings, authority, line.command, world);
+  return run_managing(line, authority, world);
 }
 
 }  // namespace

@@ -13,33 +13,10 @@ namespace {
 using openapi::ErrorCode;
 using openapi::Json;
 
-using Row = std::vector<std::string>;
-
 // Characters on the screen, near enough: bytes that do not continue a UTF-8 sequence.
 size_t width(std::string_view text) {
   return static_cast<size_t>(
       std::ranges::count_if(text, [](char c) { return (static_cast<uint8_t>(c) >> 6) != 2; }));
-}
-
-void show_table(std::ostream& out, const std::vector<Row>& rows) {
-  std::vector<size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
-  }
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      out << row[i];
-      if (i + 1 < row.size()) out << std::string(widths[i] - width(row[i]) + 2, ' ');
-    }
-    out << "\n";
-  }
-}
-
-const Json& member(const Json& object, std::string_view name) {
-  static const Json kNothing;
-  const Json* found = object.find(name);
-  return found == nullptr ? kNothing : *found;
 }
 
 std::string milliseconds(const Json& receipt, std::string_view phase) {
@@ -78,6 +55,33 @@ void show_whole_receipt(std::ostream& out, const Json& receipt) {
 
 }  // namespace
 
+void show_table(std::ostream& out, const std::vector<Row>& rows) {
+  std::vector<size_t> widths;
+  for (const Row& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      out << row[i];
+      if (i + 1 < row.size()) out << std::string(widths[i] - width(row[i]) + 2, ' ');
+    }
+    out << "\n";
+  }
+}
+
+const Json& member(const Json& object, std::string_view name) {
+  static const Json kNothing;
+  const Json* found = object.find(name);
+  return found == nullptr ? kNothing : *found;
+}
+
+const Json::Array& items_of(const Json& object, std::string_view name) {
+  static const Json::Array kNone;
+  const Json::Array* found = member(object, name).if_array();
+  return found == nullptr ? kNone : *found;
+}
+
 std::string clean(std::string_view text) {
   std::string out(text);
   for (char& c : out)
@@ -109,8 +113,14 @@ std::string_view advice(std::string_view code) {
       return "Check --app or ATRIUM_APP_ID.";
     case ErrorCode::AccessDenied:
       return "Use an access key that may manage rooms.";
+    case ErrorCode::NotExistSchedule:
+      return "See which there are with: atriumctl room schedules";
+    case ErrorCode::NotExistWebhook:
+      return "See which there are with: atriumctl webhook list";
     case ErrorCode::NoSuchRoom:
       return "See which rooms are live with: atriumctl room list";
+    case ErrorCode::IdempotencyKeyReuse:
+      return "Give a new --idempotency-key to what is another request.";
     case ErrorCode::NotExistOperation:
       return "Check the operation id and --app.";
     case ErrorCode::QpsOverLimit:
@@ -269,16 +279,22 @@ void show_dry_run(std::ostream& out, std::string_view room, const Json& result) 
     return;
   }
   const Json& found = member(result, "Room");
+  if (text_of(result, "WouldDismiss") == "false") {
+    out << "Room " << clean(room) << " is in another session now, "
+        << text_of(found, "RoomSessionId") << ": nothing would be dismissed.\n";
+    return;
+  }
   out << "Room " << clean(room) << " would be dismissed: session "
       << text_of(found, "RoomSessionId") << ", " << text_of(found, "VisibleUsers")
       << " visible and " << text_of(found, "InvisibleUsers")
       << " invisible users. Nothing was done.\n";
 }
 
-void show_dismissed(std::ostream& out, std::string_view room, const Json& result, Detail detail) {
+void show_dismissed(std::ostream& out, std::string_view room, std::string_view if_session,
+                    const Json& result, Detail detail) {
   if (text_of(result, "State") == "not_current") {
-    out << "The session that was meant is not the current one of room " << clean(room)
-        << ". Nothing was done. See: atriumctl room show " << clean(room) << "\n";
+    out << "Session " << clean(if_session) << " is not the current one of room " << clean(room)
+        << ": nothing was done.\n";
     return;
   }
   const Json& receipt = member(result, "Receipt");
