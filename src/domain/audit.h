@@ -35,14 +35,14 @@ struct AuditEntry {
   RoomId room = {};
   OperationId operation = {};
   std::string request_id = {};
-  std::string source = {};                    // address of the caller
+  std::string source = {};               // address of the caller
   std::optional<Sha256> body_hash = {};  // of the request's body
   bool is_dry_run = false;
-  bool is_replay = false;  // answered by an earlier call with the same Idempotency-Key
-  int32_t status = 0;      // HTTP; 0 where there is none yet
-  std::string outcome = {};     // error code, or "" for success; of Accepted always ""
-  Reason reason = {};      // of calls that remove somebody
-  uint64_t count = 1;      // of Counted
+  bool is_replay = false;    // answered by an earlier call with the same Idempotency-Key
+  int32_t status = 0;        // HTTP; 0 where there is none yet
+  std::string outcome = {};  // error code, or "" for success; of Accepted always ""
+  Reason reason = {};        // of calls that remove somebody
+  uint64_t count = 1;        // of Counted
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
 };
 

@@ -23,7 +23,8 @@ struct KeyedCall {
   // What was answered: of a dismissal its DismissOutcome, of anything else its ActionOutcome + kOutcomeOfAction.  None:
   // not known yet, and after a restart as if it had been done.
   std::optional<uint8_t> outcome = {};
-  std::string subject = {};  // the `Result` as JSON; where that holds secrets, the AppId of the app that it made
+  std::string subject =
+      {};  // the `Result` as JSON; where that holds secrets, the AppId of the app that it made
   Wall at{};
   friend bool operator==(const KeyedCall&, const KeyedCall&) = default;
 };

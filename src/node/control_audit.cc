@@ -102,7 +102,8 @@ void ControlPlane::audit_refused_twirp(const twirp::CallerOutcome& caller,
                                        const twirp::Response& response, const HttpRequest& request,
                                        Now now) {
   const IpAddress source = client_address(request, config_.trusted_proxies);
-  if (!caller) return audit_.count_unknown(source, domain::AuditDoor::Twirp, std::string(response.error), now);
+  if (!caller)
+    return audit_.count_unknown(source, domain::AuditDoor::Twirp, std::string(response.error), now);
   const std::string_view path = path_of(request.target);
   domain::AuditEntry entry{.phase = domain::AuditPhase::Refused,
                            .door = domain::AuditDoor::Twirp,

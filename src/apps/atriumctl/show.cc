@@ -109,8 +109,8 @@ std::string_view advice(std::string_view code) {
       return "Check --app or ATRIUM_APP_ID.";
     case ErrorCode::AccessDenied:
       return "Use an access key that may manage rooms.";
-    case ErrorCode::RoomSessionMismatch:
-      return "See the current session with: atriumctl room show ROOM";
+    case ErrorCode::NoSuchRoom:
+      return "See which rooms are live with: atriumctl room list";
     case ErrorCode::NotExistOperation:
       return "Check the operation id and --app.";
     case ErrorCode::QpsOverLimit:

@@ -53,9 +53,10 @@ Refusal no_such_callback() {
 }
 
 HandlerStep create_callback(ActionContext& context) {
-  domain::Webhook webhook{.app = context.app.id,
-                          .business = business_of(context),
-                          .dialect = domain::WebhookDialect::Vendor};
+  domain::Webhook webhook;
+  webhook.app = context.app.id;
+  webhook.business = business_of(context);
+  webhook.dialect = domain::WebhookDialect::Vendor;
   if (auto refusal = check_business_id(webhook.business)) return *refusal;
   if (auto refusal = read_changes(context.args, webhook)) return *refusal;
   return ApplyCommand{domain::PutWebhook{.waiter = context.waiter, .webhook = std::move(webhook)}};

@@ -106,9 +106,10 @@ std::optional<Refusal> read_changes(const ActionContext& context, domain::Webhoo
 HandlerStep create_webhook(ActionContext& context) {
   const auto dialect = read_dialect(context.args);
   if (!dialect) return dialect.error();
-  domain::Webhook webhook{.app = context.app.id,
-                          .business = std::string(context.args.text("BusinessId")),
-                          .dialect = *dialect};
+  domain::Webhook webhook;
+  webhook.app = context.app.id;
+  webhook.business = std::string(context.args.text("BusinessId"));
+  webhook.dialect = *dialect;
   if (auto refusal = check_business_id(webhook.business)) return *refusal;
   if (auto refusal = read_changes(context, webhook)) return *refusal;
   return ApplyCommand{domain::PutWebhook{.waiter = context.waiter, .webhook = std::move(webhook)}};
