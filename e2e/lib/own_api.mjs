@@ -5,8 +5,10 @@ import { dev } from './daemon.mjs';
 import { RawClient } from './raw.mjs';
 import { jwt } from './tokens.mjs';
 
+const byGet = new Set(['ListEvents', 'ListAudit', 'ListSchedules', 'ListWebhooks', 'GetDismissRooms']);
+
 export const ask = (daemon, action, fields, options = {}) => call(daemon, action, { AppId: dev.appId, ...fields },
-  { version: '2026-12-01', method: /^(List|Get)/.test(action) ? 'GET' : 'POST', ...options });
+  { version: '2026-12-01', method: byGet.has(action) ? 'GET' : 'POST', ...options });
 
 export async function done(daemon, action, fields, options) {
   const { status, json, text } = await ask(daemon, action, fields, options);

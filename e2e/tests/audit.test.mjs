@@ -20,7 +20,7 @@ after(async () => {
 
 const records = async (fields) => {
   const result = await done(daemon, 'ListAudit', fields);
-  return result.Records ?? result.Audit;
+  return result.Records;
 };
 const recorded = (what, fields, isRight) => until(what, async () => {
   const found = await records(fields);
@@ -47,9 +47,8 @@ test('a changing call leaves two records, a read and a refusal one each', async 
   const [read, ...moreReads] = await recorded('the read', { ActionName: 'ListRooms' }, (found) => found.length > 0);
   assert.deepEqual([read.Phase, read.Status, moreReads], ['read', 200, []]);
 
-  const refused = await ask(daemon, 'KickUser', { RoomId: 'audited', UserId: 'ann' }, { version: '2020-12-01' });
   const bad = await ask(daemon, 'DismissRoom', { RoomId: 'audited', IfRoomSessionId: 'none' });
-  assert.deepEqual([bad.status, bad.json.ResponseMetadata.Error.Code], [400, 'InvalidParameter'], refused.text);
+  assert.deepEqual([bad.status, bad.json.ResponseMetadata.Error.Code], [400, 'InvalidParameter'], bad.text);
   const dismissals = await recorded('the refusal', { ActionName: 'DismissRoom' }, (found) => found.length > 2);
   assert.deepEqual(dismissals.map(({ Phase }) => Phase), ['accepted', 'finished', 'refused']);
   assert.equal(dismissals[2].Status, 400);
