@@ -7,6 +7,7 @@ import { call, dismiss, vendorAction } from '../lib/api.mjs';
 import { secretKey } from '../lib/canary.mjs';
 import { Consumer, dataOf, loopbackAllowed, typeOf, vendorSignature } from '../lib/consumer.mjs';
 import { Daemon, dev, sleep, until } from '../lib/daemon.mjs';
+import { ask } from '../lib/gateway.mjs';
 import { RawClient } from '../lib/raw.mjs';
 import { jwt } from '../lib/tokens.mjs';
 
@@ -107,9 +108,10 @@ describe('the vendor\'s callbacks', () => {
       assert.equal(event.BusinessId, 'school');
       assert.equal(dataOf(event).ReasonDetail.OperationId, operation);
     }
-    const dropped = await call(daemon, 'DeleteCallback', { AppId: dev.appId, BusinessId: 'school' }, { method: 'POST' });
-    assert.ok(dropped.status === 200 || /query/i.test(dropped.text), dropped.text);
-    if (dropped.status !== 200) await done(call(daemon, 'DeleteCallback', { AppId: dev.appId, BusinessId: 'school' }, { method: 'GET' }));
+    const dropped = await ask(daemon, { action: 'DeleteCallback', query: { AppId: dev.appId, BusinessId: 'school' } });
+    assert.deepEqual([dropped.status, dropped.json?.Result], [200, 'success'], dropped.text);
+    const left = await call(daemon, 'GetCallback', { AppId: dev.appId }, { method: 'GET' });
+    assert.deepEqual(left.json.Result.Callbacks, []);
   });
 });
 
