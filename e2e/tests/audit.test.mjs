@@ -43,8 +43,8 @@ test('a changing call leaves two records, a read and a refusal one each', async 
     ['DismissRoom', dev.accessKey, 'audited', 'openapi']);
   assert.equal(two[1].Status, 200);
 
-  await done(daemon, 'ListRooms', {});
-  const [read, ...moreReads] = await recorded('the read', { ActionName: 'ListRooms' }, (found) => found.length > 0);
+  await done(daemon, 'ListSchedules', {});
+  const [read, ...moreReads] = await recorded('the read', { ActionName: 'ListSchedules' }, (found) => found.length > 0);
   assert.deepEqual([read.Phase, read.Status, moreReads], ['read', 200, []]);
 
   const bad = await ask(daemon, 'DismissRoom', { RoomId: 'audited', IfRoomSessionId: 'none' });
@@ -57,6 +57,12 @@ test('a changing call leaves two records, a read and a refusal one each', async 
   assert.equal(dry.State, 'dry_run');
   const [, , , dryRecord] = await recorded('the dry run', { ActionName: 'DismissRoom' }, (found) => found.length > 3);
   assert.equal(dryRecord.DryRun, true);
+});
+
+test('a read that is asked by POST is a read, too', async () => {
+  await done(daemon, 'ListRooms', {});
+  const found = await recorded('the read', { ActionName: 'ListRooms' }, (all) => all.length > 0);
+  assert.deepEqual(found.map(({ Phase, Status }) => [Phase, Status]), [['read', 200]]);
 });
 
 test('verify finds the log intact, and names the record that was altered', async () => {
