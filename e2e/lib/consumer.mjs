@@ -57,10 +57,7 @@ export class Consumer {
 
   // Waits until the last of a room's events is of the type `last`; yields them all.
   async takes(path, room, last, ms = 20000) {
-    await until(`the consumer gets ${last} of ${room}`, () => {
-      const types = this.taken(path, room).map(typeOf);
-      return types.at(-1) === last || (types.length > 0 && (this.last = types) && false);
-    }, ms);
+    await until(`the consumer gets ${last} of ${room}`, () => this.taken(path, room).map(typeOf).at(-1) === last, ms);
     return this.taken(path, room);
   }
 }
