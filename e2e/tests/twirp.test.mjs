@@ -73,7 +73,7 @@ describe('rooms', () => {
 
     const changed = await rooms.updateRoomMetadata('made', 'about birds');
     assert.equal(changed.metadata, 'about birds');
-    assert.equal((await ann.wait('roomUpdate')).roomUpdate.room.metadata, 'about birds');
+    await until('ann is told', () => ann.log.some(({ roomUpdate }) => roomUpdate?.room.metadata === 'about birds'));
     await rooms.deleteRoom('made');
     await ann.expectDismissed();
     ann.stop();

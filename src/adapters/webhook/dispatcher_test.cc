@@ -107,6 +107,29 @@ TEST_F(DispatcherTest, probes_a_destination_that_is_down_one_at_a_time_and_ever_
   EXPECT_EQ(world.status().consecutive_failures, world.sends.size());
 }
 
+TEST_F(DispatcherTest, probes_that_time_out_begin_no_further_apart) {
+  world.consumer = [](const Send&) { return Answer{.is_ok = false, .after = 5s}; };
+  happen("room");
+  world.run_for(3 * 24 * 3600s);
+  ASSERT_GT(world.sends.size(), 900u);
+  for (size_t i = 1; i < world.sends.size(); ++i)
+    EXPECT_LE(world.sends[i].first - world.sends[i - 1].first, kDelayMax);
+}
+
+TEST_F(DispatcherTest, failures_of_requests_sent_together_slow_down_once) {
+  happen("first");
+  world.run_for(1s);
+  is_down = true;
+  for (int room = 0; room < 20; ++room)
+    world.store.add(WebhookId("WH_1"), world.store.event("room" + std::to_string(room)));
+  happen("room20");
+  world.run_for(15ms);
+  ASSERT_EQ(world.sends.size(), 22u);
+  is_down = false;
+  world.run_for(1s);
+  EXPECT_EQ(world.count(DeliveryEnd::Delivered), 22u);
+}
+
 TEST_F(DispatcherTest, delivers_everything_after_a_week_without_end_of_trying) {
   is_down = true;
   for (int room = 0; room < 100; ++room) happen("room" + std::to_string(room));

@@ -46,7 +46,6 @@ void WaitingRooms::on_answer(std::vector<domain::DeliveryRun> runs, uint64_t suc
   if (!is_asked_) return;
   is_asked_ = false;
   bool is_last_page = runs.size() < kRoomsHeldMax;
-  bool is_full_run_over = false;  // all of it ended meanwhile, and there is more behind it
   std::set<RoomKey> there;
   std::optional<RoomKey> last;
   for (domain::DeliveryRun& run : runs) {
@@ -61,10 +60,7 @@ void WaitingRooms::on_answer(std::vector<domain::DeliveryRun> runs, uint64_t suc
       is_last_page = false;
       break;
     }
-    if (run.deliveries.empty())
-      is_full_run_over |= is_full;
-    else
-      take(key, std::move(run.deliveries), is_full, successes);
+    if (!run.deliveries.empty()) take(key, std::move(run.deliveries), is_full, successes);
     there.insert(key);
     last = std::move(key);
   }
@@ -76,7 +72,6 @@ void WaitingRooms::on_answer(std::vector<domain::DeliveryRun> runs, uint64_t suc
     position_ = std::move(*last);
   }
   ended_since_ask_.clear();
-  if (is_full_run_over) on_news();
 }
 
 void WaitingRooms::on_no_answer(Mono now) {

@@ -47,9 +47,6 @@ class CommandsTest : public testing::Test {
         return reply_of(change_apps(std::move(*call)));
       const auto& dismissal = std::get<domain::DismissRoom>(call->command);
       reason = dismissal.reason;
-      if (dismissal.if_session)
-        return reply_of(gateway.on_dismiss_reply(
-            call->call, {.waiter = WaiterId{1}, .outcome = domain::DismissOutcome::NotCurrent}));
       return reply_of(gateway.on_dismiss_reply(call->call, reply_to(dismissal)));
     }
     return reply_of(answer(std::get<openapi::StoreCall>(outcome)));
