@@ -16,7 +16,8 @@ std::string_view code_of(const openapi::Response& response) {
 domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
                                              const HttpRequest& request) const {
   const openapi::CallTrace& trace = response.trace;
-  return {.phase = trace.changes ? domain::AuditPhase::Finished : domain::AuditPhase::Read,
+  const bool is_read = !trace.changes || trace.is_dry_run;
+  return {.phase = is_read ? domain::AuditPhase::Read : domain::AuditPhase::Finished,
           .door = domain::AuditDoor::OpenApi,
           .at = wall_,
           .account = trace.account,

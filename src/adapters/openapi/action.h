@@ -234,7 +234,7 @@ inline constexpr std::string_view kVersionOwn = "2026-12-01";
 
 // Whether it changes anything: the others are reads.
 constexpr bool is_change(const ActionRow& row) {
-  return row.method == Method::Post;
+  return row.on_dismissed != nullptr || row.on_applied != nullptr || row.on_tested != nullptr;
 }
 
 constexpr std::string_view quota_of(const ActionRow& row) {

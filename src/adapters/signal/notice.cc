@@ -34,6 +34,7 @@ std::string notice_json(const domain::Notice& notice) {
   body["message"] = notice.message.empty() ? domain::client_code_message(notice.code)
                                            : std::string_view(notice.message);
   if (!notice.operation.empty()) body["operationId"] = notice.operation.value;
+  if (!notice.operator_id.empty()) body["operator"] = notice.operator_id;
   if (notice.forbidden_until) body["forbiddenTime"] = unix_ms(*notice.forbidden_until);
   return boost::json::serialize(body);
 }
