@@ -576,9 +576,7 @@ Response Gateway::on_action_reply(const PendingCall& call, const domain::ActionR
       return refuse(call, {ErrorCode::NoSuchRoom,
                            "The room has no current session, or it is not the one that is meant; "
                            "nothing was done."});
-    case domain::ActionOutcome::TooMany:
-      return refuse(call, {ErrorCode::SizeOverLimit,
-                           "The server holds as many of these as it may; remove some first."});
+    case domain::ActionOutcome::TooMany:  // the row says of what
     case domain::ActionOutcome::TooLate:
     case domain::ActionOutcome::Done:
     case domain::ActionOutcome::NotThere:

@@ -584,7 +584,7 @@ void CodesTest::ask_for_what_the_registry_refuses() {
       std::get<DomainCall>(outcome).call,
       {.waiter = WaiterId{7}, .outcome = domain::ActionOutcome::TooMany, .operation = {}}));
   outcome = send(signed_request(
-      "POST", url("DeleteWebhook", "2026-12-01"),
+      "POST", url("UpdateWebhook", "2026-12-01"),
       R"({"AppId":")" + std::string(kOwnApp) + R"(","WebhookId":"WH_abcdefghijklmnopq"})"));
   note(outcome);
   for (const char* fields : {R"(,"DryRun":false)", R"(,"Reason":"other")"}) {

@@ -63,6 +63,10 @@ HandlerStep schedule(ActionContext& context) {
 }
 
 Answer shape(const PendingCall&, const domain::ActionReply& reply) {
+  if (reply.outcome == domain::ActionOutcome::TooMany)
+    return Refusal{ErrorCode::SizeOverLimit,
+                   "At most " + std::to_string(limits::kSchedulesMax) +
+                       " dismissals can be scheduled at once; cancel some first."};
   if (reply.schedule) return Json(schedule_json(*reply.schedule));
   return Json(Json::Object{{"ScheduleId", schedule_of(reply.operation).value}});
 }

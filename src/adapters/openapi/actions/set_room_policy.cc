@@ -77,6 +77,14 @@ HandlerStep set_policy(ActionContext& context) {
   return ApplyCommand{std::move(command)};
 }
 
+Answer shape(const PendingCall& call, const domain::ActionReply& reply) {
+  if (reply.outcome == domain::ActionOutcome::TooMany)
+    return Refusal{ErrorCode::SizeOverLimit,
+                   "At most " + std::to_string(limits::kPoliciesMax) +
+                       " room names can have a policy; remove some first."};
+  return shape_success(call, reply);
+}
+
 constexpr auto kRows = std::to_array<ActionRow>({{.name = "SetRoomPolicy",
                                                   .version = kVersionOwn,
                                                   .method = Method::Post,
@@ -86,7 +94,7 @@ constexpr auto kRows = std::to_array<ActionRow>({{.name = "SetRoomPolicy",
                                                   .unknown = Unknown::Refused,
                                                   .fields = kFields,
                                                   .handle = set_policy,
-                                                  .on_applied = shape_success}});
+                                                  .on_applied = shape}});
 
 }  // namespace
 
