@@ -150,7 +150,7 @@ describe('a restore', () => {
     const run = await succeeds('restore', 'monday.db', '--data-dir', 'fresh');
     assert.match(run.stdout, /is now the store in fresh[^]*no store\.key/);
     await assert.rejects(Daemon.start({ dataDir: file('fresh') }), /key that sealed the AppKeys of this store is missing/);
-    copyFileSync(joinPath(dataDir, 'store.key'), joinPath(file('fresh'), 'store.key'));
+    for (const key of ['store.key', 'audit.key']) copyFileSync(joinPath(dataDir, key), joinPath(file('fresh'), key));
     const second = await Daemon.start({ dataDir: file('fresh') });
     try {
       assert.equal(await joins(second, 'eve'), -1026);
@@ -172,7 +172,7 @@ describe('a restore', () => {
     assert.equal(await joins(daemon, 'eve'), -1026);
     assert.equal(await joins(daemon, 'mallory'), true);
     await succeeds('restore', kept, '--data-dir', 'former');
-    copyFileSync(joinPath(dataDir, 'store.key'), joinPath(file('former'), 'store.key'));
+    for (const key of ['store.key', 'audit.key']) copyFileSync(joinPath(dataDir, key), joinPath(file('former'), key));
     const former = await Daemon.start({ dataDir: file('former') });
     try { assert.equal(await joins(former, 'mallory'), -1026, 'it was only in the log'); } finally { await former.stop(); }
   });
