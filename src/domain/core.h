@@ -197,6 +197,8 @@ struct Removal {
 // A kick or a ban: told -1006 and, of a ban, until when.
 Removal removal_by_order(const OperationId& operation, const ActionOrigin& origin,
                          std::optional<Wall> forbidden_until);
+// As those hear it whom it concerns, and everybody who asks later.
+Reason reason_of(const Removal& removal);
 // Takes a present participant out of an Active life.  Yields the departure that others were not told of, if so.
 std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room,
                                                           ParticipantSid sid,
@@ -243,7 +245,7 @@ void on_room_empty_due(Core& core, const std::string& room_sid);
 void forget_life(Core& core, const RoomSid& room_sid);
 // What a participant who may not have been told leaves behind; it expires kTombstoneMs from now.
 Tombstone make_tombstone(const Core& core, const Room& room, const Participant& participant,
-                         const OperationId& operation, ClientCode code);
+                         const Reason& reason);
 Event make_event(Core& core, const Room& room, EventKind kind);
 Event make_event(Core& core, const Room& room, EventKind kind, const Participant& participant);
 

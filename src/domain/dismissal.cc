@@ -100,8 +100,8 @@ void put_final_record(Core& core, Dismissal& operation) {
 // --- sessions -----------------------------------------------------------------------------------
 
 Tombstone tombstone_of(const Core& core, const Room& room, const Participant& participant) {
-  return make_tombstone(core, room, participant, room.operation,
-                        core.operations.at(room.operation).record.code);
+  return make_tombstone(core, room, participant,
+                        reason_of(core.operations.at(room.operation).record));
 }
 
 void count_not_notified(Dismissal& operation, const Participant& participant,

@@ -53,7 +53,7 @@ bool is_at_its_own_bound(Core& core, const Joiner& joiner) {
 bool refuse_if_unfit(Core& core, const Join& command) {
   if (std::optional<Tombstone> tombstone = core.tombstones.take_for_join(command.joiner)) {
     refuse(core, command.connection, tombstone->code,
-           std::string(client_code_message(tombstone->code)), false);
+           make_notice(*tombstone).message, false);
     return true;
   }
   if (const char* flaw = flaw_of(command.joiner)) {
@@ -135,22 +135,10 @@ bool is_same_user(const Room& room, const Participant& participant, const Joiner
 
 // A rule that evicted nobody keeps this one out: it was made for later, or for an address that the user has only now.
 void refuse_banned_resume(Core& core, const Resume& command, const Bans::Match& ban, Room* room) {
-  Notice notice = make_notice(ban.code, {});
-  notice.forbidden_until = ban.expires_at;
-  core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});
+  core.out.put(ResumeMeetsTombstone{
+      command.connection, make_notice(make_reason(LeaveReason::None, ban.code), ban.expires_at)});
   if (room == nullptr || room->phase != LifePhase::Active) return;
   remove_participant(core, *room, command.participant, removal_by_order({}, {}, ban.expires_at));
-}
-
-// As those heard it who were there, as long as the operation is remembered.
-Notice notice_of(const Core& core, const Tombstone& tombstone) {
-  if (const auto running = core.operations.find(tombstone.operation);
-      running != core.operations.end())
-    return make_notice(reason_of(running->second.record));
-  if (const auto finished = core.finished_operations.find(tombstone.operation);
-      finished != core.finished_operations.end())
-    return make_notice(reason_of(finished->second));
-  return make_notice(tombstone.code, tombstone.operation);
 }
 
 void accept_resume(Core& core, Room& room, Participant& participant, Resume& command) {
@@ -200,7 +188,7 @@ void on(Core& core, Join& command) {
 void on(Core& core, Resume& command) {
   if (const Tombstone* tombstone =
           core.tombstones.find_for_resume(command.participant, command.joiner)) {
-    Notice notice = notice_of(core, *tombstone);
+    Notice notice = make_notice(*tombstone);
     if (const std::optional<Bans::Match> ban = core.bans.match(command.joiner))
       notice.forbidden_until = ban->expires_at;
     core.out.put(ResumeMeetsTombstone{command.connection, std::move(notice)});

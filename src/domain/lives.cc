@@ -5,16 +5,18 @@
 namespace atrium::domain {
 
 Tombstone make_tombstone(const Core& core, const Room& room, const Participant& participant,
-                         const OperationId& operation, ClientCode code) {
+                         const Reason& reason) {
   return {.app = room.name().app,
           .room = room.name().room,
           .room_sid = room.sid(),
           .participant = participant.sid(),
           .user = participant.user(),
           .token_hash = participant.joiner.token_hash,
-          .operation = operation,
-          .code = code,
-          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs)};
+          .operation = reason.operation,
+          .code = static_cast<ClientCode>(reason.number),
+          .expires_at = core.now.wall + limit_ms(limits::kTombstoneMs),
+          .text = reason.text,
+          .operator_id = reason.operator_id};
 }
 
 Event make_event(Core& core, const Room& room, EventKind kind) {

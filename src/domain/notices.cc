@@ -62,8 +62,9 @@ Notice make_notice(const Reason& reason, std::optional<Wall> forbidden_until) {
           .operator_id = reason.operator_id};
 }
 
-Notice make_notice(ClientCode code, OperationId operation) {
-  return make_notice(make_reason(LeaveReason::None, code, {}, operation));
+Notice make_notice(const Tombstone& tombstone) {
+  return make_notice(make_reason(LeaveReason::None, tombstone.code, tombstone.text,
+                                 tombstone.operation, tombstone.operator_id));
 }
 
 std::string error_payload(ClientCode code) {

@@ -21,8 +21,7 @@ constexpr uint16_t close_code(ClientCode code) {
 Reason make_reason(LeaveReason why, std::optional<ClientCode> code, const std::string& text = {},
                    const OperationId& operation = {}, const std::string& operator_id = {});
 Notice make_notice(const Reason& reason, std::optional<Wall> forbidden_until = {});
-// Of a tombstone: its operation, but not whose it was.
-Notice make_notice(ClientCode code, OperationId operation);
+Notice make_notice(const Tombstone& tombstone);
 
 // Payload of a server message on topic "atrium.error" about a privilege: {"code":-1002,"name":…,"message":…}.
 std::string error_payload(ClientCode code);

@@ -101,6 +101,23 @@ TEST_F(SanctionsTest, kicked_user_who_was_away_does_not_walk_back_in) {
   EXPECT_EQ(refusal(with_token(bob.joiner, "a new one")), std::nullopt);
 }
 
+TEST_F(SanctionsTest, kicked_user_who_was_away_hears_what_those_heard_who_were_there) {
+  const Person ann = enter(joiner("bob", "room1"));
+  const Person away = enter(joiner("bob", "room2"));
+  lose_signal(away);
+  const Effects banned = ban(of_user("bob"));
+  const PersistBans write = only<PersistBans>(banned);
+  const Notice there = only<CutParticipant>(banned).notice;
+  const Notice later = only<ResumeMeetsTombstone>(resume(away)).notice;
+  EXPECT_EQ(there.message, "because");
+  EXPECT_EQ(later.message, there.message);
+  EXPECT_EQ(later.name, there.name);
+  EXPECT_EQ(later.operation, there.operation);
+  EXPECT_EQ(later.operator_id, there.operator_id);
+  EXPECT_FALSE(later.operator_id.empty());
+  for (const Tombstone& one : write.tombstones) EXPECT_EQ(make_notice(one).message, "because");
+}
+
 TEST_F(SanctionsTest, ban_evicts_and_refuses_in_one) {
   const Person bob = enter("bob");
   const Effects banned = ban(of_seat("bob"));

@@ -41,9 +41,10 @@ std::shared_ptr<const ParticipantView> announce_departure(Core& core, Room& room
   return nullptr;
 }
 
-// A removed user's sid must not resume: who tries is told the code again.
-void leave_farewell(Core& core, const Room& room, const Participant& participant, ClientCode code) {
-  Tombstone tombstone = make_tombstone(core, room, participant, {}, code);
+// A removed user's sid must not resume: who tries is told again.
+void leave_farewell(Core& core, const Room& room, const Participant& participant,
+                    const Removal& removal) {
+  Tombstone tombstone = make_tombstone(core, room, participant, reason_of(removal));
   tombstone.refuses_join = !participant.can_be_told();
   add_tombstone(core, tombstone);
 }
@@ -61,11 +62,6 @@ void send_leave(Core& core, const ParticipantSid& participant, Departure& depart
   core.timers.arm(TimerKind::DepartureLeave, participant.value,
                   core.now.mono + limit_ms(limits::kDismissCloseMs));
   core.out.put(departure.leave);
-}
-
-Reason reason_of(const Removal& removal) {
-  return make_reason(removal.reason, removal.code, removal.text, removal.operation,
-                     removal.operator_id);
 }
 
 void start_departure(Core& core, const ParticipantSid& participant, Departure& departure,
@@ -114,6 +110,11 @@ void on_leave_result(Core& core, const ParticipantSid& sid, std::optional<Connec
 
 }  // namespace
 
+Reason reason_of(const Removal& removal) {
+  return make_reason(removal.reason, removal.code, removal.text, removal.operation,
+                     removal.operator_id);
+}
+
 Removal removal_by_order(const OperationId& operation, const ActionOrigin& origin,
                          std::optional<Wall> forbidden_until) {
   return {.reason = LeaveReason::KickedByAdmin,
@@ -138,7 +139,7 @@ std::shared_ptr<const ParticipantView> remove_participant(Core& core, Room& room
   std::shared_ptr<const ParticipantView> withheld =
       announce_departure(core, room, participant, removal);
   const bool can_come_back = participant.is_join_sent || removal.code == ClientCode::KickedOut;
-  if (removal.code && can_come_back) leave_farewell(core, room, participant, *removal.code);
+  if (removal.code && can_come_back) leave_farewell(core, room, participant, removal);
   Event left = make_event(core, room, EventKind::UserLeft, participant);
   left.reason = reason_of(removal);
   core.out.put(std::move(left));

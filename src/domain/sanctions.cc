@@ -29,10 +29,11 @@ void evict(Core& core, StartedAction& action, const std::vector<Core::Seat>& who
            const ActionOrigin& origin, std::optional<Wall> forbidden_until, PersistBans& write) {
   for (const auto& [room_sid, sid] : who) {
     Room& room = core.lives.at(room_sid);
+    const Removal removal = removal_by_order(action.id, origin, forbidden_until);
     write.tombstones.push_back(
-        make_tombstone(core, room, room.participants.at(sid), action.id, ClientCode::KickedOut));
+        make_tombstone(core, room, room.participants.at(sid), reason_of(removal)));
     await_end(core, action, sid);
-    remove_participant(core, room, sid, removal_by_order(action.id, origin, forbidden_until));
+    remove_participant(core, room, sid, removal);
   }
 }
 

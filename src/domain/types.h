@@ -240,6 +240,9 @@ struct Tombstone {
   // A fresh join with the same token is refused once: it may be the same client's next attempt.  Not stored: after a
   // restart nobody knows who had heard, so all refuse.
   bool refuses_join = true;
+  // As those heard it who were there; the caller's words, empty: our sentence for the code.
+  std::string text{};
+  std::string operator_id{};
   friend bool operator==(const Tombstone&, const Tombstone&) = default;
 };
 

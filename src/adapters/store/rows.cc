@@ -218,7 +218,9 @@ void put_tombstone(Statement& statement, const domain::Tombstone& tombstone) {
       .put(tombstone.user.value)
       .put(tombstone.operation.value)
       .put(static_cast<int64_t>(tombstone.code))
-      .put(unix_us(tombstone.expires_at));
+      .put(unix_us(tombstone.expires_at))
+      .put(tombstone.text)
+      .put(tombstone.operator_id);
 }
 
 domain::Tombstone read_tombstone(Statement& row) {
@@ -234,6 +236,8 @@ domain::Tombstone read_tombstone(Statement& row) {
   tombstone.operation = OperationId(row.text());
   tombstone.code = static_cast<domain::ClientCode>(row.number());
   tombstone.expires_at = wall_from_unix_us(row.number());
+  tombstone.text = row.text();
+  tombstone.operator_id = row.text();
   return tombstone;
 }
 

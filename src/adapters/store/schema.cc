@@ -394,6 +394,12 @@ constexpr const char* kVersion5Orders = R"sql(
   UPDATE schema_version SET version = 5;
 )sql";
 
+constexpr const char* kVersion6 = R"sql(
+  ALTER TABLE tombstones ADD COLUMN text TEXT NOT NULL DEFAULT '';
+  ALTER TABLE tombstones ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
+  UPDATE schema_version SET version = 6;
+)sql";
+
 // Step i leads from version i to version i + 1 and leaves that number in schema_version.
 using Parts = std::array<const char*, 3>;
 constexpr std::array<Parts, kSchemaVersion> kMigrations = {
@@ -402,6 +408,7 @@ constexpr std::array<Parts, kSchemaVersion> kMigrations = {
     {kVersion3},
     {kVersion4},
     {kVersion5Events, kVersion5Webhooks, kVersion5Orders},
+    {kVersion6},
 };
 
 Result<int64_t> single_number(Database& database, const char* sql) {

@@ -103,6 +103,8 @@ Tombstone a_tombstone(const char* participant, Wall expires_at = kStart + 60s) {
   tombstone.operation = OperationId("OP_1");
   tombstone.code = domain::ClientCode::RoomDismiss;
   tombstone.expires_at = expires_at;
+  tombstone.text = "end of the lesson";
+  tombstone.operator_id = "AKLTteacher";
   return tombstone;
 }
 
@@ -675,6 +677,20 @@ TEST_F(StoreTest, file_of_version_3_keeps_its_ban_rules_and_takes_history) {
   EXPECT_TRUE(std::filesystem::exists(path() + ".v3"));
   EXPECT_TRUE(run_raw("SELECT room_sid FROM lives"));
   EXPECT_TRUE(run_raw("SELECT participant FROM visits"));
+}
+
+// The same of version 5, whose tombstones knew a code and not the words.
+TEST_F(StoreTest, file_of_version_5_keeps_its_tombstones_without_words) {
+  std::filesystem::copy_file(
+      std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v5.db", path());
+  const Wall then = wall_from_unix_us(1'795'437'100'000'000);
+  Store store = open({}, {.mono = Mono(1s), .wall = then});
+  const auto tombstones = MUST(store.load_tombstones(then));
+  ASSERT_EQ(tombstones.size(), 1u);
+  EXPECT_EQ(tombstones[0].user, UserId("cid"));
+  EXPECT_EQ(tombstones[0].code, domain::ClientCode::KickedOut);
+  EXPECT_EQ(tombstones[0].text, "");
+  EXPECT_TRUE(std::filesystem::exists(path() + ".v5"));
 }
 
 TEST_F(StoreTest, file_of_a_newer_version_is_refused) {
