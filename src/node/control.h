@@ -359,6 +359,8 @@ class ControlPlane final : public ControlHandler {
   void take_web_replies(Now now);
   void send_web_rule();
   void ask_backlogs(Now now);
+  void on_backlogs(std::vector<domain::WebhookBacklog> backlogs);
+  std::vector<WebhookFigures> webhook_figures() const;
   struct RedriveUnderWay {
     WaiterId waiter;
     WebhookId webhook;
@@ -435,8 +437,8 @@ class ControlPlane final : public ControlHandler {
   std::map<OperationId, RedriveUnderWay> redrives_;
   std::map<OperationId, WebhookId> webhook_writes_;  // under way
   std::set<WebhookId> changed_webhooks_;             // in this turn
-  static constexpr WaiterId kForMetrics{0};       // who asks for backlogs_; no call has this number
-  std::vector<domain::WebhookBacklog> backlogs_;  // as last asked
+  static constexpr WaiterId kForMetrics{0};  // who asks for backlogs_; no call has this number
+  std::map<WebhookId, domain::WebhookBacklog> backlogs_;  // as last asked
   Mono next_backlog_{};
   std::unordered_map<ParticipantSid, Session> sessions_;
   std::unordered_map<ConnectionId, ParticipantSid> participant_of_;

@@ -7,10 +7,6 @@
 namespace atrium::node {
 namespace {
 
-std::string_view code_of(const openapi::Response& response) {
-  return response.error ? openapi::error_row(*response.error).code : std::string_view();
-}
-
 double seconds(int64_t microseconds) {
   return static_cast<double>(microseconds) / 1e6;
 }
@@ -323,7 +319,7 @@ void ControlPlane::take(DeadLettersFound& found) {
 
 void ControlPlane::take(BacklogsFound& found) {
   if (found.waiter == kForMetrics) {
-    if (found.ok) backlogs_ = std::move(found.backlogs);
+    if (found.ok) on_backlogs(std::move(found.backlogs));
     return;
   }
   answer_question(found.waiter, [&](const openapi::PendingCall& call) {

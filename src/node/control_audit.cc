@@ -5,13 +5,6 @@
 #include "node/http_words.h"
 
 namespace atrium::node {
-namespace {
-
-std::string_view code_of(const openapi::Response& response) {
-  return response.error ? openapi::error_row(*response.error).code : std::string_view();
-}
-
-}  // namespace
 
 domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
                                              const HttpRequest& request) const {

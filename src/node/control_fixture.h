@@ -146,9 +146,12 @@ class ControlTest : public ::testing::Test {
     control->on_request(id, request, now);
     return http.seen[id];
   }
-  ConnectionId api(const std::string& action, const std::string& version, const std::string& body) {
+  // `key`: its Idempotency-Key; empty: none.
+  ConnectionId api(const std::string& action, const std::string& version, const std::string& body,
+                   const std::string& key = {}) {
     openapi::Request signed_request{
         "POST", "/?Action=" + action + "&Version=" + version, {{"Host", "atrium"}}, body, {}};
+    if (!key.empty()) signed_request.headers.emplace_back("Idempotency-Key", key);
     openapi::sign_request(signed_request, {"AKLTtest", "secret-key"}, now.wall);
     const ConnectionId id = connection();
     HttpRequest request{
@@ -156,9 +159,11 @@ class ControlTest : public ::testing::Test {
     control->on_request(id, std::move(request), now);
     return id;
   }
+  static std::string of_room(const std::string& room, const std::string& more = {}) {
+    return std::string(R"({"AppId":")") + kApp + R"(","RoomId":")" + room + "\"" + more + "}";
+  }
   ConnectionId dismiss(const std::string& room) {
-    return api("DismissRoom", "2020-12-01",
-               std::string(R"({"AppId":")") + kApp + R"(","RoomId":")" + room + "\"}");
+    return api("DismissRoom", "2020-12-01", of_room(room));
   }
   std::string body_of(ConnectionId id) {
     auto& seen = http.seen[id];
@@ -193,6 +198,7 @@ class ControlTest : public ::testing::Test {
     StoreRequest request;
     while (to_store.try_receive(request)) {
       if (auto* write = std::get_if<store::WriteRequest>(&request)) {
+        writes.push_back(*write);
         if (auto* put = std::get_if<store::PutDismissal>(&write->what))
           from_store.values.push_back(RecordWritten{put->record.operation, ok});
         else if (auto* bans = std::get_if<store::PutBans>(&write->what))
@@ -216,6 +222,7 @@ class ControlTest : public ::testing::Test {
   TightRing<StoreReply> from_store;
   TightRing<WebOrder> to_web;
   TightRing<WebReply> from_web;
+  std::vector<store::WriteRequest> writes;  // in their order; the vectors below are of all of them
   std::vector<domain::Event> written_events;
   std::vector<domain::AuditEntry> written_audit;
   std::vector<domain::KeyedCall> written_calls;

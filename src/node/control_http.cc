@@ -212,7 +212,9 @@ std::string ControlPlane::metrics() const {
                        .http_connections = http_.connection_count(),
                        .lost_commands = media_.lost_commands(),
                        .bugs = bugs_found(),
-                       .listeners = figures.listeners});
+                       .listeners = figures.listeners,
+                       .webhooks = webhook_figures(),
+                       .deliveries = dispatcher_.totals()});
 }
 
 }  // namespace atrium::node

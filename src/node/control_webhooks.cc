@@ -144,6 +144,27 @@ void ControlPlane::ask_backlogs(Now now) {
   if (!dispatcher_.status().empty()) to_store_.send(FindBacklogs{kForMetrics});
 }
 
+void ControlPlane::on_backlogs(std::vector<domain::WebhookBacklog> backlogs) {
+  backlogs_.clear();
+  for (domain::WebhookBacklog& one : backlogs) backlogs_.emplace(one.webhook, std::move(one));
+}
+
+// What waits is as the store last said, at most kBacklogEvery ago; its age is of now.
+std::vector<WebhookFigures> ControlPlane::webhook_figures() const {
+  std::vector<WebhookFigures> out;
+  for (const webhook::WebhookStatus& status : dispatcher_.status()) {
+    WebhookFigures& figures =
+        out.emplace_back(WebhookFigures{.webhook = status.webhook, .health = status.health});
+    const auto found = backlogs_.find(status.webhook);
+    if (found == backlogs_.end()) continue;
+    figures.waiting = found->second.waiting;
+    figures.dead_letters = found->second.dead;
+    if (found->second.oldest_waiting_at)
+      figures.lag = std::max(Duration(), Duration(wall_ - *found->second.oldest_waiting_at));
+  }
+  return out;
+}
+
 void ControlPlane::redrive_dead_letters(WaiterId waiter, openapi::RedriveDeadLetters redrive) {
   store::WriteRequest request(store::Redrive{redrive.operation, redrive.webhook, redrive.event});
   audit_accepted(waiting_.at(waiter).audited, request, redrive.operation);

@@ -42,6 +42,10 @@ openapi::FaultKind to_openapi(HttpFault fault) {
   return openapi::FaultKind::Malformed;
 }
 
+std::string_view code_of(const openapi::Response& response) {
+  return response.error ? openapi::error_row(*response.error).code : std::string_view();
+}
+
 std::string_view path_of(std::string_view target) {
   return target.substr(0, target.find('?'));
 }

@@ -15,6 +15,9 @@ HttpResponse to_http(openapi::Response response);
 HttpResponse to_http(twirp::Response response);
 openapi::FaultKind to_openapi(HttpFault fault);
 
+// The error's code as callers and the audit see it; empty: none.
+std::string_view code_of(const openapi::Response& response);
+
 // "/rtc/v1?x=y" → "/rtc/v1"
 std::string_view path_of(std::string_view target);
 HttpResponse text_response(int status, std::string body);

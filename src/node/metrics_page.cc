@@ -3,6 +3,8 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <functional>
 #include <limits>
 #include <sstream>
 
@@ -137,6 +139,60 @@ void add_events(Page& page, const EventCounters& events) {
   page.gauge("atrium_events_waiting", "Events that wait for the store", events.waiting);
 }
 
+// Destinations that are named on the page are those that are furthest behind: there may be kWebhooksMax.
+constexpr size_t kNamedWebhooks = 100;
+
+void add_named_webhooks(Page& page, std::vector<WebhookFigures> behind) {
+  std::erase_if(behind, [](const WebhookFigures& one) { return one.waiting == 0; });
+  const size_t named = std::min(behind.size(), kNamedWebhooks);
+  std::ranges::partial_sort(behind, behind.begin() + static_cast<std::ptrdiff_t>(named),
+                            std::greater(), &WebhookFigures::lag);
+  behind.resize(named);
+  auto& lags = page.family("atrium_webhook_lag_seconds",
+                           "Age of the oldest event that waits for a destination; the 100 that "
+                           "are furthest behind",
+                           MetricType::Gauge);
+  for (const WebhookFigures& one : behind) {
+    ClientMetric metric = Page::with_value(0, false, {{"webhook", one.webhook.value}});
+    metric.gauge.value = std::chrono::duration<double>(one.lag).count();
+    lags.metric.push_back(std::move(metric));
+  }
+  auto& waiting =
+      page.family("atrium_webhook_waiting_events",
+                  "Events that wait for a destination; the same destinations", MetricType::Gauge);
+  for (const WebhookFigures& one : behind)
+    waiting.metric.push_back(
+        Page::with_value(one.waiting, false, {{"webhook", one.webhook.value}}));
+}
+
+void add_webhooks(Page& page, const MetricsInput& in) {
+  using webhook::WebhookHealth;
+  auto& results = page.family(
+      "atrium_webhook_deliveries_total",
+      "Events delivered, tries that failed, events that became dead letters", MetricType::Counter);
+  const auto add_result = [&](uint64_t count, const char* result) {
+    results.metric.push_back(Page::with_value(count, true, {{"result", result}}));
+  };
+  add_result(in.deliveries.delivered, "delivered");
+  add_result(in.deliveries.failed, "failed");
+  add_result(in.deliveries.dead, "dead");
+  auto& states =
+      page.family("atrium_webhooks", "Webhooks by how their destination does", MetricType::Gauge);
+  const auto add_state = [&](WebhookHealth health, const char* state) {
+    const auto count = std::ranges::count(in.webhooks, health, &WebhookFigures::health);
+    states.metric.push_back(
+        Page::with_value(static_cast<uint64_t>(count), false, {{"state", state}}));
+  };
+  add_state(WebhookHealth::Well, "well");
+  add_state(WebhookHealth::Probed, "probed");
+  add_state(WebhookHealth::Disabled, "disabled");
+  uint64_t dead_letters = 0;
+  for (const WebhookFigures& one : in.webhooks) dead_letters += one.dead_letters;
+  page.gauge("atrium_webhook_dead_letters", "Events kept as dead letters, all webhooks together",
+             dead_letters);
+  add_named_webhooks(page, in.webhooks);
+}
+
 void add_listeners(Page& page, const ListenerFigures& figures) {
   auto& refused =
       page.family("atrium_connections_refused_total",
@@ -238,6 +294,7 @@ std::string metrics_text(const MetricsInput& input) {
   add_dismissals(page, input.control);
   add_control(page, input);
   add_events(page, input.events);
+  add_webhooks(page, input);
   add_listeners(page, input.listeners);
   add_store(page, input.store);
   add_media(page, input);

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "adapters/webhook/dispatcher.h"
 #include "domain/registry.h"
 #include "node/event_writer.h"
 #include "node/shard_link.h"
@@ -49,6 +50,14 @@ struct ListenerFigures {
   std::optional<int64_t> tls_expires_unix_s = std::nullopt;
 };
 
+// One destination, by what the store and the dispatcher know of it.
+struct WebhookFigures {
+  WebhookId webhook;
+  webhook::WebhookHealth health = webhook::WebhookHealth::Probed;
+  uint64_t waiting = 0, dead_letters = 0;  // events
+  Duration lag{};                          // age of the oldest event that waits
+};
+
 struct MetricsInput {
   domain::Registry::Counts rooms;
   ControlCounters control;
@@ -58,6 +67,8 @@ struct MetricsInput {
   uint64_t open_descriptors = 0, resident_bytes = 0, cpu_us = 0;
   uint64_t http_connections = 0, lost_commands = 0, bugs = 0;
   ListenerFigures listeners = {};
+  std::vector<WebhookFigures> webhooks = {};
+  webhook::DeliveryTotals deliveries = {};
 };
 
 std::string metrics_text(const MetricsInput& input);

@@ -132,6 +132,7 @@ Result<AttemptId> Dispatcher::test(const WebhookId& webhook, Now now) {
 
 void Dispatcher::on_success(Line& line, const Attempt& attempt, Now now) {
   ++line.successes;
+  ++totals_.delivered;
   line.consecutive_failures = 0;
   line.is_probed = false;
   line.delay = {};
@@ -148,6 +149,7 @@ void Dispatcher::on_failure(Line& line, Attempt& attempt, const std::string& why
     return;
   }
   ++line.failed;
+  ++totals_.failed;
   ++line.consecutive_failures;
   slow_down(line, attempt, now.mono);
   domain::Delivery& delivery = attempt.delivery;
@@ -156,6 +158,7 @@ void Dispatcher::on_failure(Line& line, Attempt& attempt, const std::string& why
   if (is_counted) ++delivery.failed_beside_others;
   if (delivery.failed_beside_others >= kPoisonAttemptsMax) {
     ++line.dead;
+    ++totals_.dead;
     record(delivery, domain::DeliveryEnd::Dead, why, now.wall);
     line.rooms.on_ended(room, line.successes);
     return;

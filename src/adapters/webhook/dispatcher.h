@@ -78,6 +78,11 @@ struct WebhookStatus {
       {};  // of what is held; the store knows better (Store::backlogs)
 };
 
+// Of this process, webhooks that are gone included.
+struct DeliveryTotals {
+  uint64_t delivered = 0, failed = 0, dead = 0;  // events; tries; events
+};
+
 class Dispatcher {
  public:
   explicit Dispatcher(SecretSource& secrets) : secrets_(secrets) {}
@@ -101,6 +106,7 @@ class Dispatcher {
   std::vector<Output> take() { return std::exchange(out_, {}); }
   // By webhook.
   std::vector<WebhookStatus> status() const;
+  const DeliveryTotals& totals() const { return totals_; }
   // What is said of it in a test: an event of a room that is in nobody's table.
   static constexpr const char* kTestRoom = "atrium-webhook-test";
 
@@ -151,6 +157,7 @@ class Dispatcher {
   Lines lines_;
   std::map<AttemptId, Attempt> attempts_;  // under way, at most kWebhookInFlightAllMax
   // derived
+  DeliveryTotals totals_;
   uint64_t last_attempt_ = 0;
   std::deque<WebhookId> queue_;  // lines that may send
   std::set<std::pair<Mono, WebhookId>> deadlines_;
