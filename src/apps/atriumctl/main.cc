@@ -475,10 +475,12 @@ struct CommandLine {
         ->envname("ATRIUM_STORE_DATA_DIR")
         ->capture_default_str();
     verify->add_option("--audit-key", audit_command.key_file,
-                       "file with the key of the log; without it audit.key in --data-dir");
+                       "file with the key of the log; without it audit.key in --data-dir")
+        ->envname("ATRIUM_STORE_AUDIT_KEY_FILE");
     verify->add_option("--checkpoints", audit_command.checkpoints,
                        "file with checkpoints, as one shipped to another machine; may be given "
-                       "more than once. Without it audit.checkpoints in --data-dir");
+                       "more than once. Without it audit.checkpoints in --data-dir")
+        ->envname("ATRIUM_STORE_AUDIT_CHECKPOINTS_FILE");
     verify->callback([this] { audit_command.verb = AuditVerb::Verify; });
     add_audit_list(audit);
   }
