@@ -394,6 +394,15 @@ constexpr const char* kVersion5Orders = R"sql(
   UPDATE schema_version SET version = 5;
 )sql";
 
+// Whether the vendor's GetCallback shows a webhook's secret.  Those of older files stay hidden: nobody knows who made
+// them.
+constexpr const char* kVersion6 = R"sql(
+  ALTER TABLE webhooks ADD COLUMN shows_secret INTEGER NOT NULL DEFAULT 0
+    CHECK (shows_secret IN (0, 1));
+
+  UPDATE schema_version SET version = 6;
+)sql";
+
 // Step i leads from version i to version i + 1 and leaves that number in schema_version.
 using Parts = std::array<const char*, 3>;
 constexpr std::array<Parts, kSchemaVersion> kMigrations = {
@@ -402,6 +411,7 @@ constexpr std::array<Parts, kSchemaVersion> kMigrations = {
     {kVersion3},
     {kVersion4},
     {kVersion5Events, kVersion5Webhooks, kVersion5Orders},
+    {kVersion6},
 };
 
 Result<int64_t> single_number(Database& database, const char* sql) {
