@@ -134,6 +134,8 @@ TEST_F(WebhookActionsTest, what_is_wrong_with_a_webhook_is_named) {
 
 TEST_F(WebhookActionsTest, url_of_a_webhook_is_refused_by_its_field_in_both_families) {
   for (const char* flawed : {"", "backend.example", "ftp://backend.example/", "http://",
+                             "http://-a.example/", "http://127.1/", "http://2130706433/",
+                             "http://0x7f.0x1/", "http://a.example:0/", "http://a.example:65536/",
                              "http://user:pass@backend.example/", "http://backend.example/#a"}) {
     const std::string quoted = "\"" + std::string(flawed) + "\"";
     EXPECT_THAT(refusal("CreateWebhook", R"(,"Dialect":"vendor","SecretKey":"s","Url":)" + quoted),
