@@ -376,6 +376,26 @@ TEST_F(DescribedCalls, a_field_that_is_not_described_is_refused_in_a_body) {
       EXPECT_THAT(with(name, action, "Whatever", Json(1)), HasSubstr("Whatever")) << name;
 }
 
+TEST_F(DescribedCalls, idempotency_keys_have_the_described_bounds) {
+  const Json& schema =
+      resolved(at(document(), {"components", "parameters", "IdempotencyKey", "schema"}));
+  const auto most = static_cast<size_t>(number_at(schema, "maxLength").value_or(0));
+  const auto with_key = [this](const std::string& key) {
+    now.mono += std::chrono::hours(1);
+    Request request = post_of("DismissRoom", R"(,"RoomId":"room-1")", now);
+    request.headers.emplace_back("Idempotency-Key", key);
+    return refusal_of(send(request));
+  };
+  const std::regex pattern(text_at(schema, {"pattern"}));
+  for (const std::string& good : {std::string("k"), std::string(most, '~'), std::string("a key")}) {
+    EXPECT_TRUE(std::regex_match(good, pattern));
+    EXPECT_EQ(with_key(good), "");
+  }
+  for (const std::string& bad :
+       {std::string(), std::string(most + 1, 'k'), std::string("a\tb"), std::string("\xc3\xa9")})
+    EXPECT_THAT(with_key(bad), HasSubstr("Idempotency-Key")) << bad;
+}
+
 // --- answers -------------------------------------------------------------------------------------
 
 // Holds values against schemas, and remembers which properties it met.

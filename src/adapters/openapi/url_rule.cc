@@ -20,8 +20,8 @@ bool is_label(std::string_view label) {
          !label.ends_with('-') && label.find_first_not_of(kLabelBytes) == label.npos;
 }
 
-// A last label that is a number would be read as an address by some resolvers: "127.1", "0x7f.0x1" (WHATWG URL, "ends in
-// a number").
+// A last label that is a number would be read as an address by some resolvers: "127.1", "0x7f.0x1" (WHATWG URL, "ends
+// in a number").
 bool is_number(std::string_view label) {
   return label.starts_with("0x") || label.starts_with("0X") ||
          label.find_first_not_of(kDigits) == label.npos;
