@@ -82,6 +82,9 @@ test('two lives of one room and their visitors, over a dismissal and a kill', as
     }, 2000);
     assert.notEqual(over.DestroyTime, '');
     assert.equal(over.ActiveUserNum, 0);
+    const { Rooms: [told] } = await rooms(daemon, {}, '2026-12-01');
+    assert.deepEqual([told.RoomSessionId, told.Interrupted, told.Reason.Name, told.Reason.Operator],
+      [over.CallId, false, 'ROOM_DISMISS', dev.accessKey], 'our own version says why it ended');
     const gone = await users(daemon);
     assert.deepEqual(types(byName(gone, 'page')), ['join_room', 'leave_room', 'join_room', 'leave_room']);
     assert.deepEqual(types(byName(gone, 'native')), ['join_room', 'leave_room']);

@@ -23,6 +23,7 @@ struct LifeEntry {
   RoomId room = {};
   Wall started_at{};
   std::optional<Wall> ended_at = {};  // none: it is live
+  Reason reason = {};                 // why it ended; empty while it is live
   bool interrupted = false;           // the process ended first; ended_at is when it last wrote
   uint32_t users_now = 0;             // present, the invisible ones included
 };
@@ -35,6 +36,7 @@ struct LivesPage {
 struct VisitTimes {
   Wall joined_at{};
   std::optional<Wall> left_at = {};
+  Reason reason = {};  // why they left; empty while they are there
 };
 struct VisitorEntry {
   RoomSid room_sid = {};

@@ -27,6 +27,8 @@ struct Webhook {
   // Events that are told, by the dialect's names; empty: all that the dialect has (without its extensions).
   std::vector<std::string> events;
   bool enabled = true;
+  // Its secret came by the vendor's actions, whose GetCallback shows it; secrets of our own actions stay hidden.
+  bool shows_secret = false;
   Wall created_at{}, updated_at{};
   friend bool operator==(const Webhook&, const Webhook&) = default;
 };

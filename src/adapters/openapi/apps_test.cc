@@ -22,6 +22,7 @@ class AppActionsTest : public GatewayTest {
     ADD_FAILURE() << "nobody answers";
     return {};
   }
+  static std::string own_app() { return R"({"AppId":")" + std::string(kOwnApp) + "\"}"; }
   static std::string named(const std::string& name) { return R"({"AppName":")" + name + "\"}"; }
   static std::string status(int value) {
     return R"({"AppId":")" + std::string(kOwnApp) + R"(","Status":)" + std::to_string(value) + "}";
@@ -98,7 +99,8 @@ TEST_F(AppActionsTest, list_apps_pages_with_numbers_in_strings) {
 
 TEST_F(AppActionsTest, keys_of_an_app_rotate_one_after_the_other) {
   const std::string body = R"({"AppId":")" + std::string(kOwnApp) + R"(",)";
-  EXPECT_EQ(change("UpdateApp", "2026-12-01", body + R"("SecondaryAppKey":"new"})").status, 200);
+  expect_golden("update_app_own",
+                change("UpdateApp", "2026-12-01", body + R"("SecondaryAppKey":"new"})"));
   EXPECT_EQ(registry.apps().find(AppId(kOwnApp))->secondary_key, "new");
   EXPECT_EQ(registry.apps().find(AppId(kOwnApp))->primary_key, "primary-key");
   const Response added =
@@ -110,7 +112,11 @@ TEST_F(AppActionsTest, keys_of_an_app_rotate_one_after_the_other) {
       "AddApiKey", "2026-12-01", body + R"("ApiKey":"APIm","ApiSecret":"hush","Management":true})");
   EXPECT_TRUE(managing.body.contains(R"("ManagementKeys":["APIm"])")) << managing.body;
   EXPECT_TRUE(registry.apps().find_api_key("APIm")->management);
-  EXPECT_EQ(change("DeleteApiKey", "2026-12-01", body + R"("ApiKey":"APIm"})").status, 200);
+  const Response app = post("GetApp", "2026-12-01", own_app());
+  expect_golden("get_app_own", app);
+  EXPECT_FALSE(app.body.contains("hush") || app.body.contains("primary-key"));
+  expect_golden("delete_api_key_own",
+                change("DeleteApiKey", "2026-12-01", body + R"("ApiKey":"APIm"})"));
   EXPECT_EQ(
       code_of(change("AddApiKey", "2026-12-01",
                      R"({"AppId":"a7e100000000000000000002","ApiKey":"APIx","ApiSecret":"s"})")),
@@ -119,6 +125,27 @@ TEST_F(AppActionsTest, keys_of_an_app_rotate_one_after_the_other) {
   EXPECT_TRUE(registry.apps().find(AppId(kOwnApp))->api_keys.empty());
   const Response seen = post("GetApp", "2026-12-01", body + R"("AppId2":1})");
   EXPECT_EQ(code_of(seen), "InvalidParameter") << "our own version is strict";
+}
+
+// An AppId of digits alone reads as a number, too.
+TEST_F(AppActionsTest, change_repeated_after_a_crash_is_answered_with_the_app_as_it_is) {
+  constexpr char kDigits[] = "123456781234567812345678";
+  registry.apply(domain::RestoreApps{{make_app(kDigits, "account-1")}}, now);
+  Request request = signed_request("POST", url("UpdateApp", "2026-12-01"),
+                                   R"({"AppId":")" + std::string(kDigits) + R"(","Ids":"any"})");
+  request.headers.emplace_back("Idempotency-Key", "k");
+  const Outcome first = send(request);
+  const PendingCall& call = std::get<DomainCall>(first).call;
+  const domain::KeyedCall row{.key = *call.key,
+                              .body_hash = call.body_hash,
+                              .operation = OperationId(kOperation),
+                              .subject = kDigits,
+                              .at = now.wall};
+  gateway = make_gateway(make_options(), secrets);
+  gateway.restore_calls({&row, 1});
+  const Response again = ask(request);
+  EXPECT_EQ(header_of(again, "Idempotency-Replayed"), "true");
+  EXPECT_EQ(text_at(body_of(again), {"Result", "App", "AppId"}), kDigits) << again.body;
 }
 
 TEST_F(AppActionsTest, each_action_wants_its_scope_and_no_other) {

@@ -428,7 +428,8 @@ std::optional<Outcome> Gateway::find_key(Call& call, const domain::Registry& reg
 Outcome Gateway::replay(Call& call, const domain::Registry& registry, Now now) {
   const domain::KeyedCall& row = *call_keys_.find(*call.pending.key);
   const ActionRow& action = *call.pending.action;
-  if (!action.has_secrets && !row.subject.empty())
+  // Without an outcome the row was written with the effect and names an app at most; an AppId of digits is JSON, too.
+  if (row.outcome && !action.has_secrets && !row.subject.empty())
     if (const auto result = parse_json(row.subject)) return answer(call.pending, *result);
   // The handler leaves in the call what an answer is shaped by; what it asks for is not done again.
   ActionContext context = context_of(call, WaiterId{}, registry, now);

@@ -140,6 +140,73 @@ inline std::string own_body(std::string_view more = "") {
          "}";
 }
 
+// Actions of our own version, asked about kOwnApp: `fields` follow the AppId, each with its comma or ampersand.
+class OwnActionsTest : public GatewayTest {
+ protected:
+  static std::string body(std::string_view fields) {
+    return R"({"AppId":")" + std::string(kOwnApp) + "\"" + std::string(fields) + "}";
+  }
+  static Request post_of(std::string_view action, std::string_view fields, Now now) {
+    Request request{.method = "POST",
+                    .target = url(action, kVersionOwn),
+                    .headers = {{"Host", "localhost:7880"}},
+                    .body = body(fields)};
+    sign_request(request, {"AKLTmanager", "secret-1"}, now.wall);
+    return request;
+  }
+  static Request get_of(std::string_view action, std::string_view fields, Now now) {
+    const std::string query = "&AppId=" + std::string(kOwnApp) + std::string(fields);
+    Request request{.method = "GET",
+                    .target = url(action, kVersionOwn, query),
+                    .headers = {{"Host", "localhost:7880"}},
+                    .body = ""};
+    sign_request(request, {"AKLTmanager", "secret-1"}, now.wall);
+    return request;
+  }
+  // The command that a POST becomes; a call that is answered at once fails the test.
+  template <typename T>
+  T command(std::string_view action, std::string_view fields) {
+    outcome = send(post_of(action, fields, now));
+    auto* call = std::get_if<DomainCall>(&outcome);
+    EXPECT_NE(call, nullptr) << fields << " " << refused_with();
+    auto* found = call == nullptr ? nullptr : std::get_if<T>(&call->command);
+    EXPECT_NE(found, nullptr);
+    return found == nullptr ? T{} : *found;
+  }
+  // The question to the store that a GET becomes, likewise.
+  template <typename T>
+  T question(std::string_view action, std::string_view fields) {
+    outcome = send(get_of(action, fields, now));
+    auto* call = std::get_if<StoreCall>(&outcome);
+    EXPECT_NE(call, nullptr) << fields << " " << refused_with();
+    auto* found = call == nullptr ? nullptr : std::get_if<T>(&call->question);
+    EXPECT_NE(found, nullptr);
+    return found == nullptr ? T{} : *found;
+  }
+  std::string refused_with() {
+    const Response* response = std::get_if<Response>(&outcome);
+    return response == nullptr ? "" : response->body;
+  }
+  // What waits since the latest command() or question().
+  const PendingCall& waiting() {
+    if (const auto* call = std::get_if<StoreCall>(&outcome)) return call->call;
+    if (const auto* call = std::get_if<RedriveCall>(&outcome)) return call->call;
+    if (const auto* call = std::get_if<TestCall>(&outcome)) return call->call;
+    return std::get<DomainCall>(outcome).call;
+  }
+  Response replied(const domain::ActionReply& reply) {
+    return gateway.on_action_reply(waiting(), reply);
+  }
+  std::string refusal(std::string_view action, std::string_view fields) {
+    return message_of(ask(post_of(action, fields, now)));
+  }
+  Response get(std::string_view action, std::string_view fields) {
+    return ask(get_of(action, fields, now));
+  }
+
+  Outcome outcome;
+};
+
 // Compares with a file of testdata/.  To renew all: ATRIUM_RENEW_GOLDENS=1 openapi_test; then read
 // the diff.
 inline void expect_golden(const std::string& name, const Response& response) {

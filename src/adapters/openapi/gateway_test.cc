@@ -147,10 +147,13 @@ TEST_F(GatewayTest, a_dry_run_tells_what_would_be_dismissed_and_dismisses_nothin
   EXPECT_EQ(result_of(post("DismissRoom", "2026-12-01", own_body(R"(,"DryRun":true)"))),
             R"({"State":"dry_run","DryRun":true,"RoomExists":false,"WouldDismiss":false})");
   join("room-1", "anna");
-  const Json body = body_of(post("DismissRoom", "2026-12-01", own_body(R"(,"DryRun":true)")));
-  EXPECT_EQ(text_at(body, {"Result", "Room", "RoomId"}), "room-1");
-  EXPECT_EQ(text_at(body, {"Result", "Room", "RoomSessionId"}),
-            registry.find_room(AppId(kOwnApp), RoomId("room-1"))->sid.value);
+  const std::string sid = registry.find_room(AppId(kOwnApp), RoomId("room-1"))->sid.value;
+  const Response dry =
+      post("DismissRoom", "2026-12-01",
+           own_body(R"(,"DryRun":true,"IfRoomSessionId":")" + std::string(sid) + "\""));
+  expect_golden("dismiss_room_2026_dry", dry);
+  EXPECT_EQ(text_at(body_of(dry), {"Result", "Room", "RoomSessionId"}), sid);
+  EXPECT_TRUE(registry.find_room(AppId(kOwnApp), RoomId("room-1")).has_value());
 }
 
 TEST_F(GatewayTest, a_dismissal_bound_to_a_session_spares_any_other) {
@@ -166,8 +169,7 @@ TEST_F(GatewayTest, a_dismissal_bound_to_a_session_spares_any_other) {
       << "the registry compares it, when nothing can come between";
   const domain::DismissReply reply{
       .waiter = WaiterId{7}, .outcome = domain::DismissOutcome::NotCurrent, .record = {}};
-  EXPECT_EQ(result_of(gateway.on_dismiss_reply(call.call, reply)),
-            R"({"Message":"success","State":"not_current"})");
+  expect_golden("dismiss_room_2026_not_current", gateway.on_dismiss_reply(call.call, reply));
 }
 
 // --- queries ---
@@ -199,7 +201,9 @@ TEST_F(GatewayTest, rooms_are_listed_page_by_page) {
   join("c", "anna");
   join("d", "anna", false, kWideApp);
   const std::string app = R"({"AppId":")" + std::string(kOwnApp) + "\"";
-  const Json first = body_of(post("ListRooms", "2026-12-01", app + R"(,"Limit":2})"));
+  const Response page = post("ListRooms", "2026-12-01", app + R"(,"Limit":2})");
+  expect_golden("list_rooms", page);
+  const Json first = body_of(page);
   ASSERT_EQ(at(first, {"Result", "Rooms"}).if_array()->size(), 2u);
   EXPECT_EQ(text_at((*at(first, {"Result", "Rooms"}).if_array())[0], {"RoomId"}), "a");
   const std::string cursor = text_at(first, {"Result", "NextCursor"});
@@ -223,7 +227,9 @@ TEST_F(GatewayTest, a_room_is_shown_with_its_users) {
   EXPECT_EQ(result_of(post("GetRoom", "2026-12-01", own_body())), R"({"RoomExists":false})");
   join("room-1", "zoe");
   join("room-1", "anna");
-  const Json body = body_of(post("GetRoom", "2026-12-01", own_body(R"(,"Limit":1)")));
+  const Response page = post("GetRoom", "2026-12-01", own_body(R"(,"Limit":1)"));
+  expect_golden("get_room", page);
+  const Json body = body_of(page);
   EXPECT_EQ(text_at(body, {"Result", "Room", "RoomId"}), "room-1");
   ASSERT_EQ(at(body, {"Result", "Users"}).if_array()->size(), 1u);
   EXPECT_EQ(text_at((*at(body, {"Result", "Users"}).if_array())[0], {"UserId"}), "anna");
@@ -243,6 +249,26 @@ TEST_F(GatewayTest, a_dismissal_the_registry_forgot_is_asked_of_the_store) {
   EXPECT_EQ(std::get<FindRecord>(call->question).operation, OperationId(kOperation));
   expect_golden("get_dismissal",
                 gateway.on_store_answer(call->call, {.ok = true, .record = done_reply().record}));
+}
+
+TEST_F(GatewayTest, a_receipt_shows_all_that_can_be_known) {
+  Outcome outcome =
+      send(signed_request("POST", url("GetDismissal", "2026-12-01"), operation_body()));
+  domain::DismissalRecord record = *done_reply().record;
+  record.state = domain::DismissalState::Failed;
+  record.reason = "the lesson is over";
+  record.code = domain::ClientCode::KickedOut;
+  record.forbidden_until = kNow.wall + 60s;
+  record.failure = "media was not confirmed to have stopped";
+  record.notified_at = kNow.wall + 5ms;
+  record.notified_us = 5'000;
+  record.notified = 1, record.not_notified = 2;
+  record.not_notified_names = {
+      {.user = UserId("ann"), .participant = {}, .reason = domain::NotNotifiedReason::Reconnecting},
+      {.user = UserId("bob"), .participant = {}, .reason = domain::NotNotifiedReason::NotWritable}};
+  record.transports_at_fence = record.transports_closed = 3;
+  expect_golden("get_dismissal_full", gateway.on_store_answer(std::get<StoreCall>(outcome).call,
+                                                              {.ok = true, .record = record}));
 }
 
 TEST_F(GatewayTest, a_dismissal_that_is_unknown_or_another_apps_does_not_exist) {

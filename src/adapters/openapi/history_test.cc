@@ -10,6 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 // kNow is 2024-01-02T03:04:05.678Z.
 constexpr char kWindow[] = "&StartTime=2024-01-02T09:04:05%2B08:00&EndTime=2024-01-02T02:04:05Z";
@@ -188,6 +189,57 @@ TEST_F(HistoryActionsTest, visitors_are_shown_with_their_comings_and_goings) {
                     .visits = {{kFrom + 5s, std::nullopt}}}};
   expect_golden("list_user_info_2020", gateway.on_visitors(call(), &page));
   EXPECT_EQ(code_of(gateway.on_visitors(call(), nullptr)), "InternalError");
+}
+
+const domain::Reason kDismissed{.why = domain::LeaveReason::RoomDismissed,
+                                .number = -1011,
+                                .name = "ROOM_DISMISS",
+                                .text = "the lesson is over",
+                                .operation = OperationId(kOperation),
+                                .operator_id = "AKLTmanager"};
+
+TEST_F(HistoryActionsTest, our_own_version_says_why_a_life_ended) {
+  query<ListLives>("ListRoomInfo", kVersionOwn, kWindow);
+  domain::LivesPage page = two_lives();
+  page.lives[0].reason = kDismissed;
+  for (domain::LifeEntry& life : page.lives) life.room_sid = RoomSid("RM_abcdefghijklmnopq");
+  expect_golden("list_room_info_own", gateway.on_lives(call(), &page));
+  lives(kWindow);
+  EXPECT_THAT(gateway.on_lives(call(), &page).body, Not(HasSubstr("ROOM_DISMISS")))
+      << "the vendor's versions have no such field";
+}
+
+TEST_F(HistoryActionsTest, our_own_version_says_why_each_visit_ended) {
+  query<ListVisitors>("ListUserInfo", kVersionOwn, kWindow);
+  domain::VisitorsPage page;
+  page.total = 2;
+  page.visitors = {{.room_sid = RoomSid("RM_abcdefghijklmnopq"),
+                    .room = RoomId("lobby"),
+                    .user = UserId("ann"),
+                    .with = {.kind = domain::DeviceKind::Ios,
+                             .model = "iPhone15,2",
+                             .sdk = "swift 2.1.0",
+                             .network = "wifi"},
+                    .published = true,
+                    .first_joined_at = kFrom,
+                    .last_left_at = kFrom + 90s,
+                    .present = 50s + 999ms,
+                    .visits = {{kFrom, kFrom + 20s, {.why = domain::LeaveReason::UserLeave}},
+                               {kFrom + 60s, kFrom + 90s, kDismissed}}},
+                   {.room_sid = RoomSid("RM_abcdefghijklmnopq"),
+                    .room = RoomId("lobby"),
+                    .user = UserId("bob"),
+                    .with = {},
+                    .hidden = true,
+                    .first_joined_at = kFrom + 5s,
+                    .last_left_at = {},
+                    .present = 7s,
+                    .visits = {{kFrom + 5s, std::nullopt}}}};
+  expect_golden("list_user_info_own", gateway.on_visitors(call(), &page));
+  outcome = get("ListUserInfo", kVersionOwn, std::string(kWindow) + "&UserId=b%20b");
+  EXPECT_EQ(result_of(std::get<Response>(outcome)),
+            R"({"Total":0,"PageNum":1,"PageSize":20,"Users":[]})")
+      << "nobody, in this version's words";
 }
 
 TEST_F(HistoryActionsTest, each_of_the_two_has_ten_calls_a_second_for_both_versions) {

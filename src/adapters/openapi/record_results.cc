@@ -107,10 +107,6 @@ void add_text(Json::Object& out, const char* name, std::string_view text) {
   if (!text.empty()) out.emplace_back(name, text);
 }
 
-void add_reason(Json::Object& out, const domain::Reason& reason) {
-  if (reason != domain::Reason()) out.emplace_back("Reason", reason_json(reason));
-}
-
 bool is_about_track(domain::EventKind kind) {
   return kind == domain::EventKind::TrackPublished || kind == domain::EventKind::TrackUnpublished;
 }
@@ -126,6 +122,10 @@ Json reason_json(const domain::Reason& reason) {
   add_text(out, "OperationId", reason.operation.value);
   add_text(out, "Operator", reason.operator_id);
   return out;
+}
+
+void add_reason(Json::Object& out, const domain::Reason& reason) {
+  if (reason != domain::Reason()) out.emplace_back("Reason", reason_json(reason));
 }
 
 Json event_json(const domain::StoredEvent& stored) {

@@ -9,6 +9,8 @@
 namespace atrium::openapi {
 
 Json reason_json(const domain::Reason& reason);
+// Adds Reason, unless there is none.
+void add_reason(Json::Object& out, const domain::Reason& reason);
 Json event_json(const domain::StoredEvent& stored);
 Json audit_json(const domain::StoredAudit& stored);
 

@@ -188,6 +188,15 @@ std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args,
   return target;
 }
 
+std::expected<std::optional<RoomSid>, Refusal> read_if_session(const Args& args) {
+  if (!args.has("IfRoomSessionId")) return std::nullopt;
+  const std::string_view session = args.text("IfRoomSessionId");
+  if (!looks_like_room_session_id(session))
+    return std::unexpected(Refusal{ErrorCode::InvalidParameter,
+                                   "IfRoomSessionId must be RM_ and 17 letters and digits."});
+  return RoomSid(session);
+}
+
 std::expected<domain::ActionOrigin, Refusal> read_origin(const ActionContext& context) {
   const std::string_view reason = context.args.text("Reason");
   if (reason.size() > static_cast<size_t>(limits::kReasonBytesMax))
@@ -336,6 +345,20 @@ void add_page(Json::Object& out, const char* name, std::span<const std::string_v
   for (size_t i = first; i < end; ++i) items.push_back(item(i));
   out.emplace_back(name, std::move(items));
   if (end < keys.size()) out.emplace_back("NextCursor", base64url(as_bytes(keys[end - 1])));
+}
+
+Json page_json(const char* name, size_t count, size_t limit,
+               const std::function<PageRow(size_t)>& row) {
+  Json::Array items;
+  std::string last;
+  for (size_t i = 0; i < std::min(count, limit); ++i) {
+    PageRow one = row(i);
+    last = one.key;
+    items.push_back(std::move(one.shown));
+  }
+  Json::Object out{{name, std::move(items)}};
+  if (count > limit) out.emplace_back("NextCursor", base64url(as_bytes(last)));
+  return out;
 }
 
 }  // namespace atrium::openapi

@@ -32,6 +32,8 @@ std::optional<Refusal> check_user_id(const Args& args, const domain::App& app);
 std::expected<Duration, Refusal> read_interval(const Args& args, const BanRange& range);
 // RoomId, UserId and IP of a ban, empty ones absent: at least one, IP alone.
 std::expected<domain::BanTarget, Refusal> read_ban_target(const Args& args, const domain::App& app);
+// IfRoomSessionId: absent, or well-formed; the registry compares it when it applies the command.
+std::expected<std::optional<RoomSid>, Refusal> read_if_session(const Args& args);
 // Who calls, for the record; InvalidParameter where Reason is too long.
 std::expected<domain::ActionOrigin, Refusal> read_origin(const ActionContext& context);
 // What went wrong, with the operation to ask about; nullopt: nothing.
@@ -75,9 +77,23 @@ struct Page {
   std::string after;  // keys greater than this; empty: from the start
 };
 std::expected<Page, Refusal> read_page(const Args& args);
+// The fields of a list whose only question is which page.
+inline constexpr FieldRule kPageFields[] = {
+    {"AppId", FieldType::Text, FieldUse::Required, ""},
+    {"Cursor", FieldType::Text, FieldUse::Optional, ""},
+    {"Limit", FieldType::Integer, FieldUse::Optional, ""},
+};
 // Adds `name`: the items (by index) whose keys come after the cursor, at most `limit`; and
 // NextCursor where more follow. `keys` are ascending.
 void add_page(Json::Object& out, const char* name, std::span<const std::string_view> keys,
               const Page& page, const std::function<Json(size_t)>& item);
+// A row of a list: what the list is ordered by, and how it is shown.
+struct PageRow {
+  std::string_view key;
+  Json shown;
+};
+// `{name: rows}` of `count` rows that were found behind the cursor, one more than the page holds where others follow.
+Json page_json(const char* name, size_t count, size_t limit,
+               const std::function<PageRow(size_t)>& row);
 
 }  // namespace atrium::openapi

@@ -138,14 +138,14 @@ TEST_F(SanctionActionsTest, rules_are_listed_page_by_page_and_deleted_by_id) {
   const auto& question = std::get<ListBanRules>(call.question);
   EXPECT_EQ(question.limit, 2u);
   const std::vector<domain::BanRule> rules{
-      {.id = BanId("BN_a"),
+      {.id = BanId("BN_aaaaaaaaaaaaaaaaa"),
        .app = AppId(kOwnApp),
        .target = {.room = RoomId("r"), .user = UserId("u"), .ip = {}},
        .operator_id = "AKLTmanager",
        .reason = "rude",
        .created_at = kNow.wall,
        .expires_at = kNow.wall + 60s},
-      {.id = BanId("BN_b"),
+      {.id = BanId("BN_bbbbbbbbbbbbbbbbb"),
        .app = AppId(kOwnApp),
        .target = {.room = {}, .user = {}, .ip = IpPrefix::parse("192.0.2.0/24")},
        .operator_id = {},
@@ -158,16 +158,34 @@ TEST_F(SanctionActionsTest, rules_are_listed_page_by_page_and_deleted_by_id) {
   const std::string cursor = text_at(body_of(page), {"Result", "NextCursor"});
   outcome = send(
       signed_request("POST", url("ListBans", kVersionOwn), body(R"(,"Cursor":")" + cursor + "\"")));
-  EXPECT_EQ(std::get<ListBanRules>(std::get<StoreCall>(outcome).question).after, BanId("BN_a"));
+  EXPECT_EQ(std::get<ListBanRules>(std::get<StoreCall>(outcome).question).after,
+            BanId("BN_aaaaaaaaaaaaaaaaa"));
 
   const auto lift =
       command<domain::LiftBan>("DeleteBan", kVersionOwn, R"(,"BanId":"BN_abcdefghijklmnopq")");
   EXPECT_EQ(lift.ban, BanId("BN_abcdefghijklmnopq"));
-  EXPECT_EQ(result_of(replied(domain::ActionOutcome::Done)),
-            R"({"Message":"success","Existed":true})");
+  expect_golden("delete_ban", replied(domain::ActionOutcome::Done));
   EXPECT_EQ(result_of(replied(domain::ActionOutcome::NotThere)),
             R"({"Message":"success","Existed":false})");
   EXPECT_EQ(refusal("DeleteBan", kVersionOwn, R"(,"BanId":"1")"), "InvalidParameter");
+}
+
+TEST_F(SanctionActionsTest, rules_say_whom_they_name) {
+  outcome = send(signed_request("POST", url("ListBans", kVersionOwn), body("")));
+  const domain::BanRule address{
+      .id = BanId("BN_bbbbbbbbbbbbbbbbb"),
+      .app = AppId(kOwnApp),
+      .target = {.room = {}, .user = {}, .ip = IpPrefix::parse("192.0.2.0/24")},
+      .operator_id = "AKLTmanager",
+      .reason = {},
+      .created_at = kNow.wall,
+      .expires_at = kNow.wall + 60s};
+  domain::BanRule token = address;
+  token.target = {.room = RoomId("r"), .user = UserId("u"), .ip = {}};
+  token.target.token = sha256(as_bytes("a token"));
+  const std::vector<domain::BanRule> rules{address, token};
+  expect_golden("list_bans_kinds",
+                gateway.on_ban_rules(std::get<StoreCall>(outcome).call, true, rules));
 }
 
 TEST_F(SanctionActionsTest, dismissal_takes_a_window) {

@@ -20,14 +20,20 @@ bool is_label(std::string_view label) {
          !label.ends_with('-') && label.find_first_not_of(kLabelBytes) == label.npos;
 }
 
-// A last label of digits alone would be read as an address by some resolvers ("127.1").
+// A last label that is a number would be read as an address by some resolvers: "127.1", "0x7f.0x1" (WHATWG URL, "ends
+// in a number").
+bool is_number(std::string_view label) {
+  return label.starts_with("0x") || label.starts_with("0X") ||
+         label.find_first_not_of(kDigits) == label.npos;
+}
+
 bool is_domain_name(std::string_view name) {
   if (name.size() > kNameBytesMax) return false;
   for (;;) {
     const size_t dot = name.find('.');
     const std::string_view label = name.substr(0, dot);
     if (!is_label(label)) return false;
-    if (dot == name.npos) return label.find_first_not_of(kDigits) != label.npos;
+    if (dot == name.npos) return !is_number(label);
     name.remove_prefix(dot + 1);
   }
 }

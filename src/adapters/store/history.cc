@@ -83,7 +83,8 @@ std::string count_sql(std::string_view where) {
   return "SELECT count(*) " + std::string(where);
 }
 std::string lives_sql(std::string_view where) {
-  return "SELECT room_sid, room, started_at, ended_at, interrupted, "
+  return "SELECT room_sid, room, started_at, ended_at, reason, reason_number, reason_name, "
+         "reason_text, operation, operator_id, interrupted, "
          "CASE WHEN ended_at IS NULL THEN (SELECT count(DISTINCT user) FROM visits "
          "WHERE visits.room_sid = lives.room_sid AND left_at IS NULL) ELSE 0 END "
          "FROM lives WHERE room_sid IN (SELECT room_sid " +
@@ -98,7 +99,8 @@ std::string visitors_sql(std::string_view where) {
 }
 
 constexpr const char* kVisitsOfUserSql =
-    "SELECT joined_at, left_at, hidden, device, model, sdk, network FROM visits "
+    "SELECT joined_at, left_at, reason, reason_number, reason_name, reason_text, operation, "
+    "operator_id, hidden, device, model, sdk, network FROM visits "
     "WHERE room_sid = ? AND user = ? ORDER BY joined_at DESC, participant DESC LIMIT ?";
 constexpr const char* kSumOfUserSql =
     "SELECT coalesce(sum(max(0, coalesce(left_at, ?) - joined_at)), 0), coalesce(max(published), "
@@ -294,6 +296,7 @@ Result<domain::LivesPage> History::list_lives(const domain::HistoryQuery& query)
     life.room = RoomId(ask.page.text());
     life.started_at = wall_from_unix_us(ask.page.number());
     life.ended_at = read_time(ask.page);
+    life.reason = read_reason(ask.page);
     life.interrupted = ask.page.number() != 0;
     life.users_now = static_cast<uint32_t>(ask.page.number());
   }
@@ -337,6 +340,7 @@ Result<void> History::add_visits(domain::VisitorEntry& visitor, Wall now) {
     domain::VisitTimes& times = visitor.visits.emplace_back();
     times.joined_at = wall_from_unix_us(visits.number());
     times.left_at = read_time(visits);
+    times.reason = read_reason(visits);
     if (visitor.visits.size() > 1) continue;
     visitor.hidden = visits.number() != 0;  // the rest is said of the latest visit alone
     visitor.with.kind = static_cast<domain::DeviceKind>(visits.number());

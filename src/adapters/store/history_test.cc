@@ -118,6 +118,34 @@ TEST_F(HistoryTest, a_life_is_listed_while_it_lasts_and_after) {
   EXPECT_EQ(visitors(store).visitors.at(1).last_left_at, kStart + 5s) << "with the life, at last";
 }
 
+TEST_F(HistoryTest, the_reason_of_an_end_is_told_with_the_life_and_with_each_visit) {
+  Store store = open();
+  Event leave = left("PA_1", 3s);
+  leave.reason = {.why = domain::LeaveReason::KickedByAdmin,
+                  .number = -1006,
+                  .name = "KICKED_OUT",
+                  .text = "enough",
+                  .operation = OperationId("OP_kick"),
+                  .operator_id = "AKLTmanager"};
+  Event end = ended("RM_1", 5s);
+  end.reason = {.why = domain::LeaveReason::RoomDismissed,
+                .number = -1011,
+                .name = "ROOM_DISMISS",
+                .text = "over",
+                .operation = OperationId("OP_dismiss"),
+                .operator_id = "policy"};
+  ASSERT_TRUE(
+      put(store, {started("RM_1", 1s), joined("PA_1", "ann", 1s), joined("PA_2", "ann", 4s)}));
+  EXPECT_EQ(lives(store).lives.at(0).reason, domain::Reason());
+  EXPECT_EQ(visitors(store).visitors.at(0).visits.at(0).reason, domain::Reason());
+  ASSERT_TRUE(put(store, {leave, end}));
+  EXPECT_EQ(lives(store).lives.at(0).reason, end.reason);
+  const auto visits = visitors(store).visitors.at(0).visits;
+  ASSERT_EQ(visits.size(), 2u);
+  EXPECT_EQ(visits.at(0).reason, leave.reason);
+  EXPECT_EQ(visits.at(1).reason, end.reason) << "it ended with the life";
+}
+
 TEST_F(HistoryTest, lives_are_those_that_started_in_the_window_oldest_first) {
   Store store = open();
   Event theirs = started("RM_9", 3s);

@@ -7,7 +7,7 @@
 namespace atrium::store {
 namespace {
 
-constexpr const char* kPutSql = "INSERT OR REPLACE INTO webhooks VALUES (?,?,?,?,?,?,?,?,?,?,?)";
+constexpr const char* kPutSql = "INSERT OR REPLACE INTO webhooks VALUES (?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* kDropSql = "DELETE FROM webhooks WHERE id = ?";
 constexpr const char* kAllSql = "SELECT * FROM webhooks ORDER BY id";
 constexpr const char* kEnabledSql =
@@ -47,6 +47,7 @@ Result<void> WebhookTable::put(const domain::Webhook& webhook) {
       .put(static_cast<int64_t>(webhook.enabled))
       .put(unix_us(webhook.created_at))
       .put(unix_us(webhook.updated_at))
+      .put(static_cast<int64_t>(webhook.shows_secret))
       .finish();
 }
 
@@ -73,6 +74,7 @@ Result<std::vector<domain::Webhook>> WebhookTable::load() {
     webhook.enabled = row.number() != 0;
     webhook.created_at = wall_from_unix_us(row.number());
     webhook.updated_at = wall_from_unix_us(row.number());
+    webhook.shows_secret = row.number() != 0;
   }
   return webhooks;
 }

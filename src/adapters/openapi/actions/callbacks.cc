@@ -38,7 +38,10 @@ std::string business_of(const ActionContext& context) {
 // Empty strings are absent: the vendor's SDKs send zero values.
 std::optional<Refusal> read_changes(const Args& args, domain::Webhook& webhook) {
   if (!args.text("URL").empty()) webhook.url = std::string(args.text("URL"));
-  if (!args.text("SecretKey").empty()) webhook.secret = std::string(args.text("SecretKey"));
+  if (!args.text("SecretKey").empty()) {
+    webhook.secret = std::string(args.text("SecretKey"));
+    webhook.shows_secret = true;
+  }
   if (auto refusal = check_webhook_url("URL", webhook.url)) return refusal;
   if (auto refusal = check_webhook_secret(webhook.secret)) return refusal;
   if (!args.has("EventList")) return std::nullopt;
@@ -96,7 +99,8 @@ Json::Array event_list(const domain::Webhook& webhook) {
   return events;
 }
 
-// `events`: an array in a list of callbacks, the same as text beside it.
+// `events`: an array in a list of callbacks, the same as text beside it.  A secret that came by our own actions is
+// shown as "": UpdateCallback takes that for absent, so what is read here can be sent back.
 Json::Object callback_json(const ActionContext& context, const domain::Webhook& webhook,
                            Json events) {
   return {{"AccountId", context.key.account},
@@ -105,7 +109,7 @@ Json::Object callback_json(const ActionContext& context, const domain::Webhook& 
           {"CreatedAt", vendor_time_ns(webhook.created_at)},
           {"EventList", std::move(events)},
           {"Region", context.region},
-          {"SecretKey", webhook.secret},
+          {"SecretKey", webhook.shows_secret ? webhook.secret : ""},
           {"URL", webhook.url},
           {"UpdatedAt", vendor_time_ns(webhook.updated_at)}};
 }

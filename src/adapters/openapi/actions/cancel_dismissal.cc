@@ -1,6 +1,7 @@
 // CancelDismissal (ours): the room goes on, or it was too late; never something in between.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/schedules.h"
 
@@ -29,16 +30,8 @@ Answer shape(const PendingCall&, const domain::ActionReply& reply) {
   return Json(Json::Object{{"State", is_late ? "too_late" : "cancelled"}});
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "CancelDismissal",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 60,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Room,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = cancel,
-                                                  .on_applied = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_change("CancelDismissal", KeyScope::Room, 60, kFields, cancel), shape)});
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/record_results.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/timestamps.h"
@@ -65,25 +66,9 @@ Answer shape_redriven(const PendingCall&, const domain::ActionReply& reply) {
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({
-    {.name = "ListDeadLetters",
-     .version = kVersionOwn,
-     .method = Method::Get,
-     .per_second = 60,
-     .quota = QuotaScope::Account,
-     .scope = KeyScope::Read,
-     .fields = kListFields,
-     .handle = list_dead_letters,
-     .on_dead_letters = shape_list},
-    {.name = "RedriveDeadLetters",
-     .version = kVersionOwn,
-     .method = Method::Post,
-     .per_second = 20,
-     .quota = QuotaScope::Account,
-     .scope = KeyScope::App,
-     .unknown = Unknown::Refused,
-     .fields = kRedriveFields,
-     .handle = redrive,
-     .on_applied = shape_redriven},
+    answered_by(own_read("ListDeadLetters", 60, kListFields, list_dead_letters), shape_list),
+    answered_by(own_change("RedriveDeadLetters", KeyScope::App, 20, kRedriveFields, redrive),
+                shape_redriven),
 });
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 
 namespace atrium::openapi::actions {
@@ -24,16 +25,8 @@ Answer shape(const PendingCall&, const domain::ActionReply& reply) {
                            {"Existed", reply.outcome == domain::ActionOutcome::Done}});
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "DeleteBan",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 20,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Ban,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = delete_ban,
-                                                  .on_applied = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_change("DeleteBan", KeyScope::Ban, 20, kFields, delete_ban), shape)});
 
 }  // namespace
 

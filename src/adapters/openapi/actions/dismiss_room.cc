@@ -30,16 +30,6 @@ constexpr auto kOwnFields = std::to_array<FieldRule>({
     {"ForbiddenInterval", FieldType::Integer, FieldUse::Optional, ""},
 });
 
-// IfRoomSessionId: absent, or a session's id; the registry compares it when it applies the command.
-std::expected<std::optional<RoomSid>, Refusal> read_session(const Args& args) {
-  if (!args.has("IfRoomSessionId")) return std::nullopt;
-  const std::string_view session = args.text("IfRoomSessionId");
-  if (!looks_like_room_session_id(session))
-    return std::unexpected(Refusal{ErrorCode::InvalidParameter,
-                                   "IfRoomSessionId must be RM_ and 17 letters and digits."});
-  return RoomSid(session);
-}
-
 Json dry_run(const ActionContext& context, const std::optional<RoomSid>& if_session) {
   const auto room = find_live_room(context.registry, context.app, context.call.room.value);
   const bool is_current = room && (!if_session || *if_session == room->sid);
@@ -67,7 +57,7 @@ HandlerStep dismiss(ActionContext& context) {
                    "\"ban\"; nothing was done."};
   context.call.room = RoomId(context.args.text("RoomId"));
   context.call.wants_receipt = context.args.flag("Receipt");
-  const auto if_session = read_session(context.args);
+  const auto if_session = read_if_session(context.args);
   if (!if_session) return if_session.error();
   context.call.is_dry_run = context.args.flag("DryRun");
   if (context.call.is_dry_run) return dry_run(context, *if_session);

@@ -4,6 +4,7 @@
 
 #include "adapters/openapi/id_rule.h"
 #include "adapters/openapi/message.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/timestamps.h"
 #include "base/check.h"
@@ -209,25 +210,9 @@ Answer shape_page(const PendingCall& call, const domain::BulkPage* page) {
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({
-    {.name = "DismissRooms",
-     .version = kVersionOwn,
-     .method = Method::Post,
-     .per_second = 1,
-     .quota = QuotaScope::Account,
-     .scope = KeyScope::Room,
-     .unknown = Unknown::Refused,
-     .fields = kFields,
-     .handle = dismiss_rooms,
-     .on_applied = shape_accepted},
-    {.name = "GetDismissRooms",
-     .version = kVersionOwn,
-     .method = Method::Get,
-     .per_second = 60,
-     .quota = QuotaScope::Account,
-     .scope = KeyScope::Read,
-     .fields = kGetFields,
-     .handle = get_dismiss_rooms,
-     .on_bulk = shape_page},
+    answered_by(own_change("DismissRooms", KeyScope::Room, 1, kFields, dismiss_rooms),
+                shape_accepted),
+    answered_by(own_read("GetDismissRooms", 60, kGetFields, get_dismiss_rooms), shape_page),
 });
 
 }  // namespace

@@ -1,6 +1,7 @@
 // ExtendDismissal (ours): moves the end of a countdown, later or earlier.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/schedules.h"
 #include "base/limits.h"
@@ -61,16 +62,8 @@ Answer shape(const PendingCall&, const domain::ActionReply& reply) {
   return Json(std::move(out));
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "ExtendDismissal",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 60,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Room,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = extend,
-                                                  .on_applied = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_change("ExtendDismissal", KeyScope::Room, 60, kFields, extend), shape)});
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 
 namespace atrium::openapi::actions {
@@ -32,16 +33,8 @@ HandlerStep get_dismissal(ActionContext& context) {
                     shape(context.call, &*record));
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "GetDismissal",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 20,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = get_dismissal,
-                                                  .on_record = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_read_by_post("GetDismissal", kFields, get_dismissal), shape)});
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // GetRoom (ours): one live room and a page of the users in it, in order of their ids.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 
 namespace atrium::openapi::actions {
@@ -29,15 +30,7 @@ HandlerStep get_room(ActionContext& context) {
   return Json(std::move(out));
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "GetRoom",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 20,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = get_room}});
+constexpr auto kRows = std::to_array<ActionRow>({own_read_by_post("GetRoom", kFields, get_room)});
 
 }  // namespace
 

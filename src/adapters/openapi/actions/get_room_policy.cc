@@ -1,6 +1,7 @@
 // GetRoomPolicy (ours): when the sessions of a room name end by themselves.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/schedules.h"
 
@@ -21,15 +22,8 @@ HandlerStep get_policy(ActionContext& context) {
   return Json(std::move(out));
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "GetRoomPolicy",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Get,
-                                                  .per_second = 20,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = get_policy}});
+constexpr auto kRows =
+    std::to_array<ActionRow>({own_read("GetRoomPolicy", 20, kFields, get_policy)});
 
 }  // namespace
 

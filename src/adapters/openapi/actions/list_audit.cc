@@ -2,6 +2,7 @@
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/record_results.h"
 #include "base/limits.h"
 
@@ -53,16 +54,13 @@ Answer shape(const PendingCall& call, const domain::AuditPage& page) {
                            {"NextCursor", position_text({.after = last})}});
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "ListAudit",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Get,
-                                                  .per_second = 60,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .app = AppUse::Optional,
-                                                  .fields = kFields,
-                                                  .handle = list_audit,
-                                                  .on_audit = shape}});
+constexpr ActionRow row() {
+  ActionRow row = answered_by(own_read("ListAudit", 60, kFields, list_audit), shape);
+  row.app = AppUse::Optional;
+  return row;
+}
+
+constexpr auto kRows = std::to_array<ActionRow>({row()});
 
 }  // namespace
 

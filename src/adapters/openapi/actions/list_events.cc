@@ -2,6 +2,7 @@
 // kEventKeepDays.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/record_results.h"
 #include "adapters/openapi/results.h"
 #include "base/limits.h"
@@ -53,15 +54,8 @@ Answer shape(const PendingCall& call, const domain::EventsPage& page) {
   return Json(std::move(out));
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "ListEvents",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Get,
-                                                  .per_second = 60,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .fields = kFields,
-                                                  .handle = list_events,
-                                                  .on_events = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_read("ListEvents", 60, kFields, list_events), shape)});
 
 }  // namespace
 

@@ -1,7 +1,9 @@
 // ListRoomInfo (vendor-contract 1.6): the lives of rooms that started in a window of time, those that go on among them.
+// In our own version also why they ended.
 #include <array>
 
 #include "adapters/openapi/history_question.h"
+#include "adapters/openapi/record_results.h"
 #include "adapters/openapi/timestamps.h"
 
 namespace atrium::openapi::actions {
@@ -31,18 +33,39 @@ Json life_json(const domain::LifeEntry& life) {
                       {"IsFinished", life.ended_at.has_value()}};
 }
 
-Answer shape(const PendingCall& call, const domain::LivesPage& page) {
-  Json::Object out;
-  add_page_facts(out, call, page.total);
-  const size_t shown = (call.page_number - 1) * call.page_limit + page.lives.size();
-  out.emplace_back("HasMore", !page.lives.empty() && shown < page.total);
-  Json::Array rooms;
-  for (const domain::LifeEntry& life : page.lives) rooms.push_back(life_json(life));
-  out.emplace_back("RoomList", std::move(rooms));
-  return Json(std::move(out));
+Json own_life_json(const domain::LifeEntry& life) {
+  Json::Object out{{"RoomId", life.room.value},
+                   {"RoomSessionId", life.room_sid.value},
+                   {"StartedAt", extended_time_ms(life.started_at)}};
+  if (life.ended_at) {
+    out.emplace_back("EndedAt", extended_time_ms(*life.ended_at));
+    out.emplace_back("Interrupted", life.interrupted);
+    add_reason(out, life.reason);
+  }
+  out.emplace_back("UsersNow", life.users_now);
+  return out;
 }
 
-constexpr ActionRow row(std::string_view version) {
+Json page_of_lives(const PendingCall& call, const domain::LivesPage& page, const char* name,
+                   Json (*shown)(const domain::LifeEntry&)) {
+  Json::Object out;
+  add_page_facts(out, call, page.total);
+  const size_t seen = (call.page_number - 1) * call.page_limit + page.lives.size();
+  out.emplace_back("HasMore", !page.lives.empty() && seen < page.total);
+  Json::Array rooms;
+  for (const domain::LifeEntry& life : page.lives) rooms.push_back(shown(life));
+  out.emplace_back(name, std::move(rooms));
+  return out;
+}
+
+Answer shape(const PendingCall& call, const domain::LivesPage& page) {
+  return page_of_lives(call, page, "RoomList", life_json);
+}
+Answer shape_own(const PendingCall& call, const domain::LivesPage& page) {
+  return page_of_lives(call, page, "Rooms", own_life_json);
+}
+
+constexpr ActionRow row(std::string_view version, LivesShaper shaper) {
   return {.name = "ListRoomInfo",
           .version = version,
           .method = Method::Get,
@@ -52,10 +75,11 @@ constexpr ActionRow row(std::string_view version) {
           .unknown = Unknown::Ignored,
           .fields = kFields,
           .handle = list_room_info,
-          .on_lives = shape};
+          .on_lives = shaper};
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({row(kVersion2020), row(kVersion2023)});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {row(kVersion2020, shape), row(kVersion2023, shape), row(kVersionOwn, shape_own)});
 
 }  // namespace
 

@@ -3,16 +3,11 @@
 // listed once.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 
 namespace atrium::openapi::actions {
 namespace {
-
-constexpr auto kFields = std::to_array<FieldRule>({
-    {"AppId", FieldType::Text, FieldUse::Required, ""},
-    {"Cursor", FieldType::Text, FieldUse::Optional, ""},
-    {"Limit", FieldType::Integer, FieldUse::Optional, ""},
-});
 
 HandlerStep list_rooms(ActionContext& context) {
   const auto page = read_page(context.args);
@@ -20,23 +15,13 @@ HandlerStep list_rooms(ActionContext& context) {
   // One more than the page holds tells whether there is another.
   const std::vector<domain::RoomView> rooms =
       context.registry.list_rooms(context.app.id, RoomId(page->after), page->limit + 1);
-  std::vector<std::string_view> keys;
-  keys.reserve(rooms.size());
-  for (const domain::RoomView& room : rooms) keys.push_back(room.room.value);
-  Json::Object out;
-  add_page(out, "Rooms", keys, *page, [&](size_t i) { return room_json(rooms[i]); });
-  return Json(std::move(out));
+  return page_json("Rooms", rooms.size(), page->limit, [&](size_t i) {
+    return PageRow{rooms[i].room.value, room_json(rooms[i])};
+  });
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "ListRooms",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 20,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = list_rooms}});
+constexpr auto kRows =
+    std::to_array<ActionRow>({own_read_by_post("ListRooms", kPageFields, list_rooms)});
 
 }  // namespace
 

@@ -1,17 +1,12 @@
 // ListSchedules (ours): the dismissals of an app that count down, in order of their ids, page by page.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/schedules.h"
 
 namespace atrium::openapi::actions {
 namespace {
-
-constexpr auto kFields = std::to_array<FieldRule>({
-    {"AppId", FieldType::Text, FieldUse::Required, ""},
-    {"Cursor", FieldType::Text, FieldUse::Optional, ""},
-    {"Limit", FieldType::Integer, FieldUse::Optional, ""},
-});
 
 HandlerStep list_schedules(ActionContext& context) {
   const auto page = read_page(context.args);
@@ -19,23 +14,13 @@ HandlerStep list_schedules(ActionContext& context) {
   // One more than the page holds tells whether there is another.
   const std::vector<domain::Schedule> schedules =
       context.registry.list_schedules(context.app.id, ScheduleId(page->after), page->limit + 1);
-  std::vector<std::string_view> keys;
-  keys.reserve(schedules.size());
-  for (const domain::Schedule& schedule : schedules) keys.push_back(schedule.id.value);
-  Json::Object out;
-  add_page(out, "Schedules", keys, *page, [&](size_t i) { return schedule_json(schedules[i]); });
-  return Json(std::move(out));
+  return page_json("Schedules", schedules.size(), page->limit, [&](size_t i) {
+    return PageRow{schedules[i].id.value, schedule_json(schedules[i])};
+  });
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "ListSchedules",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Get,
-                                                  .per_second = 20,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Read,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = list_schedules}});
+constexpr auto kRows =
+    std::to_array<ActionRow>({own_read("ListSchedules", 20, kPageFields, list_schedules)});
 
 }  // namespace
 

@@ -1,11 +1,12 @@
 // ListUserInfo (vendor-contract 1.6): who came into a life, and when they came and went; one entry for each user of
-// each life, listed in the window in which they first came.
+// each life, listed in the window in which they first came.  In our own version also why they left.
 #include <algorithm>
 #include <array>
 #include <ranges>
 
 #include "adapters/openapi/history_question.h"
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/record_results.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/timestamps.h"
 #include "base/limits.h"
@@ -14,7 +15,7 @@
 namespace atrium::openapi::actions {
 namespace {
 
-// The two versions differ in whether a room must be named.
+// The versions differ in whether a room must be named.
 constexpr std::array<FieldRule, 8> fields(FieldUse room) {
   return {{{"AppId", FieldType::Text, FieldUse::Required, ""},
            {"StartTime", FieldType::Text, FieldUse::Required, ""},
@@ -69,13 +70,53 @@ Json visitor_json(const domain::VisitorEntry& visitor) {
                       {"Record", records_json(visitor)}};
 }
 
-Answer shape(const PendingCall& call, const domain::VisitorsPage& page) {
+Json own_visits_json(const domain::VisitorEntry& visitor) {
+  Json::Array visits;
+  for (const domain::VisitTimes& visit : visitor.visits) {
+    Json::Object out{{"JoinedAt", extended_time_ms(visit.joined_at)}};
+    if (visit.left_at) {
+      out.emplace_back("LeftAt", extended_time_ms(*visit.left_at));
+      add_reason(out, visit.reason);
+    }
+    visits.emplace_back(std::move(out));
+  }
+  return visits;
+}
+
+Json own_visitor_json(const domain::VisitorEntry& visitor) {
+  const auto present = std::chrono::duration_cast<std::chrono::milliseconds>(visitor.present);
+  Json::Object out{{"RoomId", visitor.room.value},
+                   {"RoomSessionId", visitor.room_sid.value},
+                   {"UserId", visitor.user.value},
+                   {"Visible", !visitor.hidden},
+                   {"FirstJoinedAt", extended_time_ms(visitor.first_joined_at)}};
+  if (visitor.last_left_at) out.emplace_back("LastLeftAt", extended_time_ms(*visitor.last_left_at));
+  out.emplace_back("PresentMilliseconds", int64_t{present.count()});
+  out.emplace_back("Published", visitor.published);
+  for (const auto& [name, text] : {std::pair("DeviceType", domain::device_name(visitor.with.kind)),
+                                   std::pair("DeviceModel", std::string_view(visitor.with.model)),
+                                   std::pair("SdkVersion", std::string_view(visitor.with.sdk)),
+                                   std::pair("Network", std::string_view(visitor.with.network))})
+    if (!text.empty()) out.emplace_back(name, text);
+  out.emplace_back("Visits", own_visits_json(visitor));
+  return out;
+}
+
+Json page_of_visitors(const PendingCall& call, const domain::VisitorsPage& page, const char* name,
+                      Json (*shown)(const domain::VisitorEntry&)) {
   Json::Object out;
   add_page_facts(out, call, page.total);
   Json::Array users;
-  for (const domain::VisitorEntry& visitor : page.visitors) users.push_back(visitor_json(visitor));
-  out.emplace_back("UserList", std::move(users));
-  return Json(std::move(out));
+  for (const domain::VisitorEntry& visitor : page.visitors) users.push_back(shown(visitor));
+  out.emplace_back(name, std::move(users));
+  return out;
+}
+
+Answer shape(const PendingCall& call, const domain::VisitorsPage& page) {
+  return page_of_visitors(call, page, "UserList", visitor_json);
+}
+Answer shape_own(const PendingCall& call, const domain::VisitorsPage& page) {
+  return page_of_visitors(call, page, "Users", own_visitor_json);
 }
 
 // The ids between the commas; those that no user can have are dropped, as the vendor does.
@@ -107,13 +148,14 @@ HandlerStep list_user_info(ActionContext& context) {
   // Names were given and none is a user's: that is nobody, not everybody.
   if (users->empty() && args.text("UserId").find_first_not_of(',') != std::string_view::npos)
     return std::visit([](auto&& answer) -> HandlerStep { return std::move(answer); },
-                      shape(context.call, {}));
+                      context.call.action->on_visitors(context.call, {}));
   query->users = std::move(*users);
   query->without_linux = !args.has("ExcludeServerUser") || args.flag("ExcludeServerUser");
   return Question(ListVisitors{std::move(*query)});
 }
 
-constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fields) {
+constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fields,
+                        VisitorsShaper shaper) {
   return {.name = "ListUserInfo",
           .version = version,
           .method = Method::Get,
@@ -123,11 +165,12 @@ constexpr ActionRow row(std::string_view version, std::span<const FieldRule> fie
           .unknown = Unknown::Ignored,
           .fields = fields,
           .handle = list_user_info,
-          .on_visitors = shape};
+          .on_visitors = shaper};
 }
 
-constexpr auto kRows =
-    std::to_array<ActionRow>({row(kVersion2020, kFields2020), row(kVersion2023, kFields2023)});
+constexpr auto kRows = std::to_array<ActionRow>({row(kVersion2020, kFields2020, shape),
+                                                 row(kVersion2023, kFields2023, shape),
+                                                 row(kVersionOwn, kFields2023, shape_own)});
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "base/check.h"
 
@@ -78,25 +79,16 @@ Answer shape(const PendingCall&, const domain::ActionReply& reply) {
   return Json(Json::Object{{"Message", "success"}, {"App", app_json(*reply.app)}});
 }
 
-constexpr ActionRow row(std::string_view name, KeyScope scope, std::span<const FieldRule> fields,
-                        Handler handle, ActionShaper shaper) {
-  return {.name = name,
-          .version = kVersionOwn,
-          .method = Method::Post,
-          .per_second = 20,
-          .quota = QuotaScope::Account,
-          .scope = scope,
-          .unknown = Unknown::Refused,
-          .fields = fields,
-          .handle = handle,
-          .on_applied = shaper};
+constexpr ActionRow change(std::string_view name, std::span<const FieldRule> fields,
+                           Handler handle) {
+  return answered_by(own_change(name, KeyScope::App, 20, fields, handle), shape);
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({
-    row("GetApp", KeyScope::Read, kGetFields, get_app, nullptr),
-    row("UpdateApp", KeyScope::App, kUpdateFields, update_app, shape),
-    row("AddApiKey", KeyScope::App, kAddKeyFields, add_api_key, shape),
-    row("DeleteApiKey", KeyScope::App, kDropKeyFields, delete_api_key, shape),
+    own_read_by_post("GetApp", kGetFields, get_app),
+    change("UpdateApp", kUpdateFields, update_app),
+    change("AddApiKey", kAddKeyFields, add_api_key),
+    change("DeleteApiKey", kDropKeyFields, delete_api_key),
 });
 
 }  // namespace

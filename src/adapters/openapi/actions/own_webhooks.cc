@@ -4,6 +4,7 @@
 #include <array>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/timestamps.h"
 #include "adapters/openapi/webhook_fields.h"
@@ -57,7 +58,10 @@ bool has_api_key(const domain::App& app, std::string_view key) {
 std::optional<Refusal> read_vendor_secret(const Args& args, domain::Webhook& webhook) {
   if (args.has("ApiKey"))
     return invalid("ApiKey belongs to the dialect livekit; the vendor's is signed with SecretKey.");
-  if (args.has("SecretKey")) webhook.secret = std::string(args.text("SecretKey"));
+  if (args.has("SecretKey")) {
+    webhook.secret = std::string(args.text("SecretKey"));
+    webhook.shows_secret = false;
+  }
   return check_webhook_secret(webhook.secret);
 }
 
@@ -200,23 +204,7 @@ Answer shape_tested(const PendingCall&, const TestOutcome& outcome) {
 
 constexpr ActionRow change(std::string_view name, std::span<const FieldRule> fields,
                            Handler handle) {
-  return {.name = name,
-          .version = kVersionOwn,
-          .method = Method::Post,
-          .per_second = 20,
-          .quota = QuotaScope::Account,
-          .scope = KeyScope::App,
-          .unknown = Unknown::Refused,
-          .fields = fields,
-          .handle = handle};
-}
-constexpr ActionRow answered_by(ActionRow row, ActionShaper shaper) {
-  row.on_applied = shaper;
-  return row;
-}
-constexpr ActionRow answered_by(ActionRow row, TestShaper shaper) {
-  row.on_tested = shaper;
-  return row;
+  return own_change(name, KeyScope::App, 20, fields, handle);
 }
 
 constexpr auto kRows = std::to_array<ActionRow>({
@@ -224,15 +212,7 @@ constexpr auto kRows = std::to_array<ActionRow>({
     answered_by(change("UpdateWebhook", kUpdateFields, update_webhook), shape_put),
     answered_by(change("DeleteWebhook", kIdFields, delete_webhook), shape_deleted),
     answered_by(change("TestWebhook", kIdFields, test_webhook), shape_tested),
-    {.name = "ListWebhooks",
-     .version = kVersionOwn,
-     .method = Method::Get,
-     .per_second = 60,
-     .quota = QuotaScope::Account,
-     .scope = KeyScope::Read,
-     .fields = kListFields,
-     .handle = list_webhooks,
-     .on_backlogs = shape_list},
+    answered_by(own_read("ListWebhooks", 60, kListFields, list_webhooks), shape_list),
 });
 
 }  // namespace

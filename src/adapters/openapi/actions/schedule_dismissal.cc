@@ -1,6 +1,7 @@
 // ScheduleDismissal (ours): the current session of a room is dismissed later, after a countdown that its users see.
 #include <array>
 
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/schedules.h"
 #include "base/limits.h"
@@ -20,18 +21,11 @@ constexpr auto kFields = std::to_array<FieldRule>({
     {"WarnBeforeSeconds", FieldType::IntegerList, FieldUse::Optional, ""},
 });
 
-std::optional<Refusal> check_session_id(const Args& args) {
-  const std::string_view id = args.text("IfRoomSessionId");
-  const bool is_bounded = id.size() <= static_cast<size_t>(limits::kIdBytesMax);
-  if (!args.has("IfRoomSessionId") || (id.starts_with("RM_") && is_bounded)) return std::nullopt;
-  return Refusal{ErrorCode::InvalidParameter,
-                 "IfRoomSessionId must be the id of a session of a room: RM_…."};
-}
-
 HandlerStep schedule(ActionContext& context) {
   const Args& args = context.args;
   if (auto refusal = check_room_id(args, context.app)) return *refusal;
-  if (auto refusal = check_session_id(args)) return *refusal;
+  const auto if_session = read_if_session(args);
+  if (!if_session) return if_session.error();
   auto origin = read_origin(context);
   if (!origin) return origin.error();
   if (args.has("At") == args.has("AfterSeconds"))
@@ -58,7 +52,7 @@ HandlerStep schedule(ActionContext& context) {
                                     .warn_before = *std::move(warnings),
                                     .origin = *std::move(origin)};
   if (*forbidden > Duration{}) command.forbidden = *forbidden;
-  if (args.has("IfRoomSessionId")) command.if_session = RoomSid(args.text("IfRoomSessionId"));
+  command.if_session = *if_session;
   return ApplyCommand{std::move(command)};
 }
 
@@ -71,16 +65,8 @@ Answer shape(const PendingCall&, const domain::ActionReply& reply) {
   return Json(Json::Object{{"ScheduleId", schedule_of(reply.operation).value}});
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "ScheduleDismissal",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 60,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Room,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = schedule,
-                                                  .on_applied = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_change("ScheduleDismissal", KeyScope::Room, 60, kFields, schedule), shape)});
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "adapters/openapi/id_rule.h"
+#include "adapters/openapi/own_rows.h"
 #include "adapters/openapi/results.h"
 #include "adapters/openapi/schedules.h"
 #include "base/limits.h"
@@ -85,16 +86,8 @@ Answer shape(const PendingCall& call, const domain::ActionReply& reply) {
   return shape_success(call, reply);
 }
 
-constexpr auto kRows = std::to_array<ActionRow>({{.name = "SetRoomPolicy",
-                                                  .version = kVersionOwn,
-                                                  .method = Method::Post,
-                                                  .per_second = 60,
-                                                  .quota = QuotaScope::Account,
-                                                  .scope = KeyScope::Room,
-                                                  .unknown = Unknown::Refused,
-                                                  .fields = kFields,
-                                                  .handle = set_policy,
-                                                  .on_applied = shape}});
+constexpr auto kRows = std::to_array<ActionRow>(
+    {answered_by(own_change("SetRoomPolicy", KeyScope::Room, 60, kFields, set_policy), shape)});
 
 }  // namespace
 
