@@ -208,6 +208,14 @@ bool is_retriable(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
 }
 
+// A packet that only asks whether we are there, or says so (RFC 9260 sections 3.1, 3.3.5): it starts no timer.
+bool is_heartbeat(ByteView packet) {
+  constexpr size_t kChunkType = 12;
+  constexpr uint8_t kHeartbeat = 4, kHeartbeatAck = 5;
+  return packet.size() > kChunkType &&
+         (packet[kChunkType] == kHeartbeat || packet[kChunkType] == kHeartbeatAck);
+}
+
 }  // namespace
 
 struct SctpWorld::State {
@@ -220,7 +228,7 @@ struct SctpWorld::State {
   std::vector<SctpEvent> events;
   Bytes read_buffer = Bytes(kMessageBytesMax + 1);
   SctpCounters counters;
-  Mono last_tick{};
+  Mono last_tick{}, last_active{};
 
   // callbacks of usrsctp
   static int on_output(void* address, void* data, size_t size, uint8_t tos, uint8_t set_df);
@@ -232,6 +240,9 @@ struct SctpWorld::State {
   void on(SctpSend& send, Now now);
   void on(SctpClose& close, Now now);
   void on(SctpOpenChannel& open, Now now);
+  // usrsctp's clock is as old as its last tick, and what happens now may start a timer.
+  void tick_if_due(Now now, Duration least);
+  bool is_quiet() const { return last_tick >= last_active + std::chrono::milliseconds(limits::kSctpQuietAfterMs); }
   Association* find(TransportId transport);
   bool connect(Association& association);
 
@@ -437,12 +448,18 @@ void SctpWorld::State::on_piece(Association& association, const Piece& piece) {
 void SctpWorld::State::on_message(Association& association, uint16_t stream, uint32_t ppid,
                                   Bytes message) {
   switch (ppid) {
-    case kPpidDcep: return on_dcep(association, stream, message);
+    case kPpidDcep:
+      return on_dcep(association, stream, message);
     case kPpidString:
-    case kPpidBinary: break;
+    case kPpidBinary:
+      break;
     case kPpidStringEmpty:
-    case kPpidBinaryEmpty: message.clear(); break;
-    default: ++counters.dropped_bad_ppid; return;
+    case kPpidBinaryEmpty:
+      message.clear();
+      break;
+    default:
+      ++counters.dropped_bad_ppid;
+      return;
   }
   const auto channel = association.channels.find(stream);
   if (channel == association.channels.end()) {
@@ -477,11 +494,15 @@ void SctpWorld::State::on_notification(Association& association, ByteView bytes)
   sctp_notification notification{};
   std::memcpy(&notification, bytes.data(), std::min(bytes.size(), sizeof(notification)));
   switch (notification.sn_header.sn_type) {
-    case SCTP_ASSOC_CHANGE: return on_association_change(association, notification.sn_assoc_change);
-    case SCTP_SHUTDOWN_EVENT: return lose_channels(association);
+    case SCTP_ASSOC_CHANGE:
+      return on_association_change(association, notification.sn_assoc_change);
+    case SCTP_SHUTDOWN_EVENT:
+      return lose_channels(association);
     // Every notice counted here was handed to usrsctp before it found its queues empty.
-    case SCTP_SENDER_DRY_EVENT: return finish_notices(association, true);
-    case SCTP_STREAM_RESET_EVENT: return on_stream_reset(association, bytes);
+    case SCTP_SENDER_DRY_EVENT:
+      return finish_notices(association, true);
+    case SCTP_STREAM_RESET_EVENT:
+      return on_stream_reset(association, bytes);
     case SCTP_PARTIAL_DELIVERY_EVENT: {
       // The sender gave the message up midway (RFC 3758).
       const auto partial = association.partials.find(
@@ -491,7 +512,8 @@ void SctpWorld::State::on_notification(Association& association, ByteView bytes)
       association.partials.erase(partial);
       return;
     }
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -507,8 +529,11 @@ void SctpWorld::State::on_association_change(Association& association,
       return lose_channels(association);  // the peer began anew, and opens its channels anew
     case SCTP_COMM_LOST:
     case SCTP_SHUTDOWN_COMP:
-    case SCTP_CANT_STR_ASSOC: association.is_up = false; return lose_channels(association);
-    default: return;
+    case SCTP_CANT_STR_ASSOC:
+      association.is_up = false;
+      return lose_channels(association);
+    default:
+      return;
   }
 }
 
@@ -662,25 +687,35 @@ SctpWorld::~SctpWorld() {
 void SctpWorld::on_command(SctpCommand command, Now now) {
   const uint64_t transport =
       std::visit([](const auto& each) { return each.transport.value; }, command);
+  const auto* packet = std::get_if<SctpPacketIn>(&command);
+  if (packet == nullptr || !is_heartbeat(packet->packet)) {
+    state_->tick_if_due(now, std::chrono::milliseconds(limits::kSctpTickMs));
+    state_->last_active = now.mono;
+  }
   std::visit([&](auto& each) { state_->on(each, now); }, command);
   state_->settle();
   state_->retry(transport);  // an acknowledgement may have made room
 }
 
-void SctpWorld::on_deadline(Now now) {
-  State& state = *state_;
-  const auto elapsed =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - state.last_tick);
-  if (elapsed.count() < limits::kSctpTickMs || state.associations.empty()) return;
-  state.last_tick += elapsed;  // the part of a millisecond counts next time
+void SctpWorld::State::tick_if_due(Now now, Duration least) {
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - last_tick);
+  if (elapsed < least || associations.empty()) return;
+  last_tick += elapsed;  // the part of a millisecond counts next time
+  const uint64_t packets = counters.packets_out;
   usrsctp_handle_timers(static_cast<uint32_t>(elapsed.count()));
-  state.settle();
-  for (const uint64_t transport : std::set(state.blocked)) state.retry(transport);
+  if (counters.packets_out != packets) last_active = now.mono;
+  settle();
+  for (const uint64_t transport : std::set(blocked)) retry(transport);
+}
+
+void SctpWorld::on_deadline(Now now) {
+  if (now.mono >= next_deadline()) state_->tick_if_due(now, std::chrono::milliseconds(limits::kSctpTickMs));
 }
 
 Mono SctpWorld::next_deadline() const {
   if (state_->associations.empty()) return kNever;
-  return state_->last_tick + std::chrono::milliseconds(limits::kSctpTickMs);
+  const int64_t tick = state_->is_quiet() ? limits::kSctpQuietTickMs : limits::kSctpTickMs;
+  return state_->last_tick + std::chrono::milliseconds(tick);
 }
 
 std::vector<SctpEvent> SctpWorld::take_events() {

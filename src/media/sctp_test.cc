@@ -205,6 +205,27 @@ TEST_F(Sctp, notice_is_not_done_while_its_packets_are_lost_and_is_repeated_withi
   EXPECT_EQ(all<SctpNoticeDone>().size(), 1u);
 }
 
+TEST_F(Sctp, after_a_quiet_time_it_looks_seldom_and_a_lost_notice_is_repeated_as_soon) {
+  connected();
+  // A few round trips, so that the retransmission timer knows the path.
+  for (int n = 0; n < 10; ++n) {
+    send(SctpSend{kServer, DataLabel::Reliable, message_of(10)});
+    run(50ms);
+  }
+  run(3s);
+  const Duration sleeps = world_->next_deadline() - clock_.now().mono;
+  EXPECT_GT(sleeps, std::chrono::milliseconds(limits::kSctpTickMs)) << "nobody says anything";
+  run(sleeps / 2);  // usrsctp's clock is old when the notice comes
+  bend_ = [](Packets) { return Packets(); };
+  send(SctpSend{kServer, DataLabel::Reliable, message_of(50), true});
+  deliver();
+  bend_ = [](Packets packets) { return packets; };
+  run(90ms);
+  EXPECT_THAT(all<SctpNoticeDone>(), IsEmpty());
+  run(110ms);
+  EXPECT_EQ(all<SctpNoticeDone>().size(), 1u);
+}
+
 TEST_F(Sctp, notice_overtakes_what_waits_and_is_done_after_what_was_sent) {
   connected();
   bend_ = [](Packets) { return Packets(); };
