@@ -62,6 +62,9 @@ struct AuditQuery {
 };
 struct AuditPage {
   std::vector<StoredAudit> records;  // in the order of sequences
+  int64_t looked_until = 0;          // a question from behind it goes on where this page ends
+  bool has_more =
+      false;  // the page is full, or too many records were looked at that were not asked for
 };
 
 }  // namespace atrium::domain

@@ -155,6 +155,7 @@ class ControlPlane final : public ControlHandler {
   // management call, its acceptance for the audit and its Idempotency-Key.
   void write(const OperationId& operation, store::WriteRequest request, std::string_view what);
   void accompany(store::WriteRequest& request, const OperationId& operation);
+  void put_key(WaiterId waiter, store::WriteRequest& request, const OperationId& operation);
   void run(domain::PersistDismissal& effect, Now now);
   void run(domain::PersistBans& effect, Now now);
   void run(domain::PersistApp& effect, Now now);
@@ -284,6 +285,7 @@ class ControlPlane final : public ControlHandler {
     std::optional<ConnectionId> connection;  // none: the caller hung up, the call goes on
     openapi::PendingCall call;
     Audited audited;
+    bool is_key_written = false;  // its key went with the write of its effect
     // Answered as soon as the key is durable.
     std::optional<openapi::Response> held = std::nullopt;
     std::optional<domain::KeyedCall> held_call = std::nullopt;
@@ -296,7 +298,7 @@ class ControlPlane final : public ControlHandler {
   void conclude(WaiterId waiter, openapi::Response response, const OperationId& operation,
                 uint8_t outcome);
   void conclude_key(WaiterId waiter, openapi::Response response, const OperationId& operation,
-                    uint8_t outcome, bool is_written);
+                    uint8_t outcome);
   void on_key_written(WaiterId waiter, bool ok);
   void answer_repeats(const domain::CallKey& key, const openapi::Response& first);
 

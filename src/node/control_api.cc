@@ -137,16 +137,15 @@ void ControlPlane::conclude(WaiterId waiter, openapi::Response response,
   const auto found = waiting_.find(waiter);
   if (found == waiting_.end()) return;
   Waiting& waiting = found->second;
-  const bool is_written = waiting.audited.accepted.has_value();
   if (!is_refusal(outcome))
     audit_finished(waiting.audited, operation, response.status, code_of(response));
   if (!waiting.call.key) return answer_api(waiter, std::move(response));
-  conclude_key(waiter, std::move(response), operation, outcome, is_written);
+  conclude_key(waiter, std::move(response), operation, outcome);
 }
 
 // What was done is answered at once when the key went with it; what had no write of its own waits for the key's.
 void ControlPlane::conclude_key(WaiterId waiter, openapi::Response response,
-                                const OperationId& operation, uint8_t outcome, bool is_written) {
+                                const OperationId& operation, uint8_t outcome) {
   Waiting& waiting = waiting_.at(waiter);
   const domain::CallKey key = *waiting.call.key;
   if (is_refusal(outcome) || is_undone(outcome)) {
@@ -159,6 +158,7 @@ void ControlPlane::conclude_key(WaiterId waiter, openapi::Response response,
   if (waiting.call.action->has_secrets) row.subject = response.trace.made_app.value;
   store::WriteRequest request;
   request.calls.push_back(row);
+  const bool is_written = waiting.is_key_written;
   if (!is_written) request.call = waiter;
   const bool is_sent = to_store_.send(std::move(request));
   waiting.held = std::move(response);

@@ -65,15 +65,22 @@ void ControlPlane::accompany(store::WriteRequest& request, const OperationId& op
   Audited* call = serving_.cause ? find_audited(*serving_.cause) : nullptr;
   if (call == nullptr || call->accepted) return;
   audit_accepted(*call, request, operation);
-  const auto found = waiting_.find(*serving_.cause);
+  put_key(*serving_.cause, request, operation);
+}
+
+// The Idempotency-Key of a call, in the transaction of its effect.
+void ControlPlane::put_key(WaiterId waiter, store::WriteRequest& request,
+                           const OperationId& operation) {
+  const auto found = waiting_.find(waiter);
   if (found == waiting_.end() || !found->second.call.key) return;
-  const Waiting& waiting = found->second;
+  Waiting& waiting = found->second;
   domain::KeyedCall row{.key = *waiting.call.key,
                         .body_hash = waiting.call.body_hash,
                         .operation = operation,
                         .at = wall_};
   if (const auto* app = std::get_if<store::PutApp>(&request.what)) row.subject = app->app.id.value;
   request.calls.push_back(std::move(row));
+  waiting.is_key_written = true;
 }
 
 void ControlPlane::run(domain::PersistDismissal& effect, Now) {

@@ -168,6 +168,8 @@ std::vector<WebhookFigures> ControlPlane::webhook_figures() const {
 void ControlPlane::redrive_dead_letters(WaiterId waiter, openapi::RedriveDeadLetters redrive) {
   store::WriteRequest request(store::Redrive{redrive.operation, redrive.webhook, redrive.event});
   audit_accepted(waiting_.at(waiter).audited, request, redrive.operation);
+  // One of all goes in steps: its key is written after the last, so that a call that was cut short can be repeated.
+  if (!redrive.event.empty()) put_key(waiter, request, redrive.operation);
   redrives_.emplace(redrive.operation, RedriveUnderWay{waiter, redrive.webhook});
   if (to_store_.send(std::move(request))) return;
   on_redriven(redrives_.at(redrive.operation), {redrive.operation, false});

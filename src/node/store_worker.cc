@@ -78,7 +78,7 @@ void StoreWorker::on_wake(Now now) {
   watch(now);
   if (next_retry_ <= now.mono) write({}, now);
   if (store_.next_audit_checkpoint() <= now.mono) keep_audit_checkpoint(now);
-  std::vector<store::WriteRequest> batch;
+  std::vector<store::WriteRequest> batch = std::exchange(redrives_, {});
   StoreRequest request;
   while (requests_.try_receive(request)) {
     if (auto* put = std::get_if<store::WriteRequest>(&request)) {
@@ -167,7 +167,7 @@ void StoreWorker::on_deadline(Now now) {
 }
 
 Mono StoreWorker::next_deadline() const {
-  Mono deadline = replies_.is_empty() ? kNever : Mono::min();
+  Mono deadline = replies_.is_empty() && redrives_.empty() ? kNever : Mono::min();
   if (disk_ != nullptr) deadline = std::min(deadline, next_look_);
   if (store_.needs_reopening()) deadline = std::min(deadline, next_reopen_);
   return std::min({deadline, next_retry_, store_.next_audit_checkpoint()});
@@ -222,12 +222,25 @@ size_t StoreWorker::write_some(std::span<store::WriteRequest> batch) {
 void StoreWorker::report(const store::WriteRequest& request, const Result<void>& result) {
   const bool ok = result.has_value();
   const OperationId* operation = operation_of(request);
-  if (operation != nullptr) replies_.send(RecordWritten{*operation, ok});
-  if (request.call) replies_.send(CallWritten{*request.call, ok});
+  if (ok && goes_on(request)) {
+    redrives_.emplace_back(request.what).call = request.call;
+  } else {
+    if (operation != nullptr) replies_.send(RecordWritten{*operation, ok});
+    if (request.call) replies_.send(CallWritten{*request.call, ok});
+  }
   const size_t events = request.events.size() + request.held_events.size();
   if (events > 0) replies_.send(EventsWritten{events, ok, ok ? "" : result.error().what});
   const bool is_told = operation != nullptr || events > 0 || request.call;
   if (!ok && !is_told) replies_.send(StoreTrouble{result.error().what});
+}
+
+// A redrive of all that has taken one step, and has more to take: so that thousands of dead letters do not keep
+// everybody else waiting.  When that cannot be read the next step says so.
+bool StoreWorker::goes_on(const store::WriteRequest& request) {
+  const auto* redrive = std::get_if<store::Redrive>(&request.what);
+  if (redrive == nullptr || !redrive->event.empty()) return false;
+  const auto left = store_.list_dead_letters(redrive->webhook, 0, 1);
+  return !left || !left->empty();
 }
 
 // Its effect was answered as failed; what happened all the same was seen by clients and must be told.

@@ -164,6 +164,7 @@ class StoreWorker final : public WorkerHandler {
   std::vector<Result<void>> write_or_give_up_reserve(std::span<const store::WriteRequest> batch);
   void repeat(std::span<const store::WriteRequest> batch, std::vector<Result<void>>& results);
   void report(const store::WriteRequest& request, const Result<void>& result);
+  bool goes_on(const store::WriteRequest& request);
   void keep_for_later(const store::WriteRequest& request);
   void keep_audit_checkpoint(Now now);
   void purge(Now now);
@@ -197,6 +198,8 @@ class StoreWorker final : public WorkerHandler {
   Now last_;  // when it was last awake
   // Facts of writes that failed, in their order: what happened is told and recorded, though its effect may not hold.
   std::vector<store::WriteRequest> kept_;
+  // Redrives of all dead letters whose next step is due, one a turn; answered with the last.  At most kApiWaitingMax.
+  std::vector<store::WriteRequest> redrives_;
 };
 
 }  // namespace atrium::node

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "adapters/store/vfs_fault.h"
+#include "base/limits.h"
 #include "base/result.h"
+#include "base/seeded_secret_source.h"
 #include "node/store_worker.h"
 #include "node/tight_ring_testing.h"
 
@@ -29,6 +31,7 @@ class StoreWorkerFactsTest : public ::testing::Test {
     }));
     store::StoreOptions options;
     options.vfs = vfs_->name();
+    options.sealing.nonces = &nonces_;
     worker_.emplace(
         MUST(store::Store::open((folder_ / "atrium.db").string(), std::move(options), now_)),
         requests_, replies_);
@@ -76,6 +79,7 @@ class StoreWorkerFactsTest : public ::testing::Test {
   }
 
   Now now_{.mono = Mono(1s), .wall = wall_from_unix_s(1'795'386'900)};
+  SeededSecretSource nonces_{5};
   fs::path folder_;
   bool is_full_ = false;
   TightRing<StoreRequest> requests_;
@@ -162,6 +166,44 @@ TEST_F(StoreWorkerFactsTest, a_question_sees_the_facts_before_it) {
   requests_.values.push_back(FindVisitors{WaiterId{1}, query});
   run();
   EXPECT_EQ(take<VisitorsFound>().at(0).page.value().total, 3u);
+}
+
+TEST_F(StoreWorkerFactsTest, a_redrive_of_all_goes_in_steps_and_is_answered_after_the_last) {
+  constexpr int kDead = 2 * limits::kDeadLettersPageMax + 1;
+  domain::Webhook hook;
+  hook.id = WebhookId("WH_1");
+  hook.app = AppId("app");
+  send(store::PutWebhook{OperationId("OP_hook"), hook});
+  std::vector<domain::Event> events;
+  for (int i = 1; i <= kDead; ++i) events.push_back(event(i));
+  send(store::of_events(std::move(events)));
+  store::PutDeliveries outcomes;
+  for (int i = 1; i <= kDead; ++i)
+    outcomes.outcomes.push_back({.webhook = hook.id,
+                                 .app = AppId("app"),
+                                 .room = RoomId("room"),
+                                 .cursor = i,
+                                 .end = domain::DeliveryEnd::Dead,
+                                 .at = now_.wall});
+  send(std::move(outcomes));
+  run();
+  replies_.values.clear();
+  send(store::Redrive{.operation = OperationId("OP_redrive"), .webhook = hook.id});
+  run();
+  EXPECT_TRUE(take<RecordWritten>().empty()) << "there is more to do";
+  EXPECT_EQ(worker_->next_deadline(), Mono::min());
+  requests_.values.push_back(FindBacklogs{WaiterId{1}});
+  run();  // one more step, and a question in the midst of it
+  EXPECT_EQ(std::get<BacklogsFound>(replies_.values.back()).backlogs.at(0).dead, 1u);
+  EXPECT_TRUE(take<RecordWritten>().empty());
+  run();
+  EXPECT_TRUE(take<RecordWritten>().at(0).ok);
+  EXPECT_EQ(worker_->next_deadline(), kNever);
+  requests_.values.push_back(FindBacklogs{WaiterId{1}});
+  run();
+  const auto backlog = take<BacklogsFound>().at(0).backlogs.at(0);
+  EXPECT_EQ(backlog.dead, 0u);
+  EXPECT_EQ(backlog.waiting, static_cast<uint64_t>(kDead));
 }
 
 TEST_F(StoreWorkerFactsTest, who_waits_for_a_key_hears_of_it) {

@@ -18,14 +18,20 @@ constexpr const char* kLatestTimeSql =
     "SELECT max(at) FROM audit WHERE sequence > ? AND sequence <= ?";
 constexpr const char* kRemoveSql = "DELETE FROM audit WHERE sequence <= ?";
 constexpr const char* kOfAccountSql =
-    "SELECT sequence, body, mac FROM audit WHERE account = ? AND sequence > ? "
+    "SELECT sequence, body, mac FROM audit WHERE account = ? AND sequence > ? AND sequence <= ? "
     "AND at >= ? AND at < ? AND (? = '' OR app = ?) AND (? = '' OR action = ?) "
     "ORDER BY sequence LIMIT ?";
 // The unary plus keeps the account's index out of it: an operation has few records.
 constexpr const char* kOfOperationSql =
     "SELECT sequence, body, mac FROM audit WHERE operation = ? AND operation <> '' "
-    "AND +account = ? AND sequence > ? AND at >= ? AND at < ? AND (? = '' OR app = ?) "
-    "AND (? = '' OR action = ?) ORDER BY sequence LIMIT ?";
+    "AND +account = ? AND sequence > ? AND sequence <= ? AND at >= ? AND at < ? "
+    "AND (? = '' OR app = ?) AND (? = '' OR action = ?) ORDER BY sequence LIMIT ?";
+constexpr const char* kScanAccountSql =
+    "SELECT max(sequence), count(*) FROM (SELECT sequence FROM audit WHERE account = ? "
+    "AND sequence > ? ORDER BY sequence LIMIT ?)";
+constexpr const char* kScanOperationSql =
+    "SELECT max(sequence), count(*) FROM (SELECT sequence FROM audit WHERE operation = ? "
+    "AND operation <> '' AND sequence > ? ORDER BY sequence LIMIT ?)";
 
 // One of another length was not written by us; the chain shows it.
 Sha256 mac_from(ByteView bytes) {
@@ -44,6 +50,8 @@ Result<AuditLog> AuditLog::create(Database& database, AuditOptions options) {
                 .mac_of = TRY(prepare(kMacOfSql)),
                 .latest_time = TRY(prepare(kLatestTimeSql)),
                 .remove = TRY(prepare(kRemoveSql)),
+                .scan_account = TRY(prepare(kScanAccountSql)),
+                .scan_operation = TRY(prepare(kScanOperationSql)),
                 .of_account = TRY(prepare(kOfAccountSql)),
                 .of_operation = TRY(prepare(kOfOperationSql))},
                std::move(options));
@@ -166,21 +174,41 @@ Result<uint32_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
 
 // --- reading -------------------------------------------------------------------------------------
 
+bool is_of_operation(const domain::AuditQuery& query) {
+  return query.operation && !query.operation->empty();
+}
+
+// How far this page looks, and whether there is more behind it.
+Result<void> AuditLog::bound_scan(const domain::AuditQuery& query, domain::AuditPage& page) {
+  const bool is_of_one = is_of_operation(query);
+  Statement& scan = (is_of_one ? statements_.scan_operation : statements_.scan_account).start();
+  scan.put(is_of_one ? query.operation->value : query.account);
+  scan.put(query.after_sequence).put(options_.scan_max);
+  page.looked_until = query.after_sequence;
+  while (TRY(scan.step())) {
+    page.looked_until = scan.optional_number<int64_t>().value_or(query.after_sequence);
+    page.has_more = scan.number() >= options_.scan_max;
+  }
+  return {};
+}
+
 Result<domain::AuditPage> AuditLog::list(const domain::AuditQuery& query) {
-  const bool is_of_operation = query.operation && !query.operation->empty();
-  Statement& row =
-      is_of_operation ? statements_.of_operation.start() : statements_.of_account.start();
-  if (is_of_operation) row.put(query.operation->value);
+  domain::AuditPage page;
+  TRY(bound_scan(query, page));
+  const auto limit = std::min<size_t>(query.limit, limits::kAuditPageMax);
+  const bool is_of_one = is_of_operation(query);
+  Statement& row = (is_of_one ? statements_.of_operation : statements_.of_account).start();
+  if (is_of_one) row.put(query.operation->value);
   row.put(query.account)
       .put(query.after_sequence)
+      .put(page.looked_until)
       .put(query.from ? unix_us(*query.from) : std::numeric_limits<int64_t>::min())
       .put(query.until ? unix_us(*query.until) : std::numeric_limits<int64_t>::max())
       .put(query.app.value)
       .put(query.app.value)
       .put(query.action)
       .put(query.action)
-      .put(static_cast<int64_t>(std::min(query.limit, static_cast<size_t>(limits::kAuditPageMax))));
-  domain::AuditPage page;
+      .put(static_cast<int64_t>(limit));
   while (TRY(row.step())) {
     domain::StoredAudit record{.sequence = row.number(), .entry = {}, .mac = {}};
     auto entry = parse_audit_body(row.text());
@@ -192,6 +220,9 @@ Result<domain::AuditPage> AuditLog::list(const domain::AuditQuery& query) {
     record.mac = mac_from(row.bytes());
     page.records.push_back(std::move(record));
   }
+  if (page.records.size() < limit) return page;
+  page.looked_until = limit == 0 ? query.after_sequence : page.records.back().sequence;
+  page.has_more = true;
   return page;
 }
 

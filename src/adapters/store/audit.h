@@ -17,6 +17,9 @@
 
 namespace atrium::store {
 
+// Records of one account or operation that are looked at for one page, whatever its filters.
+inline constexpr int64_t kAuditScanMax = 10 * limits::kAuditPageMax;
+
 struct AuditOptions {
   AuditKey key{};
   // Appends `line` (checkpoint_line(), no end of line) to a file outside the store and returns when it is on the disk.
@@ -27,6 +30,7 @@ struct AuditOptions {
   Duration keep = std::chrono::days(limits::kAuditKeepDays);
   int64_t rows_max = limits::kAuditRowsMax;
   int64_t checkpoint_records = limits::kAuditCheckpointRecords;  // also the length of a segment
+  int64_t scan_max = kAuditScanMax;
   Duration checkpoint_every = std::chrono::milliseconds(limits::kAuditCheckpointMs);
 };
 
@@ -51,7 +55,8 @@ class AuditLog {
   // When committed() has something to do without any new commit; kNever: nothing.
   Mono next_checkpoint() const;
   // At most min(limit, kAuditPageMax) records of exactly this account (an empty one: those of callers who are not
-  // known), after `after_sequence`; until is exclusive.  Malformed: a record that cannot be read.
+  // known), after `after_sequence`; until is exclusive.  Looks at no more than kAuditScanMax of them.  Malformed: a
+  // record that cannot be read.
   Result<domain::AuditPage> list(const domain::AuditQuery& query);
   Result<bool> has_records();
 
@@ -61,12 +66,14 @@ class AuditLog {
     Sha256 mac{};
   };
   struct Statements {
-    Statement insert, head, first, mac_of, latest_time, remove, of_account, of_operation;
+    Statement insert, head, first, mac_of, latest_time, remove;
+    Statement scan_account, scan_operation, of_account, of_operation;
   };
   AuditLog(Statements statements, AuditOptions options)
       : statements_(std::move(statements)), options_(std::move(options)) {}
   // As the table has it now: one that is remembered might have been rolled back since.
   Result<Head> head();
+  Result<void> bound_scan(const domain::AuditQuery& query, domain::AuditPage& page);
   Result<int64_t> last_to_remove(int64_t first, int64_t head, Wall now, int64_t rows);
   Result<void> write(AuditCheckpoint::Kind kind, const Head& of, Wall now);
 

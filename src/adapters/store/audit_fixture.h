@@ -35,7 +35,8 @@ class AuditFixture : public testing::Test {
                          },
                          .keep = 100s,
                          .rows_max = 1'000,
-                         .checkpoint_records = kAuditSegment};
+                         .checkpoint_records = kAuditSegment,
+                         .scan_max = scan_max_};
     log_.emplace(MUST(AuditLog::create(database_, std::move(options))));
   }
   Now now() const { return {.mono = Mono(1s) + passed_, .wall = kAuditStart + passed_}; }
@@ -116,6 +117,7 @@ class AuditFixture : public testing::Test {
   Database database_ = Database::open(":memory:").value();
   std::string file_;  // the checkpoints
   bool is_file_broken_ = false;
+  int64_t scan_max_ = kAuditScanMax;
   Duration passed_{};
   std::optional<AuditLog> log_;
 };

@@ -134,6 +134,14 @@ TEST(AuditChain, damaged_lines_are_counted_and_an_unfinished_one_is_not) {
 
 using AuditLogTest = AuditFixture;
 
+class AuditScanTest : public AuditFixture {
+ protected:
+  AuditScanTest() {
+    scan_max_ = 6;
+    open();
+  }
+};
+
 TEST_F(AuditLogTest, records_come_back_as_they_were_given) {
   const std::vector<AuditEntry> entries{entry(3), full_entry()};
   append(entries);
@@ -162,6 +170,54 @@ TEST_F(AuditLogTest, lists_what_is_asked_for) {
       << "another account's";
   EXPECT_THAT(list({.limit = 9}), IsEmpty()) << "no account is not all accounts";
   EXPECT_THAT(list({.account = "100", .limit = 0}), IsEmpty());
+}
+
+// Account 100 has every third record.
+TEST_F(AuditScanTest, a_page_looks_at_so_many_records_and_says_where_to_go_on) {
+  run(1, 60);
+  AuditQuery query{.account = "100", .app = AppId("app0"), .limit = 9};
+  domain::AuditPage page = MUST(log_->list(query));
+  ASSERT_EQ(page.records.size(), 1u);
+  EXPECT_EQ(page.records[0].sequence, 15);
+  EXPECT_EQ(page.looked_until, 18) << "the sixth of the account";
+  EXPECT_TRUE(page.has_more);
+  query.after_sequence = 30;
+  query.until = kAuditStart + 31s;
+  page = MUST(log_->list(query));
+  EXPECT_TRUE(page.records.empty());
+  EXPECT_EQ(page.looked_until, 48);
+  EXPECT_TRUE(page.has_more) << "an empty page is not the end";
+  query.after_sequence = 48;
+  page = MUST(log_->list(query));
+  EXPECT_EQ(page.looked_until, 60);
+  EXPECT_FALSE(page.has_more);
+  query.after_sequence = 60;
+  EXPECT_EQ(MUST(log_->list(query)).looked_until, 60) << "a cursor never goes back";
+}
+
+TEST_F(AuditScanTest, pages_of_any_size_miss_none_and_show_none_twice) {
+  run(1, 60);
+  for (const size_t limit : {1u, 2u, 5u, 100u}) {
+    AuditQuery query{.account = "100", .action = "DismissRoom", .limit = limit};
+    std::vector<int64_t> seen;
+    for (bool has_more = true; has_more;) {
+      const domain::AuditPage page = MUST(log_->list(query));
+      for (const domain::StoredAudit& record : page.records) seen.push_back(record.sequence);
+      query.after_sequence = page.looked_until;
+      has_more = page.has_more;
+    }
+    EXPECT_THAT(seen, ElementsAre(6, 12, 18, 24, 30, 36, 42, 48, 54, 60)) << limit;
+  }
+}
+
+TEST_F(AuditScanTest, the_records_of_an_operation_are_bounded_too) {
+  std::vector<AuditEntry> many(20, entry(6));
+  append(many);
+  AuditQuery query{.account = "100", .operation = OperationId("OP_6"), .action = "x", .limit = 9};
+  const domain::AuditPage page = MUST(log_->list(query));
+  EXPECT_TRUE(page.records.empty());
+  EXPECT_EQ(page.looked_until, 6);
+  EXPECT_TRUE(page.has_more);
 }
 
 TEST_F(AuditLogTest, what_is_rolled_back_leaves_no_gap) {

@@ -33,6 +33,8 @@ constexpr std::string_view kRedriveSql =
     "INSERT INTO deliveries SELECT webhook, app, room, cursor, 0, 0, '', died_at + ? "
     "FROM dead_letters WHERE webhook = ?";
 constexpr std::string_view kForgetRedrivenSql = "DELETE FROM dead_letters WHERE webhook = ?";
+constexpr std::string_view kSomeEvents =
+    " AND cursor IN (SELECT cursor FROM dead_letters WHERE webhook = ? ORDER BY cursor LIMIT ?)";
 constexpr std::string_view kOneEvent = " AND cursor = (SELECT cursor FROM events WHERE id = ?)";
 constexpr std::string_view kOnce = " ON CONFLICT DO NOTHING";
 
@@ -79,7 +81,8 @@ Result<Deliveries> Deliveries::create(Database& database, Duration keep) {
   const auto prepare = [&](std::string_view sql) {
     return Statement::prepare(database, std::string(sql).c_str());
   };
-  const std::string redrive(kRedriveSql), forget(kForgetRedrivenSql), one(kOneEvent), once(kOnce);
+  const std::string redrive(kRedriveSql), forget(kForgetRedrivenSql);
+  const std::string some(kSomeEvents), one(kOneEvent), once(kOnce);
   return Deliveries(Statements{.add = TRY(prepare(kAddSql)),
                                .begin = TRY(prepare(kBeginSql)),
                                .forget_backlog = TRY(prepare(kForgetBacklogSql)),
@@ -89,10 +92,10 @@ Result<Deliveries> Deliveries::create(Database& database, Duration keep) {
                                .die = TRY(prepare(kDieSql)),
                                .keep_event = TRY(prepare(kKeepEventSql)),
                                .let_event_go = TRY(prepare(kLetEventGoSql)),
-                               .redrive_all = TRY(prepare(redrive + once)),
+                               .redrive_some = TRY(prepare(redrive + some + once)),
                                .redrive_one = TRY(prepare(redrive + one + once)),
-                               .forget_redriven_all = TRY(prepare(forget)),
-                               .forget_redriven_one = TRY(prepare(forget + one)),
+                               .forget_some = TRY(prepare(forget + some)),
+                               .forget_one = TRY(prepare(forget + one)),
                                .next_room = TRY(prepare(kNextRoomSql)),
                                .run = TRY(prepare(run_sql())),
                                .dead = TRY(prepare(dead_sql())),
@@ -177,15 +180,14 @@ Result<void> Deliveries::note(Database& database, const domain::DeliveryOutcome&
 
 Result<void> Deliveries::redrive(const WebhookId& webhook, const EventId& event) {
   const bool is_one = !event.empty();
-  Statement& redrive = (is_one ? statements_.redrive_one : statements_.redrive_all).start();
-  redrive.put(int64_t{keep_.count()}).put(webhook.value);
-  if (is_one) redrive.put(event.value);
-  TRY(redrive.finish());
-  Statement& forget =
-      (is_one ? statements_.forget_redriven_one : statements_.forget_redriven_all).start();
-  forget.put(webhook.value);
-  if (is_one) forget.put(event.value);
-  return forget.finish();
+  const auto run = [&](Statement& statement) {
+    statement.put(webhook.value);
+    if (is_one) return statement.put(event.value).finish();
+    return statement.put(webhook.value).put(limits::kDeadLettersPageMax).finish();
+  };
+  Statement& redrive = is_one ? statements_.redrive_one : statements_.redrive_some;
+  TRY(run(redrive.start().put(int64_t{keep_.count()})));
+  return run((is_one ? statements_.forget_one : statements_.forget_some).start());
 }
 
 // --- purging -------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Deliveries {
   // Nothing waits for it any more; its rows are removed by purge().
   Result<void> drop(const WebhookId& webhook);
   Result<void> note(Database& database, const domain::DeliveryOutcome& outcome);
-  // Of one event, or where it is empty of all.
+  // Of one event, or where it is empty of the oldest, at most kDeadLettersPageMax.
   Result<void> redrive(const WebhookId& webhook, const EventId& event);
   Result<DeliveriesPurged> purge(Database& database, Wall now, int64_t rows);
 
@@ -51,7 +51,7 @@ class Deliveries {
  private:
   struct Statements {
     Statement add, begin, forget_backlog, mark_dropped, remove, fail, die, keep_event, let_event_go;
-    Statement redrive_all, redrive_one, forget_redriven_all, forget_redriven_one;
+    Statement redrive_some, redrive_one, forget_some, forget_one;
     Statement next_room, run, dead, backlogs;
     Statement expired, old_dead, remove_dead, dropped, rows_of_dropped, forget_dropped;
   };

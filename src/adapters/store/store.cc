@@ -129,7 +129,6 @@ struct Store::State {
   CallKeys calls;
   AuditLog audit;
   WalKeeper wal = {};
-  bool has_new_deliveries = false;
 
   static Result<std::unique_ptr<State>> open(const std::string& path, const StoreOptions& options);
   static Result<std::unique_ptr<State>> create(Database database, StoreOptions options);
@@ -391,8 +390,7 @@ Result<void> Store::State::write_request(const WriteRequest& request, HistoryRow
 Result<void> Store::State::write_events(const WriteRequest& request, HistoryRows rows) {
   for (const domain::Event& event : request.events) TRY(write_event(event, {}));
   for (const domain::Event& event : request.held_events) TRY(write_event(event, request.hold));
-  if (!request.release.empty() && TRY(events.release(database, request.release)) > 0)
-    has_new_deliveries = true;
+  if (!request.release.empty()) TRY(events.release(database, request.release));
   const std::array all = {std::span<const domain::Event>(request.events),
                           std::span<const domain::Event>(request.held_events)};
   for (const auto& some : all) {
@@ -413,7 +411,6 @@ Result<void> Store::State::write_event(const domain::Event& event, const Operati
   for (const domain::Webhook& webhook : *TRY(webhooks.enabled_of(event.app))) {
     if (!domain::wants(webhook, event)) continue;
     TRY(deliveries.add(webhook.id, event, *cursor));
-    if (held_by.empty()) has_new_deliveries = true;
   }
   return {};
 }
@@ -425,7 +422,7 @@ Result<void> Store::State::end_former(Wall now) {
   const auto latest = std::max(of_history, of_events);  // none is the earliest
   const Wall end = latest ? std::min(*latest, now) : now;
   const domain::Reason reason = end_of_process();
-  if (TRY(events.release_all(database)) > 0) has_new_deliveries = true;
+  TRY(events.release_all(database));
   for (const domain::Event& event : TRY(open_lives.endings(end, reason)))
     TRY(write_event(event, {}));
   return history.close_interrupted(end, reason);
@@ -462,7 +459,6 @@ Result<void> Store::State::write(const PutDeliveries& put) {
 }
 
 Result<void> Store::State::write(const Redrive& order) {
-  has_new_deliveries = true;
   return deliveries.redrive(order.webhook, order.event);
 }
 
@@ -721,10 +717,6 @@ Result<bool> Store::has_audit() {
 
 Mono Store::next_audit_checkpoint() const {
   return needs_reopening_ ? kNever : state_->audit.next_checkpoint();
-}
-
-bool Store::take_new_deliveries() {
-  return state_ != nullptr && std::exchange(state_->has_new_deliveries, false);
 }
 
 }  // namespace atrium::store

@@ -98,7 +98,8 @@ struct PutBulk {
 struct PutDeliveries {
   std::vector<domain::DeliveryOutcome> outcomes;
 };
-// Dead letters wait again, with their ids and sequences; one of them, or where `event` is empty all of the webhook.
+// Dead letters wait again, with their ids and sequences; one of them, or where `event` is empty the oldest of the
+// webhook, at most kDeadLettersPageMax: written again and again it takes them all.
 struct Redrive {
   OperationId operation;
   WebhookId webhook;
@@ -181,8 +182,6 @@ class Store {
   const Result<void>& last_checkpoint() const { return last_checkpoint_; }
   void checkpoint();
 
-  // True: since the last call there is something new for next_deliveries().
-  bool take_new_deliveries();
   // After writes, and at next_audit_checkpoint(): see AuditLog::committed(), or at the end of the process checkpoint().
   Result<void> keep_audit(Now now, bool is_last = false);
   Mono next_audit_checkpoint() const;

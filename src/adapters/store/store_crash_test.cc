@@ -48,6 +48,7 @@ class FaultyStoreTest : public testing::Test {
   // A store on a disk that follows the plan.
   void open(DiskModel::Plan plan) {
     disk.emplace(plan);
+    syncs.clear();
     vfs = MUST(FaultVfs::create([this](const VfsStep& step) { return answer(step); }));
     reopen_all();
   }
@@ -58,6 +59,7 @@ class FaultyStoreTest : public testing::Test {
       store = std::make_unique<Store>(std::move(*opened));
   }
   VfsVerdict answer(const VfsStep& step) {
+    if (step.op == VfsOp::Sync) syncs.insert(step.number);
     const bool is_meant = full_path.empty() || step.path == full_path;
     if (is_full && is_meant && step.op == VfsOp::Write) return VfsVerdict::Full;
     return disk->on_step(step);
@@ -98,6 +100,7 @@ class FaultyStoreTest : public testing::Test {
   std::optional<DiskModel> disk;
   std::unique_ptr<FaultVfs> vfs;
   std::unique_ptr<Store> store;
+  std::set<uint64_t> syncs;  // the steps that are syncs
   bool is_full = false;
   std::string full_path;  // where it is; empty: everywhere
 };
@@ -124,9 +127,12 @@ TEST_F(FaultyStoreTest, what_was_written_is_durable_and_what_was_not_synced_is_l
 TEST_F(FaultyStoreTest, a_crash_while_the_schema_is_made_leaves_a_store_that_opens) {
   open({});
   const uint64_t steps = vfs->steps();
+  const std::set<uint64_t> its_syncs = syncs;
   end();
-  for (const Loss loss : {Loss::Nothing, Loss::Unsynced, Loss::Torn, Loss::LastAlone})
-    for (uint64_t step = 1; step <= steps && !HasFailure(); ++step) {
+  for (uint64_t step = 1; step <= steps && !HasFailure(); ++step)
+    for (const Loss loss : {Loss::Nothing, Loss::Unsynced, Loss::Torn, Loss::LastAlone}) {
+      // A sync in each way, a write in one: what is between two syncs is alike.
+      if (!its_syncs.contains(step) && step % 4 != static_cast<uint64_t>(loss)) continue;
       begin();
       open({.crash_at = step, .loss = loss});
       EXPECT_TRUE(vfs->has_crashed());

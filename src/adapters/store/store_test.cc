@@ -693,6 +693,56 @@ TEST_F(StoreTest, file_of_version_5_keeps_its_tombstones_without_words) {
   EXPECT_TRUE(std::filesystem::exists(path() + ".v5"));
 }
 
+// The same of version 4, with history in it: what is open becomes what the store shows as open.
+TEST_F(StoreTest, file_of_version_4_keeps_its_rows_and_ends_what_was_open_by_events) {
+  fs::copy_file(std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v4.db",
+                path());
+  const Wall then = wall_from_unix_us(1'795'413'100'000'000);
+  const AppId app("a7e100000000000000000009");
+  Store store = open({}, {.mono = Mono(1s), .wall = then});
+  const auto bans = MUST(store.list_bans(AppId(), BanId(), 10, then));
+  ASSERT_EQ(bans.size(), 4u);
+  EXPECT_EQ(bans[2].target.room, RoomId("closed"));
+  const domain::HistoryQuery all{
+      .app = app, .from = wall_from_unix_s(1'795'413'000), .until = then, .limit = 10};
+  const auto lives = MUST(store.list_lives(all)).lives;
+  ASSERT_EQ(lives.size(), 2u);
+  EXPECT_EQ(lives[0].ended_at, wall_from_unix_s(1'795'413'005));
+  EXPECT_FALSE(lives[0].interrupted);
+  EXPECT_TRUE(lives[1].interrupted);
+  EXPECT_EQ(MUST(store.list_visitors(all, then)).total, 2u);
+  const auto events = MUST(store.list_events({.app = app, .limit = 10})).events;
+  ASSERT_EQ(events.size(), 2u) << "the open life's end and its visitor's, and nothing of the other";
+  EXPECT_EQ(events[0].event.kind, domain::EventKind::UserLeft);
+  EXPECT_EQ(events[0].event.participant, ParticipantSid("PA_here"));
+  EXPECT_TRUE(events[0].event.hidden);
+  EXPECT_EQ(events[1].event.kind, domain::EventKind::RoomEnded);
+  EXPECT_EQ(events[1].event.room_sid, RoomSid("RM_open"));
+  EXPECT_TRUE(MUST(store.load_webhooks()).empty());
+  EXPECT_TRUE(MUST(store.load_schedules()).empty());
+  EXPECT_FALSE(MUST(store.has_audit()));
+}
+
+// What an operator goes back to.
+TEST_F(StoreTest, file_of_version_4_is_copied_as_it_was_before_it_is_changed) {
+  fs::copy_file(std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v4.db",
+                path());
+  { Store store = open({}, {.mono = Mono(1s), .wall = wall_from_unix_s(1'795'413'100)}); }
+  const auto number = [&](const std::string& file, const char* sql) {
+    Database database = MUST(Database::open(file));
+    Statement statement = MUST(Statement::prepare(database, sql));
+    EXPECT_TRUE(MUST(statement.start().step()));
+    return statement.number();
+  };
+  EXPECT_EQ(number(path() + ".v4", "SELECT version FROM schema_version"), 4);
+  EXPECT_EQ(number(path() + ".v4", "SELECT count(*) FROM bans"), 4);
+  EXPECT_EQ(number(path() + ".v4", "SELECT count(*) FROM lives WHERE ended_at IS NULL"), 1);
+  EXPECT_EQ(number(path(), "SELECT version FROM schema_version"), kSchemaVersion);
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM apps"), 1);
+  EXPECT_EQ(number(path(), "SELECT management FROM api_keys"), 0) << "no key manages by itself";
+  EXPECT_EQ(number(path(), "SELECT count(*) FROM open_lives"), 0);
+}
+
 TEST_F(StoreTest, file_of_a_newer_version_is_refused) {
   { Store store = open(); }
   ASSERT_TRUE(run_raw("UPDATE schema_version SET version = 99"));

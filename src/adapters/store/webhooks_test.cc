@@ -1,101 +1,107 @@
-// Webhooks as the store keeps them: written, read again, changed, dropped; the secret sealed.
 #include "adapters/store/webhooks.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <filesystem>
 #include <fstream>
 
-#include "adapters/store/store.h"
-#include "base/seeded_secret_source.h"
+#include "adapters/store/store_fixture.h"
 
 namespace atrium::store {
 namespace {
 
-namespace fs = std::filesystem;
+using domain::Webhook;
+using testing::ElementsAre;
+using testing::IsEmpty;
 
-const Now kNow{.mono = Mono(std::chrono::seconds(1)), .wall = wall_from_unix_ms(1'800'000'000'123)};
-constexpr char kSecret[] = "a secret that stands in no file";
-
-class WebhooksTest : public testing::Test {
+class WebhookTableTest : public StoreFixture {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = fs::temp_directory_path() / ("atrium_webhooks_" + std::string(test->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  Store open() {
-    StoreOptions options;
-    options.sealing.key.fill(1);
-    options.sealing.nonces = &nonces_;
-    return MUST(Store::open((folder_ / "atrium.db").string(), std::move(options), kNow));
-  }
-  static bool put(Store& store, domain::Webhook webhook, bool is_dropped = false) {
-    WriteRequest request(PutWebhook{OperationId("OP_1"), std::move(webhook), is_dropped});
-    return store.apply_batch({&request, 1}).at(0).has_value();
-  }
-  static domain::Webhook a_webhook() {
+  static Webhook full() {
     return {.id = WebhookId("WH_1"),
             .app = AppId("app"),
-            .business = "school",
-            .dialect = domain::WebhookDialect::Vendor,
+            .business = "business",
+            .dialect = domain::WebhookDialect::LiveKit,
             .url = "https://backend.example/events",
-            .secret = kSecret,
-            .api_key = "",
-            .events = {"UserJoinRoom", "RoomDestroy"},
-            .enabled = true,
+            .secret = "the secret of it",
+            .api_key = "devkey",
+            .events = {"room_started", "room_finished", "a\"b,c"},
+            .enabled = false,
             .shows_secret = true,
-            .created_at = kNow.wall,
-            .updated_at = kNow.wall + std::chrono::seconds(5)};
+            .created_at = kStoreStart,
+            .updated_at = kStoreStart + 1s};
   }
-
-  SeededSecretSource nonces_{1};
-  fs::path folder_;
+  bool put(Webhook webhook, bool is_dropped = false) {
+    return write(PutWebhook{OperationId("OP_1"), std::move(webhook), is_dropped});
+  }
+  size_t waiting(const char* id = "WH_1") {
+    const auto runs = MUST(store->next_deliveries(WebhookId(id), {}, {}));
+    return runs.empty() ? 0 : runs[0].deliveries.size();
+  }
 };
 
-TEST_F(WebhooksTest, what_was_written_is_read_again_by_the_next_process) {
-  domain::Webhook own = a_webhook();
-  own.id = WebhookId("WH_2");
-  own.dialect = domain::WebhookDialect::LiveKit;
-  own.business = own.secret = "";
-  own.api_key = "key";
-  own.events = {};
-  own.enabled = own.shows_secret = false;
-  {
-    Store store = open();
-    ASSERT_TRUE(put(store, a_webhook()));
-    ASSERT_TRUE(put(store, own));
-  }
-  Store store = open();
-  EXPECT_THAT(MUST(store.load_webhooks()), testing::ElementsAre(a_webhook(), own));
+TEST_F(WebhookTableTest, one_comes_back_as_it_was_and_is_replaced_whole) {
+  ASSERT_TRUE(put(full()));
+  restart();
+  EXPECT_THAT(MUST(store->load_webhooks()), ElementsAre(full()));
+  Webhook other = full();
+  other.events.clear();
+  other.secret = "another";
+  other.enabled = true;
+  ASSERT_TRUE(put(other));
+  EXPECT_THAT(MUST(store->load_webhooks()), ElementsAre(other));
+  ASSERT_TRUE(put(other, true));
+  EXPECT_THAT(MUST(store->load_webhooks()), IsEmpty());
 }
 
-TEST_F(WebhooksTest, a_change_takes_the_place_of_what_was_and_a_drop_leaves_nothing) {
-  Store store = open();
-  ASSERT_TRUE(put(store, a_webhook()));
-  domain::Webhook changed = a_webhook();
-  changed.secret = "another";
-  changed.shows_secret = false;
-  ASSERT_TRUE(put(store, changed));
-  EXPECT_THAT(MUST(store.load_webhooks()), testing::ElementsAre(changed));
-  ASSERT_TRUE(put(store, changed, true));
-  EXPECT_THAT(MUST(store.load_webhooks()), testing::IsEmpty());
+TEST_F(WebhookTableTest, its_secret_is_not_in_the_file_and_opens_with_its_key_alone) {
+  ASSERT_TRUE(put(full()));
+  store.reset();
+  std::ifstream in(path(), std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  EXPECT_NE(bytes.find("backend.example"), std::string::npos) << "it is the file";
+  EXPECT_EQ(bytes.find("the secret of it"), std::string::npos);
+  options.sealing.key.fill(9);
+  restart();
+  EXPECT_FALSE(store->load_webhooks());
 }
 
-TEST_F(WebhooksTest, the_secret_stands_in_no_file) {
-  {
-    Store store = open();
-    ASSERT_TRUE(put(store, a_webhook()));
-  }
-  for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
-    std::ifstream file(entry.path(), std::ios::binary);
-    const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-    EXPECT_EQ(bytes.find(kSecret), std::string::npos) << entry.path();
-  }
+TEST_F(WebhookTableTest, what_is_written_next_waits_for_who_is_there_then) {
+  ASSERT_TRUE(write({joined(1)}));
+  Webhook webhook = full();
+  webhook.events = {"participant_joined"};
+  webhook.enabled = true;
+  ASSERT_TRUE(put(webhook));
+  ASSERT_TRUE(write({joined(2), event(3, "room", domain::EventKind::RoomEnded)}));
+  EXPECT_EQ(waiting(), 1u) << "neither what was before, nor what it does not name";
+  webhook.enabled = false;
+  ASSERT_TRUE(put(webhook));
+  ASSERT_TRUE(write({joined(4)}));
+  EXPECT_EQ(waiting(), 1u) << "what waited, waits";
+  webhook.enabled = true;
+  webhook.app = AppId("another");
+  webhook.id = WebhookId("WH_2");
+  ASSERT_TRUE(put(webhook));
+  ASSERT_TRUE(write({joined(5)}));
+  EXPECT_EQ(waiting("WH_2"), 0u) << "of another app";
+}
+
+// An event of the same request has read who is there: what it saw was undone with it, for want of room.
+TEST_F(WebhookTableTest, a_webhook_whose_write_was_undone_gets_nothing) {
+  store.reset();
+  options.pages_max = static_cast<int64_t>(std::filesystem::file_size(path()) / 4'096) + 16;
+  restart();
+  Webhook webhook = full();
+  webhook.events.clear();
+  webhook.enabled = true;
+  WriteRequest request(PutWebhook{OperationId("OP_1"), webhook, false});
+  request.events = {event(1, "room", domain::EventKind::RoomStarted)};
+  request.calls.push_back({.key = {}, .operation = {}, .subject = std::string(200'000, 'x')});
+  ASSERT_FALSE(write(std::move(request)));
+  ASSERT_TRUE(write({event(2, "room", domain::EventKind::RoomEnded)}));
+  EXPECT_EQ(waiting(), 0u);
+  EXPECT_THAT(MUST(store->load_webhooks()), IsEmpty());
+  ASSERT_TRUE(put(webhook));
+  ASSERT_TRUE(write({event(3, "room", domain::EventKind::RoomStarted)}));
+  EXPECT_EQ(waiting(), 1u);
 }
 
 }  // namespace

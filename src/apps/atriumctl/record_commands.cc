@@ -122,10 +122,9 @@ ExitCode list_audit(Caller& caller, const Settings& settings, const RecordComman
   while (world.out.good()) {
     const Answer result = caller.ask_by_get("ListAudit", fields);
     if (!result) return result.error();
-    const Json::Array& records = items_of(*result, "Records");
-    show_lines(world.out, settings.output, records, audit_line);
+    show_lines(world.out, settings.output, items_of(*result, "Records"), audit_line);
     fields.back().second = cursor_of(*result);
-    if (std::ssize(records) < limits::kAuditPageMax || fields.back().second.empty()) break;
+    if (text_of(*result, "HasMore") != "true" || fields.back().second.empty()) break;
   }
   return ExitCode::Ok;
 }

@@ -65,6 +65,18 @@ TEST_F(RecordCommandsTest, lost_events_are_told_on_standard_error) {
   EXPECT_EQ(out.str(), "");
 }
 
+TEST_F(RecordCommandsTest, an_empty_page_of_the_audit_log_may_have_more_behind_it) {
+  results = {R"({"Records":[],"NextCursor":"OTk","HasMore":true})",
+             R"({"Records":[],"NextCursor":"MTIz","HasMore":false})"};
+  EXPECT_EQ(go(run_records, RecordCommand{.verb = RecordVerb::ListAudit,
+                                          .operation = "OP_abcdefghijklmnopq",
+                                          .all_apps = true}),
+            ExitCode::Ok)
+      << err.str();
+  ASSERT_EQ(asked.size(), 2u);
+  EXPECT_TRUE(asked[1].ends_with("&Cursor=OTk")) << asked[1];
+}
+
 TEST_F(RecordCommandsTest, the_audit_log_is_asked_with_filters) {
   const std::string record =
       R"({"Records":[{"Sequence":3,"Phase":"finished","Door":"openapi","At":"2024-01-02T03:04:05.678Z",)"

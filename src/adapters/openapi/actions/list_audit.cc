@@ -42,16 +42,16 @@ HandlerStep list_audit(ActionContext& context) {
   query.until = *until;
   query.after_sequence = position->after;
   query.limit = *limit;
-  context.call.position = *position;
   return Question(FindAuditPage{std::move(query)});
 }
 
-Answer shape(const PendingCall& call, const domain::AuditPage& page) {
+// A page may be empty and yet not the last: the filters passed over whatever was looked at.
+Answer shape(const PendingCall&, const domain::AuditPage& page) {
   Json::Array records;
   for (const domain::StoredAudit& record : page.records) records.push_back(audit_json(record));
-  const int64_t last = page.records.empty() ? call.position.after : page.records.back().sequence;
   return Json(Json::Object{{"Records", std::move(records)},
-                           {"NextCursor", position_text({.after = last})}});
+                           {"NextCursor", position_text({.after = page.looked_until})},
+                           {"HasMore", page.has_more}});
 }
 
 constexpr ActionRow row() {
