@@ -152,6 +152,11 @@ std::optional<RoomSid> LifeBook::latest(const RoomId& room) const {
   return found == latest_.end() ? std::nullopt : std::optional(found->second);
 }
 
+std::string LifeBook::room_of(const RoomSid& life) const {
+  const auto found = lives_.find(life);
+  return found == lives_.end() ? std::string() : found->second.room.value;
+}
+
 std::string LifeBook::name_of(const ParticipantSid& who) const {
   const Person* person = find(who);
   if (person == nullptr) return who.value;

@@ -54,6 +54,7 @@ class LifeBook {
   bool is_innocent(const ParticipantSid& who) const;
   bool is_doomed(const RoomSid& life) const;
   const Person* find(const ParticipantSid& who) const;
+  std::string room_of(const RoomSid& life) const;  // empty: nobody was let into it
   // Of a name: the life that began last.
   std::optional<RoomSid> latest(const RoomId& room) const;
 

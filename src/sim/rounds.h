@@ -108,6 +108,11 @@ class Rounds final : public node::HttpPort, private node::FaultPort {
     RoomSid schedule_of = {};             // whose that schedule was
     uint64_t boot = 0;
   };
+  struct Answer {
+    int status = 0;
+    std::string body;
+    bool is_replay = false;
+  };
   struct Name {
     std::array<Place, 5> places;
     std::optional<std::pair<std::string, RoomSid>> schedule;  // made last, and whose it was
@@ -135,6 +140,7 @@ class Rounds final : public node::HttpPort, private node::FaultPort {
 
   // --- rounds_node.cc
   void boot();
+  store::StoreOptions store_options();
   void restore(store::Store& store);
   void observe_store();
   void crash();
@@ -173,8 +179,8 @@ class Rounds final : public node::HttpPort, private node::FaultPort {
   void hear(ConnectionId id, Call& call, const node::HttpRequest& request);
   void note_meaning(Call& call);
   void note_kick(const Call& call);
-  void on_answer(const Call& call, int status, const std::string& body);
-  void check_receipt(const Call& call, const std::string& body);
+  void on_answer(const Call& call, const Answer& answer);
+  void check_receipt(const Call& call, const Answer& answer);
   void check_innocents();
 
   // --- rounds_plot.cc
@@ -226,7 +232,7 @@ class Rounds final : public node::HttpPort, private node::FaultPort {
   std::map<ConnectionId, Call> calls_;
   uint64_t next_connection_ = 1, next_key_ = 1, next_token_ = 1;
   std::vector<Name> names_;
-  std::set<std::string> done_keys_;  // of calls that were answered as carried out
+  std::map<std::string, RoomSid> done_keys_;  // which life the answer named
   bool is_acting_ = true, has_faults_ = true;
   LifeBook book_;
   CallbackConsumer consumer_;

@@ -86,16 +86,18 @@ void Rounds::note_kick(const Call& call) {
   if (user != nullptr) book_.excuse(user->sid, Exit::Removed);
 }
 
-void Rounds::on_answer(const Call& call, int status, const std::string& body) {
+void Rounds::on_answer(const Call& call, const Answer& answer) {
+  const auto& [status, body, is_replay] = answer;
   if (options_.is_verbose)
-    std::printf("  %lld ms %s %s: %d %s\n",
+    std::printf("  %lld ms %s %s %s%s: %d %s\n",
                 static_cast<long long>(mono_.time_since_epoch().count() / 1'000),
-                call.action.c_str(), room_of(call.name).c_str(), status, body.c_str());
+                call.action.c_str(), room_of(call.name).c_str(), call.key.c_str(),
+                is_replay ? " again" : "", status, body.c_str());
   if (status != 200) return;
   const std::string state = text_after(body, "State");
   if (call.action == "DismissRoom") {
-    if (!call.key.empty()) done_keys_.insert(call.key);
-    check_receipt(call, body);
+    check_receipt(call, answer);
+    if (!call.key.empty()) done_keys_.emplace(call.key, text_after(body, "RoomSessionId"));
   } else if (call.action == "ScheduleDismissal") {
     names_[call.name].schedule = {text_after(body, "ScheduleId"), call.meant.value_or(RoomSid())};
   } else if (call.action == "CancelDismissal" && state == "cancelled" && call.boot == boots_) {
@@ -103,19 +105,25 @@ void Rounds::on_answer(const Call& call, int status, const std::string& body) {
   }
 }
 
-void Rounds::check_receipt(const Call& call, const std::string& body) {
-  const std::string state = text_after(body, "State");
-  const bool is_other = call.if_life && call.meant != call.if_life;
-  if (is_other && state != "not_current")
-    return book_.fail("another life than the one that was meant was current, and the answer is " +
-                      body);
-  if (state != "dismissed") return;
-  const RoomSid life(text_after(body, "RoomSessionId"));
-  // A repetition is told of the life that its first call ended.
-  const bool is_repetition = book_.is_doomed(life) && !call.key.empty();
-  if (!is_repetition && call.meant != life)
-    book_.fail("meant was " + call.meant.value_or(RoomSid("nothing")).value + ", dismissed " +
-               life.value);
+// A call that finds no current life joins the dismissal of the former one, as long as that goes on.
+void Rounds::check_receipt(const Call& call, const Answer& answer) {
+  const std::string state = text_after(answer.body, "State");
+  const RoomSid life(text_after(answer.body, "RoomSessionId"));
+  const bool is_dismissed = state == "dismissed";
+  if (is_dismissed && (!book_.is_doomed(life) || book_.room_of(life) != room_of(call.name)))
+    return book_.fail("dismissed is a life that nobody meant: " + answer.body);
+  if (answer.is_replay) {
+    const auto first = done_keys_.find(call.key);
+    if (first != done_keys_.end() && first->second != life)
+      book_.fail("a repeated call is told of " + life.value + ", the first was of " +
+                 first->second.value);
+    return;
+  }
+  if (call.if_life && call.meant && call.meant != call.if_life && state != "not_current")
+    book_.fail("another life than the one that was meant was current: " + answer.body);
+  if (!is_dismissed) return;
+  if (call.meant.value_or(call.if_life.value_or(life)) != life)
+    book_.fail("meant was another life: " + answer.body);
   if (!is_up()) return;
   const auto current = control_->registry().find_room(AppId(kApp), RoomId(room_of(call.name)));
   if (current && current->sid == life) book_.fail(life.value + " is dismissed and current");

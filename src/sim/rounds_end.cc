@@ -69,9 +69,7 @@ void Rounds::print_difference() const {
 // Each room's events came, all of them, in the order that the store gave them.
 void Rounds::check_order() {
   disk_.boot(SimDisk::Loss::Nothing);
-  store::StoreOptions store_options;
-  store_options.vfs = disk_.vfs();
-  auto store = store::Store::open(disk_.path(), std::move(store_options), now());
+  auto store = store::Store::open(disk_.path(), store_options(), now());
   auto webhooks = store ? store->load_webhooks() : std::unexpected(store.error());
   if (!webhooks || webhooks->size() != 1) return book_.fail("the store cannot be read at the end");
   std::map<std::string, std::vector<std::string>> stored;

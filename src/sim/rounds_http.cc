@@ -145,8 +145,12 @@ void Rounds::drop(ConnectionId id) {
 void Rounds::respond(ConnectionId id, node::HttpResponse response) {
   if (auto call = calls_.extract(id)) {
     connections_.erase(id);
-    return at(Duration(0), [this, call = std::move(call.mapped()), status = response.status,
-                            body = std::move(response.body)] { on_answer(call, status, body); });
+    Answer answer{response.status, std::move(response.body)};
+    for (const auto& [name, value] : response.headers)
+      answer.is_replay |= name == "Idempotency-Replayed";
+    return at(Duration(0), [this, call = std::move(call.mapped()), answer = std::move(answer)] {
+      on_answer(call, answer);
+    });
   }
   const auto found = connections_.find(id);
   if (found == connections_.end()) return;

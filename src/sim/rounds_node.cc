@@ -1,4 +1,6 @@
 // The node's life: how it is put together over what the store holds, and how it dies without a word.
+#include <cstdio>
+
 #include "sim/rounds.h"
 
 namespace atrium::sim {
@@ -44,14 +46,19 @@ node::Config make_config() {
 
 }  // namespace
 
+store::StoreOptions Rounds::store_options() {
+  store::StoreOptions options;
+  options.sealing.nonces = &node_secrets_;
+  options.vfs = disk_.vfs();
+  return options;
+}
+
 void Rounds::boot() {
   ++boots_;
   is_control_woken_ = is_store_woken_ = is_web_woken_ = false;
   is_shard_woken_ = {};
   disk_.boot(static_cast<SimDisk::Loss>(below(4)));
-  store::StoreOptions store_options;
-  store_options.vfs = disk_.vfs();
-  auto store = store::Store::open(disk_.path(), std::move(store_options), now());
+  auto store = store::Store::open(disk_.path(), store_options(), now());
   if (!store) {  // the disk still fails; whoever watches over the process starts it again
     disk_.die();
     disk_.settle();
@@ -128,6 +135,9 @@ void Rounds::crash() {
 
 void Rounds::crash_now() {
   ++outcome_.figures.crashes;
+  if (options_.is_verbose)
+    std::printf("  %lld ms crash\n",
+                static_cast<long long>(mono_.time_since_epoch().count() / 1'000));
   disk_.die();
   control_.reset();
   store_worker_.reset();

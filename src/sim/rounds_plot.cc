@@ -7,7 +7,7 @@ namespace {
 constexpr Duration kInRoundMax = std::chrono::milliseconds(2'500);
 constexpr Duration kTroubleMost = std::chrono::seconds(2);
 constexpr Duration kBackWithin = std::chrono::milliseconds(1'200);  // the grace is 3 s
-constexpr std::string_view kLeave = "\x42\x00";                     // SignalRequest{leave: {}}
+constexpr std::string_view kLeave("\x42\x00", 2);                   // SignalRequest{leave: {}}
 
 std::string room_field(const std::string& room) {
   return R"(,"RoomId":")" + room + "\"";
