@@ -135,8 +135,11 @@ bool LifeBook::is_innocent(const ParticipantSid& who) const {
   return present_.contains(who) && !exits_.contains(who) && !is_doomed(people_.at(who).life);
 }
 
-std::vector<ParticipantSid> LifeBook::innocents() const {
+std::vector<ParticipantSid> LifeBook::innocents() {
   std::vector<ParticipantSid> out;
+  std::erase_if(present_, [this](const ParticipantSid& who) {
+    return exits_.contains(who) || lives_.at(people_.at(who).life).is_gone;
+  });
   for (const ParticipantSid& who : present_)
     if (is_innocent(who)) out.push_back(who);
   return out;

@@ -50,7 +50,7 @@ class LifeBook {
 
   // --- what is looked at
   // Those whom nothing gives a reason to be out.
-  std::vector<ParticipantSid> innocents() const;
+  std::vector<ParticipantSid> innocents();
   bool is_innocent(const ParticipantSid& who) const;
   bool is_doomed(const RoomSid& life) const;
   const Person* find(const ParticipantSid& who) const;
