@@ -114,8 +114,9 @@ void LifeBook::saw_words(const ParticipantSid& who, domain::ClientCode code,
   const auto has = [&](Exit why) { return exit != exits_.end() && exit->second.contains(why); };
   bool is_right = is_doomed(person->life);
   if (code == domain::ClientCode::DuplicateLogin) is_right |= has(Exit::Replaced);
+  // Who is out anyway and comes back is told of a rule that was made since.
   if (code == domain::ClientCode::KickedOut || code == domain::ClientCode::UserForbidden)
-    is_right |= has(Exit::Removed);
+    is_right |= has(Exit::Removed) || !present_.contains(who);
   if (!is_right)
     fail(name_of(who) + " was told " + std::to_string(static_cast<int>(code)) + " without reason");
 }

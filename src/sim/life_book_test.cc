@@ -50,6 +50,13 @@ TEST_F(LifeBookTest, words_that_name_the_dismissal_of_another_life_are_found) {
   EXPECT_FALSE(is_silent());
 }
 
+TEST_F(LifeBookTest, word_of_a_ban_needs_a_ban_or_somebody_who_is_out) {
+  book_.saw_words(kAnn, domain::ClientCode::UserForbidden, {});
+  EXPECT_TRUE(is_silent());
+  book_.saw_words(kBob, domain::ClientCode::UserForbidden, {});
+  EXPECT_FALSE(is_silent());
+}
+
 TEST_F(LifeBookTest, cut_of_the_next_life_is_found) {
   book_.saw_transport(LifeId{1}, kAnn);
   book_.saw_transport(LifeId{2}, kBob);

@@ -171,6 +171,7 @@ class Rounds final : public node::HttpPort, private node::FaultPort {
   // --- rounds_http.cc
   void dial(size_t name, size_t user, bool is_resume);
   void lose(ConnectionId id);
+  void forget(ConnectionId id);
   void on_first_word(ConnectionId id, Connection& connection, std::string_view message);
   std::string make_token(size_t name, size_t user);
 

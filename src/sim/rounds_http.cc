@@ -127,7 +127,7 @@ void Rounds::close_websocket(ConnectionId id, std::shared_ptr<const std::string>
       book_.saw_sent_away(who);
   }
   at_this_boot(some_delay(), [this, id, is_known] {
-    connections_.erase(id);
+    forget(id);
     control_->on_websocket_closed_out(id, is_known && !one_in(20), now());
   });
 }
@@ -152,11 +152,14 @@ void Rounds::respond(ConnectionId id, node::HttpResponse response) {
       on_answer(call, answer);
     });
   }
-  const auto found = connections_.find(id);
-  if (found == connections_.end()) return;
-  Place& place = names_[found->second.name].places[found->second.user];
+  forget(id);
+}
+
+void Rounds::forget(ConnectionId id) {
+  const auto gone = connections_.extract(id);
+  if (gone.empty() || gone.mapped().is_call) return;
+  Place& place = names_[gone.mapped().name].places[gone.mapped().user];
   if (place.connection == id) place.connection.reset();
-  connections_.erase(found);
 }
 
 }  // namespace atrium::sim

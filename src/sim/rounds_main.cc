@@ -56,7 +56,7 @@ constexpr const char* kHelp =
     "  --rounds N      dismissed lives with a successor, at least (500)\n"
     "  --events N      callbacks, at least (none)\n"
     "  --crashes N     about so many (10)\n"
-    "  --full          10000 rounds, 50000 events, 60 crashes\n"
+    "  --full          10000 rounds, 50000 events, 30 crashes\n"
     "  --no-canaries   does not look for the planted bugs afterwards\n"
     "  --verbose       prints management calls with their answers, and what the node logs\n";
 
@@ -74,7 +74,7 @@ int main(int argc, char** argv) {
     else if (flag == "--no-canaries")
       has_canaries = false;
     else if (flag == "--full")
-      options.rounds = 10'000, options.events = 50'000, options.crashes = 60;
+      options.rounds = 10'000, options.events = 50'000, options.crashes = 30;
     else if (flag == "--help")
       return std::printf("%s", kHelp), 0;
     else if (i + 1 < argc && flag == "--seed")
