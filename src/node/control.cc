@@ -168,9 +168,11 @@ void ControlPlane::run_queue(Now now) {
     queue_.pop_front();
     domain::Effects effects = registry_.apply(std::move(next.command), now);
     serving_ = {next.cause, {}};
-    for (const domain::Effect& effect : effects)
+    for (const domain::Effect& effect : effects) {
       if (const auto* event = std::get_if<domain::Event>(&effect))
         serving_.events.push_back(*event);
+      serving_.dismisses |= std::holds_alternative<domain::PersistDismissal>(effect);
+    }
     for (domain::Effect& effect : effects) carry_out(std::move(effect), now);
     for (domain::Event& event : serving_.events) events_.note(std::move(event));
     serving_ = {};

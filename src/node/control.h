@@ -431,6 +431,7 @@ class ControlPlane final : public ControlHandler {
   struct Serving {
     std::optional<WaiterId> cause;
     std::vector<domain::Event> events;
+    bool dismisses = false;  // a dismissal's record is among them: the call goes with that
   };
   Serving serving_;
   webhook::Dispatcher dispatcher_;

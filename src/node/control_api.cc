@@ -196,11 +196,13 @@ void ControlPlane::answer_repeats(const domain::CallKey& key, const openapi::Res
 void ControlPlane::run(domain::DismissReply& effect, Now) {
   const bool is_done = effect.outcome == domain::DismissOutcome::Done;
   const bool is_unknown = effect.outcome == domain::DismissOutcome::NoSuchRoom;
+  const bool is_other_life = effect.outcome == domain::DismissOutcome::NotCurrent;
   if (effect.is_first)
-    ++(is_done      ? counters_.dismissals_done
-       : is_unknown ? counters_.dismissals_unknown_room
-                    : counters_.dismissals_failed);
-  if (effect.is_first && !is_done && !is_unknown) {
+    ++(is_done         ? counters_.dismissals_done
+       : is_unknown    ? counters_.dismissals_unknown_room
+       : is_other_life ? counters_.dismissals_not_current
+                       : counters_.dismissals_failed);
+  if (effect.is_first && !is_done && !is_unknown && !is_other_life) {
     log_line(LogLevel::Error, "dismissal failed",
              {{"operation", effect.record ? effect.record->operation.value : ""},
               {"room_sid", effect.record ? effect.record->room_sid.value : ""},

@@ -59,11 +59,15 @@ void ControlPlane::write(const OperationId& operation, store::WriteRequest reque
   submit(domain::RecordStored{operation, false});
 }
 
-// What was noted before goes first: a room's events are stored in the order in which they happened.
+// What was noted before goes first: a room's events are stored in the order in which they happened.  The rows that a
+// dismissed life takes along are written before its record, under an operation that nobody knows of: a call that had
+// gone with them would be taken for done where the process ended in between.
 void ControlPlane::accompany(store::WriteRequest& request, const OperationId& operation) {
   events_.take_along(request, std::exchange(serving_.events, {}));
+  const bool is_beside =
+      serving_.dismisses && std::holds_alternative<store::PutSchedules>(request.what);
   Audited* call = serving_.cause ? find_audited(*serving_.cause) : nullptr;
-  if (call == nullptr || call->accepted) return;
+  if (call == nullptr || call->accepted || is_beside) return;
   audit_accepted(*call, request, operation);
   put_key(*serving_.cause, request, operation);
 }

@@ -79,6 +79,8 @@ void add_dismissals(Page& page, const ControlCounters& control) {
       Page::with_value(control.dismissals_failed, true, {{"outcome", "failed"}}));
   dismissals.metric.push_back(
       Page::with_value(control.dismissals_unknown_room, true, {{"outcome", "no_such_room"}}));
+  dismissals.metric.push_back(
+      Page::with_value(control.dismissals_not_current, true, {{"outcome", "not_current"}}));
   page.counter("atrium_dismissed_users_total", "Users in rooms at their fence",
                control.dismissed_users);
   page.counter("atrium_dismissed_users_not_notified_total",

@@ -33,7 +33,8 @@ class Histogram {
 
 struct ControlCounters {
   uint64_t joins = 0, joins_refused = 0, resumes = 0, resumes_refused = 0;
-  uint64_t dismissals_done = 0, dismissals_failed = 0, dismissals_unknown_room = 0;
+  uint64_t dismissals_done = 0, dismissals_failed = 0, dismissals_unknown_room = 0,
+           dismissals_not_current = 0;
   uint64_t dismissed_users = 0, dismissed_users_not_notified = 0;
   uint64_t api_calls = 0, api_refused = 0;
   uint64_t messages_too_long = 0, messages_over_backlog = 0;  // a backend's, by recipient

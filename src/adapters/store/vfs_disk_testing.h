@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -101,8 +100,11 @@ class DiskModel {
   File& file_at(const std::string& path) {
     const auto [found, is_new] = files_.try_emplace(path);
     if (is_new) {
-      std::ifstream in(path, std::ios::binary);
-      found->second.durable.assign(std::istreambuf_iterator<char>(in), {});
+      std::ifstream in(path, std::ios::binary | std::ios::ate);
+      if (in) found->second.durable.resize(static_cast<size_t>(in.tellg()));
+      in.seekg(0);
+      in.read(found->second.durable.data(),
+              static_cast<std::streamsize>(found->second.durable.size()));
     }
     return found->second;
   }
