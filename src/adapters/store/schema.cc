@@ -422,12 +422,19 @@ Result<int64_t> single_number(Database& database, const char* sql) {
   return statement.number();
 }
 
-// What an operator goes back to when the new version does not suit.
+// What an operator goes back to when the new version does not suit.  It gets its name when it is whole: what a crash
+// left of an earlier one is thrown away.
 Result<void> copy_before(Database& database, const std::string& path, int64_t version) {
   const std::string copy = path + ".v" + std::to_string(version);
   if (std::filesystem::exists(copy)) return {};
+  const std::string unfinished = copy + ".unfinished";
+  std::error_code failure;
+  std::filesystem::remove(unfinished, failure);  // where it stays, the next line says so
   Statement vacuum = TRY(Statement::prepare(database, "VACUUM INTO ?"));
-  return vacuum.start().put(std::string_view(copy)).finish();
+  TRY(vacuum.start().put(std::string_view(unfinished)).finish());
+  std::filesystem::rename(unfinished, copy, failure);
+  if (failure) return fail(ErrorKind::Unavailable, "the copy of the store's file cannot be named");
+  return {};
 }
 
 }  // namespace

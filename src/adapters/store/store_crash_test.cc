@@ -143,6 +143,46 @@ TEST_F(FaultyStoreTest, a_crash_while_the_schema_is_made_leaves_a_store_that_ope
     }
 }
 
+class UpgradeCrashTest : public FaultyStoreTest {
+ protected:
+  void begin_with_version_4() {
+    begin();
+    fs::copy_file(std::string(ATRIUM_SOURCE_DIR) + "/src/adapters/store/testdata/store_v4.db",
+                  path());
+  }
+  static int64_t number(const std::string& file, const char* sql) {
+    Database database = MUST(Database::open(file));
+    auto statement = Statement::prepare(database, sql);
+    if (!statement) return -1;  // not the table, or not a database
+    return statement->start().step().value_or(false) ? statement->number() : -1;
+  }
+};
+
+// An operator goes back to the copy: half of one is none.
+TEST_F(UpgradeCrashTest, a_crash_in_the_midst_of_it_leaves_all_rows_and_a_whole_copy) {
+  begin_with_version_4();
+  open({});
+  ASSERT_TRUE(store);
+  const uint64_t steps = vfs->steps();
+  end();
+  for (uint64_t step = 1; step <= steps && !HasFailure(); ++step) {
+    SCOPED_TRACE("step " + std::to_string(step));
+    const auto loss = step % 2 == 0 ? Loss::Unsynced : Loss::Nothing;
+    begin_with_version_4();
+    open({.crash_at = step, .loss = loss});
+    end();
+    open({});
+    ASSERT_TRUE(store);
+    end();
+    const std::string copy = path() + ".v4";
+    EXPECT_EQ(number(path(), "SELECT version FROM schema_version"), 5);
+    EXPECT_EQ(number(path(), "SELECT count(*) FROM apps"), 1);
+    ASSERT_TRUE(fs::exists(copy));
+    EXPECT_EQ(number(copy, "SELECT version FROM schema_version"), 4);
+    EXPECT_EQ(number(copy, "SELECT count(*) FROM bans"), 4);
+  }
+}
+
 TEST_F(FaultyStoreTest, a_failed_sync_makes_it_read_only_at_once) {
   open({});
   ASSERT_TRUE(ban("one"));
