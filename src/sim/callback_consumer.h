@@ -1,5 +1,5 @@
-// CallbackConsumer: a customer's server that is sent the vendor's callbacks.  It knows the vendor's contract and nothing
-// else (vendor-contract section 6: envelope, signature, the fields of joins, leaves and RoomDestroy; EventId to tell
+// CallbackConsumer: a customer's server that is sent the vendor's callbacks.  It knows the vendor's contract alone
+// (vendor-contract section 6: envelope, signature, the fields of joins, leaves and RoomDestroy; EventId to tell
 // duplicates), and keeps a table of which rooms there are and who is in them.  What its table cannot take is a
 // violation.  Owner: Rounds.  Does not: read what we add to the envelope, sort, wait for what is missing.
 #pragma once

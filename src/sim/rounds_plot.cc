@@ -22,7 +22,7 @@ bool Rounds::is_done() const {
 
 void Rounds::begin_round(size_t name) {
   if (!is_acting_) return;
-  for (uint64_t i = 2 + below(3); i > 0; --i)
+  for (uint64_t i = 1 + below(3); i > 0; --i)
     at(some_delay(), [this, name] { join(name, below(names_[name].places.size())); });
   for (uint64_t i = below(3); i > 0; --i)
     at(between(std::chrono::milliseconds(50), kInRoundMax),

@@ -1,3 +1,4 @@
+// Webhooks as the store keeps them: written, read again, changed, dropped; the secret sealed.
 #include "adapters/store/webhooks.h"
 
 #include <gmock/gmock.h>
