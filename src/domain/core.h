@@ -17,6 +17,7 @@
 #include "domain/bans.h"
 #include "domain/bulk_run.h"
 #include "domain/dismissal.h"
+#include "domain/end_slots.h"
 #include "domain/outbox.h"
 #include "domain/policies.h"
 #include "domain/registry.h"
@@ -51,6 +52,7 @@ struct Core {
   Schedules schedules;
   Policies policies;
   Timers timers;
+  EndSlots end_slots;
   Outbox out;
   uint64_t lives_opened = 0;
 

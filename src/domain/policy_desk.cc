@@ -281,8 +281,14 @@ void on_policy_due(Core& core, const std::string& room_sid) {
   const RoomPolicy* found = policy_of(core, room);
   const End end = found == nullptr ? End{} : next_end(core, room, *found);
   if (end.due > core.now.mono) return look(core, room);
+  // By the wall clock names end, whether they have a life or not.
+  if (end.cause == EndCause::EndAt) {
+    end_by_wall(core);
+    return watch_wall(core);
+  }
+  if (const auto turn = wait_for_slot(core.end_slots, room.policy_clock.end_slot, core.now.mono))
+    return core.timers.arm(TimerKind::PolicyDue, room_sid, *turn);
   const RoomPolicy policy = *found;
-  if (end.cause == EndCause::EndAt) use_up_end(core, name_in(room));
   end_life(core, room, policy, end.cause);
 }
 
@@ -298,10 +304,13 @@ void end_by_wall(Core& core) {
   for (auto next = core.policies.next_end(); next && next->first <= core.now.wall;
        next = core.policies.next_end()) {
     const Name name = next->second;
+    Room* const room = core.find_current({name.first, name.second});
+    if (room != nullptr && !core.end_slots.is_free(core.now.mono)) return;
     const RoomPolicy policy = *core.policies.find(name);
     use_up_end(core, name);
-    if (Room* room = core.find_current({name.first, name.second}))
-      end_life(core, *room, policy, EndCause::EndAt);
+    if (room == nullptr) continue;
+    core.end_slots.take(core.now.mono);
+    end_life(core, *room, policy, EndCause::EndAt);
   }
 }
 

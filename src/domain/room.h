@@ -90,6 +90,7 @@ class Room {
       friend bool operator==(const Told&, const Told&) = default;
     };
     std::optional<Told> told;
+    std::optional<Mono> end_slot;  // its time has come, and its turn is then
   };
   PolicyClock policy_clock;
 

@@ -313,7 +313,10 @@ void on_schedule_warning(Core& core, const std::string& schedule) {
 }
 
 void on_schedule_due(Core& core, const std::string& id) {
-  const Schedule schedule = core.schedules.find(ScheduleId(id))->schedule;
+  Entry& entry = *core.schedules.find(ScheduleId(id));
+  if (const auto turn = wait_for_slot(core.end_slots, entry.end_slot, core.now.mono))
+    return core.timers.arm(TimerKind::ScheduleDue, id, *turn);
+  const Schedule schedule = entry.schedule;
   core.schedules.remember_carried_out(schedule.app, schedule.id);
   DismissRoom order{.waiter = {},
                     .app = schedule.app,

@@ -47,6 +47,7 @@ class Schedules {
     // Writes under way: the one that takes it out of force; where those that move it will bring it.
     std::optional<OperationId> ending = std::nullopt;
     std::optional<End> moving = std::nullopt;
+    std::optional<Mono> end_slot = std::nullopt;  // its time has come, and its turn is then
   };
 
   // --- ordered: a row is being written ----------------------------------------------------------

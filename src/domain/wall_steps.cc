@@ -35,6 +35,8 @@ void watch_wall(Core& core) {
   const bool is_needed = end || core.schedules.any_follows_wall();
   Mono at = is_needed ? core.now.mono + kLookEvery : kNever;
   if (end) at = std::min(at, deadline_of(end->first, core.now));
+  // More are due than may end at once: the others have their turn.
+  if (end && end->first <= core.now.wall) at = core.end_slots.next(core.now.mono);
   if (const auto armed = core.timers.deadline(TimerKind::WallLook, ""); armed && is_needed)
     at = std::min(at, *armed);
   core.timers.arm(TimerKind::WallLook, "", at);
