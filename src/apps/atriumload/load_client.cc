@@ -28,6 +28,11 @@ std::unique_ptr<Driver> make_driver(const Settings& settings, const Person& pers
              : make_janus_driver(settings, person, secrets, now);
 }
 
+std::optional<Pattern> read_payload(PayloadUse use, ByteView payload) {
+  const auto pattern = pattern_of(use, payload);
+  return pattern ? read_pattern(*pattern) : std::nullopt;
+}
+
 // The nearest number above or below `highest` with those low 16 bits.
 uint64_t unwrap(uint64_t highest, uint16_t seq) {
   const auto step =
@@ -275,13 +280,20 @@ void LoadClient::check_pattern(ByteView plain, const Link& link, uint64_t arrive
   QualityTally& quality = tally_.quality;
   const auto packet = wire::parse_rtp(plain);
   const PayloadUse use = packet ? link.uses[packet->payload_type] : PayloadUse::None;
-  if (use == PayloadUse::Repair || use == PayloadUse::None) {
-    ++(use == PayloadUse::Repair ? quality.repairs : quality.other);
+  if (!packet || use == PayloadUse::Repair) {
+    ++(packet ? quality.repairs : quality.other);
+    return;
+  }
+  // Media may come before the answer that names its payload type.
+  auto pattern = read_payload(use == PayloadUse::Audio ? PayloadUse::Audio : PayloadUse::Video,
+                              packet->payload);
+  if (!pattern && use == PayloadUse::None)
+    pattern = read_payload(PayloadUse::Audio, packet->payload);
+  if (!pattern && use == PayloadUse::None) {
+    ++quality.other;
     return;
   }
   ++quality.verified;
-  const auto payload = pattern_of(use, packet->payload);
-  const auto pattern = payload ? read_pattern(*payload) : std::nullopt;
   Stream& stream = stream_of(packet->ssrc);
   // One SSRC is one source for as long as it lives.
   if (!pattern || (stream.check.has_started() && stream.source != pattern->source)) {

@@ -36,13 +36,14 @@ void write_pattern(ByteSpan out, const Pattern& pattern) {
   writer.u64(pattern.sent_us), writer.u32(pattern.frame);
   writer.u16(static_cast<uint16_t>(out.size())), writer.u64(check_of(pattern, out.size()));
   const uint64_t key = filler_key(pattern);
-  ByteSpan rest = out.subspan(kPatternHeaderBytes);
-  for (size_t i = 0; !rest.empty(); ++i) {
+  const ByteSpan rest = out.subspan(kPatternHeaderBytes);
+  const size_t words = rest.size() / sizeof key;
+  for (size_t i = 0; i < words; ++i) {
     const uint64_t word = filler(key, i);
-    const size_t count = std::min(rest.size(), sizeof word);
-    std::memcpy(rest.data(), &word, count);
-    rest = rest.subspan(count);
+    std::memcpy(rest.data() + i * sizeof word, &word, sizeof word);
   }
+  const uint64_t last = filler(key, words);
+  std::memcpy(rest.data() + words * sizeof last, &last, rest.size() % sizeof last);
 }
 
 std::optional<Pattern> read_pattern(ByteView payload) {
@@ -54,17 +55,17 @@ std::optional<Pattern> read_pattern(ByteView payload) {
   if (*reader.u16() != payload.size()) return std::nullopt;
   if (*reader.u64() != check_of(pattern, payload.size())) return std::nullopt;
   const uint64_t key = filler_key(pattern);
+  const ByteView rest = reader.rest();
+  const size_t words = rest.size() / sizeof key;
   uint64_t difference = 0;
-  ByteView rest = reader.rest();
-  for (size_t i = 0; !rest.empty(); ++i) {
-    const uint64_t word = filler(key, i);
-    const size_t count = std::min(rest.size(), sizeof word);
-    uint64_t wanted = 0, found = 0;
-    std::memcpy(&wanted, &word, count);
-    std::memcpy(&found, rest.data(), count);
-    difference |= wanted ^ found;
-    rest = rest.subspan(count);
+  for (size_t i = 0; i < words; ++i) {
+    uint64_t found = 0;
+    std::memcpy(&found, rest.data() + i * sizeof found, sizeof found);
+    difference |= found ^ filler(key, i);
   }
+  const uint64_t last = filler(key, words);
+  if (std::memcmp(rest.data() + words * sizeof last, &last, rest.size() % sizeof last) != 0)
+    return std::nullopt;
   if (difference != 0) return std::nullopt;
   return pattern;
 }
