@@ -1,5 +1,5 @@
-// Driver: what one client says to one kind of server.  It knows the server's signalling and nothing of scenarios, media,
-// measuring or sockets; these know no server.  Owner: LoadClient.  Thread: its worker's.  One file per server.
+// Driver: what one client says to one kind of server.  It knows the server's signalling and nothing of scenarios,
+// media, measuring or sockets; these know no server.  Owner: LoadClient.  Thread: its worker's.  One file per server.
 #pragma once
 
 #include <cstdint>

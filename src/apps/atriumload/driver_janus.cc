@@ -1,7 +1,7 @@
-// Janus VideoRoom by its WebSocket API (subprotocol janus-protocol; 1.x, several streams on one connection): each client
-// joins as a participant, which tells it of the room, and publishes on that handle; another handle subscribes to everybody
-// else.  We offer when publishing and answer when subscribing; ours is the DTLS client and the controlling ICE agent both
-// ways, so Janus runs with `ice_lite = true`.
+// Janus VideoRoom by its WebSocket API (subprotocol janus-protocol; 1.x, several streams on one connection): each
+// client joins as a participant, which tells it of the room, and publishes on that handle; another handle subscribes to
+// everybody else.  We offer when publishing and answer when subscribing; ours is the DTLS client and the controlling
+// ICE agent both ways, so Janus runs with `ice_lite = true`.
 // Does not: trickle (Janus has its candidates in the description), use data channels, authenticate.
 #include <algorithm>
 #include <boost/json.hpp>

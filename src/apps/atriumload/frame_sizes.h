@@ -9,8 +9,8 @@ namespace atrium::load {
 
 inline constexpr size_t kPayloadBytesMax = 1'200;
 
-// Payload sizes of one frame: as few packets as `payload_max` permits, all about equal, the larger ones last (libwebrtc,
-// RtpPacketizer::SplitAboutEqually).  `payload_max` > 0.
+// Payload sizes of one frame: as few packets as `payload_max` permits, all about equal, the larger ones last
+// (libwebrtc, RtpPacketizer::SplitAboutEqually).  `payload_max` > 0.
 std::vector<size_t> split_frame(size_t frame_bytes, size_t payload_max);
 
 // Bytes of frame number `frame` of a stream of `bits_per_second`: the mean is exact over five frames, single frames

@@ -11,6 +11,7 @@ namespace {
 
 constexpr uint32_t kDataSource =
     0x8000'0000;  // sources of data messages, apart from those of media
+constexpr uint16_t kNormalClosure = 1000;
 constexpr auto kSctpLink = uint8_t{0};
 
 uint64_t us(Wall wall) {
@@ -74,10 +75,11 @@ void LoadClient::on_tcp_bytes(std::string_view bytes, Now now) {
         driver_->on_message(frame.message, now);
         break;
       case client::WebSocketFrame::Kind::Close:
+        hangs_up_ = true;
+        if (is_leaving_) break;  // it answers ours
         note_end(closed_us_, us(now.wall));
         ++tally_.close_codes[frame.code];
         socket_.send_close(frame.code);
-        hangs_up_ = true;
         break;
       case client::WebSocketFrame::Kind::End:
         break;
@@ -103,12 +105,14 @@ std::string LoadClient::take_tcp_output() {
     else
       socket_.send_binary(message);
   }
+  if (std::exchange(says_goodbye_, false)) socket_.send_close(kNormalClosure);
   return socket_.take_output();
 }
 
 void LoadClient::leave(Now) {
   if (std::exchange(is_leaving_, true)) return;
   driver_->leave();
+  says_goodbye_ = true;
   hangs_up_ = true;
 }
 

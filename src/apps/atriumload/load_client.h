@@ -1,5 +1,6 @@
 // LoadClient: one client of a run, whatever the server: its driver, peer connections, streams sent and checked.
-// Owner: Worker.  One thread.  What enters: bytes of its sockets, time.  What leaves: bytes for its sockets, SCTP words.
+// Owner: Worker.  One thread.  What enters: bytes of its sockets, time.  What leaves: bytes for its sockets, SCTP
+// words.
 // Does not: open sockets, decide when to join or leave, know a server's signalling.
 #pragma once
 
@@ -148,7 +149,7 @@ class LoadClient {
   // derived
   Stage stage_ = Stage::Joining;
   bool is_signalled_ = false, is_data_ready_ = false, is_open_ = false;
-  bool hangs_up_ = false, is_leaving_ = false, is_finished_ = false;
+  bool hangs_up_ = false, is_leaving_ = false, says_goodbye_ = false, is_finished_ = false;
   Mono next_data_ = kNever;
   uint64_t data_seq_ = 0;
   uint64_t arrived_us_ = 0;  // of the datagram at hand

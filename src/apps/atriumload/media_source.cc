@@ -99,8 +99,8 @@ void MediaSource::write_packet(Packet& packet, size_t size, bool is_first, bool 
   ++packets_;
 }
 
-// RFC 7741 section 4.2: X and S; I, L and T; a 15-bit picture id; TL0PICIDX; TID 0.  Then room for the header of RFC 6386
-// section 9.1, which the first packet of a frame has; in the others it is filler.
+// RFC 7741 section 4.2: X and S; I, L and T; a 15-bit picture id; TL0PICIDX; TID 0.  Then room for the header of RFC
+// 6386 section 9.1, which the first packet of a frame has; in the others it is filler.
 void MediaSource::write_video_prefix(ByteWriter& out, bool is_first, bool is_key) const {
   static constexpr std::array<uint8_t, kVideoFrameHeaderBytes> kKeyFrame{
       0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00};  // 320 x 240

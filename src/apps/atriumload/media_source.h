@@ -16,7 +16,8 @@ namespace atrium::load {
 inline constexpr size_t kAudioPrefixBytes = 1;
 inline constexpr size_t kVideoFrameHeaderBytes = 10;
 
-// Where the pattern begins in a payload that a server may have given another descriptor; nullopt: it is no such payload.
+// Where the pattern begins in a payload that a server may have given another descriptor; nullopt: it is no such
+// payload.
 std::optional<ByteView> pattern_of(PayloadUse use, ByteView payload);
 
 class MediaSource {

@@ -1,4 +1,5 @@
-// What a run found, as JSON and as a table of the same numbers; and what in it is a fault, or the generator's own limit.
+// What a run found, as JSON and as a table of the same numbers; and what in it is a fault, or the generator's own
+// limit.
 #pragma once
 
 #include <boost/json.hpp>

@@ -75,8 +75,8 @@ class Runner {
 
   Found run() {
     const bool measures_joins = settings_.scenario == Scenario::JoinStorm;
-    const Mono began = mono();
     if (measures_joins) begin_measuring();
+    const Mono began = mono();
     for (auto& worker : workers_) worker->start(began);
     pass_until([&] { return state_.settled.load() >= settings_.all_clients(); }, join_time());
     found_.joining = mono() - began;

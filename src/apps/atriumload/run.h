@@ -7,8 +7,8 @@
 
 namespace atrium::load {
 
-// Blocks until the run is over.  `is_interrupted` is looked at several times a second: a run that is interrupted is wound
-// up and reported all the same.
+// Blocks until the run is over.  `is_interrupted` is looked at several times a second: a run that is interrupted is
+// wound up and reported all the same.
 Found run(const Settings& settings, bool (*is_interrupted)());
 
 }  // namespace atrium::load

@@ -1,4 +1,5 @@
-// RunState: what main and the workers of a run tell each other while it lasts.  Owner: main.  Any thread: atomics alone.
+// RunState: what main and the workers of a run tell each other while it lasts.  Owner: main.  Any thread: atomics
+// alone.
 #pragma once
 
 #include <atomic>
@@ -34,7 +35,9 @@ class Destinations {
 
 struct RunState {
   RunState(size_t clients, size_t rooms, Destinations permitted)
-      : destinations(std::move(permitted)), dismissed_at_us(rooms), packets_of_source(clients * 2) {}
+      : destinations(std::move(permitted)),
+        dismissed_at_us(rooms),
+        packets_of_source(clients * 2) {}
 
   const Destinations destinations;
   std::atomic<Phase> phase{Phase::Joining};

@@ -105,6 +105,11 @@ bool write_tcp(int descriptor, std::string& output) {
   return true;
 }
 
+void shut_down(int descriptor) {
+  // Fails where the other side is gone already, which a read tells as well.
+  [[maybe_unused]] const int rc = ::shutdown(descriptor, SHUT_WR);
+}
+
 // --- datagrams
 
 struct DatagramReader::State {

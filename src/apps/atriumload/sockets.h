@@ -47,6 +47,8 @@ enum class TcpRead : uint8_t { Bytes, Nothing, End };
 TcpRead read_tcp(int descriptor, std::span<char> room, std::string_view& bytes);
 // Writes from the front of `output`; false: the connection is gone.
 bool write_tcp(int descriptor, std::string& output);
+// Says that nothing more comes.
+void shut_down(int descriptor);
 
 // One per worker: buffers of a read.
 class DatagramReader {

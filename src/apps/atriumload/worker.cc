@@ -191,6 +191,7 @@ void Worker::end(uint32_t index) {
     slot.overflow[link] = 0;
   }
   slot.output.clear();
+  slot.is_shut = false;
   slot.leaves = slot.armed = kNever;
 }
 
@@ -304,15 +305,21 @@ void Worker::service(uint32_t index, Now now) {
         ++tally_.generator.send_drops;
   flush_tcp(slot, index, now);
   settle(slot, now);
-  const bool is_watched = seen_ == Phase::Watching;
-  if (slot.client->wants_hang_up() && slot.output.empty()) {
-    slot.tcp.reset();
-    if (!is_watched) {  // otherwise its datagrams are still of interest
-      slot.begins = now.mono + settings_.stay / 10;
-      return end(index);
-    }
+  if (slot.client->wants_hang_up() && slot.output.empty() && hang_up(slot)) {
+    slot.begins = now.mono + settings_.stay / 10;
+    return end(index);
   }
   arm(index);
+}
+
+// Says that nothing more comes and waits for the other side to say the same: whoever closes with bytes unread makes the
+// kernel throw away what was said last.  True: it is over.
+bool Worker::hang_up(Slot& slot) {
+  if (slot.client->stage() == LoadClient::Stage::Failed) return true;
+  if (slot.tcp && !std::exchange(slot.is_shut, true)) shut_down(slot.tcp.get());
+  return !slot.tcp &&
+         seen_ !=
+             Phase::Watching;  // while a dismissal is watched its datagrams are still of interest
 }
 
 void Worker::flush_tcp(Slot& slot, uint32_t index, Now now) {

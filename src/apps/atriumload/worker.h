@@ -58,6 +58,7 @@ class Worker {
     bool waits_for_room = false, watches_room = false;  // of the connection, to write
     bool is_settled = false;                            // its first join came to something
     bool is_in_flight = false;
+    bool is_shut = false;  // nothing more is said on the connection
     Mono armed = kNever;
     Mono begins{}, leaves = kNever;
   };
@@ -82,6 +83,7 @@ class Worker {
   void send_media(Slot& slot);
   // After anything happened to its client: output, new sockets, its end, its next deadline.
   void service(uint32_t index, Now now);
+  bool hang_up(Slot& slot);
   void flush_tcp(Slot& slot, uint32_t index, Now now);
   void open_links(Slot& slot, uint32_t index);
   void settle(Slot& slot, Now now);
