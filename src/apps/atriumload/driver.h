@@ -25,11 +25,11 @@ inline constexpr uint8_t kLinksMax = 2;  // peer connections of one client
 
 // Who this client is.
 struct Person {
-  std::string room, user;
+  std::string room{}, user{};
   uint64_t room_number = 0;  // of the run, from 0 on
   bool is_first = false;     // of its room: makes it where the server has rooms made
   bool publishes_audio = false, publishes_video = false;
-  std::string fingerprint;  // of our DTLS certificate, "AB:CD:…"
+  std::string fingerprint{};  // of our DTLS certificate, "AB:CD:…"
 };
 
 // --- what a driver finds out
