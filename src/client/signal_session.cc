@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/crypto.h"
+#include "client/browser_offer.h"
 #include "livekit_signal.pb.h"
 
 namespace atrium::client {
@@ -75,10 +76,15 @@ std::string SignalSession::join_request() {
     is_offer_outstanding_ = true;
     ++counters_.offers;
     request.mutable_publisher_offer()->set_type("offer");
-    request.mutable_publisher_offer()->set_sdp(offering_.create_offer(local_));
+    request.mutable_publisher_offer()->set_sdp(create_offer());
     request.mutable_publisher_offer()->set_id(++offer_id_);
   }
   return request.SerializeAsString();
+}
+
+std::string SignalSession::create_offer() {
+  std::string offer = offering_.create_offer(local_);
+  return options_.offers_like_browser ? like_browser(offer) : offer;
 }
 
 // One offer at a time: what changes meanwhile goes into the next one.
@@ -92,7 +98,7 @@ void SignalSession::send_offer() {
   ++counters_.offers;
   pb::SignalRequest request;
   request.mutable_offer()->set_type("offer");
-  request.mutable_offer()->set_sdp(offering_.create_offer(local_));
+  request.mutable_offer()->set_sdp(create_offer());
   request.mutable_offer()->set_id(++offer_id_);
   messages_.push_back(serialise(request));
 }

@@ -27,6 +27,7 @@ struct SignalOptions {
   bool auto_subscribe = true;
   bool publish_audio = false, publish_video = false;
   std::string fingerprint_sha256{};  // of our DTLS certificate, "AB:CD:…"
+  bool offers_like_browser = false;  // see browser_offer.h
 };
 
 // --- events
@@ -91,6 +92,7 @@ class SignalSession {
   struct Words;  // one handler for each message of the server
 
   std::string join_request();
+  std::string create_offer();
   void send_offer();
   void send_ping(Now now);
   void on_answer(std::string_view sdp, uint32_t id);

@@ -29,7 +29,8 @@ class LiveKitDriver final : public Driver {
                   .token = make_token(settings, person, secrets, now),
                   .publish_audio = person.publishes_audio,
                   .publish_video = person.publishes_video,
-                  .fingerprint_sha256 = person.fingerprint},
+                  .fingerprint_sha256 = person.fingerprint,
+                  .offers_like_browser = settings.full_offer},
                  secrets) {}
 
   client::WebSocketDial dial(const std::string& host) override {

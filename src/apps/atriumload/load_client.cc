@@ -143,11 +143,18 @@ void LoadClient::on(SendGranted& granted, Now now) {
   const auto is_same = [&](const MediaSource& source) { return source.ssrc() == granted.ssrc; };
   if (std::ranges::any_of(sources_, is_same)) return;
   const uint32_t source = given_.number * 2 + (granted.kind == Kind::Video ? 1 : 0);
-  // Sources of many clients are spread over the interval.
-  const Mono start = now.mono + std::chrono::microseconds(secrets_.u32() % 33'000);
   sources_.emplace_back(std::move(granted), source,
                         MediaSource::Pace{settings_.video_bps, settings_.frames_per_second},
-                        secrets_, start);
+                        secrets_, first_frame_at(now));
+}
+
+// Those of many clients are spread over the interval.
+Mono LoadClient::first_frame_at(Now now) {
+  return now.mono + std::chrono::microseconds(secrets_.u32() % 33'000);
+}
+
+void LoadClient::begin_media(Now now) {
+  for (MediaSource& source : sources_) source.restart_at(first_frame_at(now));
 }
 
 void LoadClient::on(const PayloadNamed& named, Now) {
@@ -227,6 +234,8 @@ void LoadClient::after_link(Link& link, Now now) {
   using State = client::PeerLink::State;
   if (link.peer->state() == State::Up && !link.is_up) {
     link.is_up = true;
+    for (MediaSource& source : sources_)
+      if (&links_[source.link()] == &link) source.restart_at(first_frame_at(now));
     check_complete(now);
   }
   if (link.peer->state() == State::Down && stage_ == Stage::Joining)
@@ -349,6 +358,7 @@ std::vector<client::PeerLink::Outgoing> LoadClient::take_datagrams(uint8_t link)
 // shown.
 bool LoadClient::is_sending() const {
   const Phase phase = run_.phase.load(std::memory_order_relaxed);
+  if (!run_.has_media.load(std::memory_order_relaxed)) return false;
   if (phase == Phase::Watching) return stage_ == Stage::Present || stage_ == Stage::Ended;
   return stage_ == Stage::Present && phase < Phase::Draining && !is_leaving_;
 }

@@ -73,6 +73,8 @@ class LoadClient {
   // `arrived_us`: wall clock, as near to the wire as is known.
   void on_datagram(uint8_t link, ByteSpan datagram, uint64_t arrived_us, Now now);
   std::vector<client::PeerLink::Outgoing> take_datagrams(uint8_t link);
+  // Media begins now, for this client as for all.
+  void begin_media(Now now);
   // One frame that is due, into an empty batch; the link that it is for, or nullopt when none is due.
   std::optional<uint8_t> take_frame(Now now, SendBatch& batch);
 
@@ -122,6 +124,7 @@ class LoadClient {
   void on_rtcp(ByteView compound);
   void on_data(ByteView message, Now now);
   void send_data(Now now);
+  Mono first_frame_at(Now now);
   void check_complete(Now now);
   void fail(const std::string& why);
   void note_end(std::optional<uint64_t>& sign, uint64_t at_us);

@@ -36,6 +36,8 @@ class MediaSource {
   // are more than half a second late are left out.
   size_t take_frame(Mono now, uint64_t sent_us, std::vector<Packet>& out, uint16_t& transport_seq);
   Mono next_due() const { return next_due_; }
+  // Time that passed while nothing could be sent is not made up for.
+  void restart_at(Mono start) { next_due_ = start; }
   void request_key_frame() { wants_key_frame_ = true; }
 
   uint8_t link() const { return granted_.link; }

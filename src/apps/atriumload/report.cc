@@ -64,6 +64,8 @@ json::object run_of(const Settings& s, const Found& found) {
           {"srtp_profile_asked", name_of(s.srtp_profile)},
           {"verify_every", s.verify_every},
           {"gro", s.gro},
+          {"full_offer", s.full_offer},
+          {"quiet_joins", s.quiet_joins},
           {"threads", s.threads},
           {"joining_s", seconds(found.joining)},
           {"measured_s", seconds(found.measured)},

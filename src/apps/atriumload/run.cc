@@ -68,6 +68,7 @@ class Runner {
                Destinations(settings.allow_remote)),
         hub_(static_cast<size_t>(settings.threads)),
         progress_(settings.quiet) {
+    state_.has_media.store(!settings.quiet_joins);
     const auto certificate = media::make_certificate();
     for (size_t i = 0; i < static_cast<size_t>(settings.threads); ++i)
       workers_.push_back(std::make_unique<Worker>(i, settings, state_, hub_, certificate));
@@ -80,6 +81,7 @@ class Runner {
     for (auto& worker : workers_) worker->start(began);
     pass_until([&] { return state_.settled.load() >= settings_.all_clients(); }, join_time());
     found_.joining = mono() - began;
+    begin_media();
     if (!measures_joins) {
       pass(settings_.warm_up);
       begin_measuring();
@@ -125,6 +127,11 @@ class Runner {
   }
   void pass(Duration duration) {
     pass_until([] { return false; }, duration);
+  }
+
+  void begin_media() {
+    state_.has_media.store(true);
+    for (auto& worker : workers_) worker->wake();
   }
 
   void begin_measuring() {

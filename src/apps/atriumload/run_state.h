@@ -41,6 +41,7 @@ struct RunState {
 
   const Destinations destinations;
   std::atomic<Phase> phase{Phase::Joining};
+  std::atomic<bool> has_media{true};  // media and data may be sent
   std::atomic<int64_t> joins_in_flight{0};
   std::atomic<int64_t> settled{0};  // clients whose first join is complete or failed
   // Rooms that a server's own signalling ends: how many were asked for, in order, and how many answers came.

@@ -97,6 +97,9 @@ void add_load_options(CLI::App& app, Words& w) {
          "every how manieth client decrypts and checks media; the others read RTP headers alone");
   app.add_flag("--gro,!--no-gro", s.gro,
                "take runs of datagrams at once (UDP_GRO); spares this tool's CPU");
+  app.add_flag("--full-offer,!--small-offer", s.full_offer,
+               "livekit: offer all that the SDKs offer, 14 to 18 kB");
+  app.add_flag("--quiet-joins", s.quiet_joins, "media begins once all have joined");
   app.add_option("--srtp-profile", s.srtp_profile,
                  "aead_aes_128_gcm, aead_aes_256_gcm or aes128_cm_sha1_80")
       ->transform(CLI::CheckedTransformer(kProfiles, CLI::ignore_case).description(""));

@@ -55,6 +55,8 @@ struct Settings {
   int64_t data_bytes = 200;
   int64_t verify_every = 1;  // every how manieth client decrypts and checks media
   bool gro = true;
+  bool full_offer = true;    // livekit: as large as the SDKs' (client/browser_offer.h)
+  bool quiet_joins = false;  // media begins once all have joined
   media::SrtpProfile srtp_profile = media::SrtpProfile::AeadAes128Gcm;
   int64_t threads = 1;
   // credentials; the secrets are never shown

@@ -72,6 +72,7 @@ void Worker::run() {
     const size_t count = wait(events, runtime::read_clock());
     const Now now = runtime::read_clock();
     note_phase(now);
+    note_media(now);
     begin_joins(now);
     end_rooms();
     take_deadlines();
@@ -96,6 +97,13 @@ size_t Worker::wait(std::span<epoll_event> events, Now now) {
   const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
                                    &timeout, nullptr);
   return static_cast<size_t>(std::max(count, 0));
+}
+
+void Worker::note_media(Now now) {
+  if (has_media_ || !run_.has_media.load()) return;
+  has_media_ = true;
+  for (uint32_t i = 0; i < slots_.size(); ++i)
+    if (slots_[i].client) slots_[i].client->begin_media(now), arm(i);
 }
 
 void Worker::note_phase(Now now) {

@@ -71,6 +71,7 @@ class Worker {
   void run();
   size_t wait(std::span<epoll_event> events, Now now);
   void note_phase(Now now);
+  void note_media(Now now);
   void begin_joins(Now now);
   void begin(uint32_t index, Now now);
   void end(uint32_t index);
@@ -116,6 +117,7 @@ class Worker {
   size_t next_join_ = 0;  // slots before it have begun
   uint64_t lives_ = 0, rooms_asked_ = 0;
   Phase seen_ = Phase::Joining;
+  bool has_media_ = false;
   uint64_t cpu_begin_us_ = 0;
   Mono measured_from_{}, published_at_{};
   mutable std::mutex glance_mutex_;
