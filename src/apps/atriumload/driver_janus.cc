@@ -19,8 +19,6 @@ namespace json = boost::json;
 
 constexpr auto kKeepalive = std::chrono::seconds(25);  // Janus ends a session after 60 s of silence
 constexpr auto kTryAgain = std::chrono::milliseconds(100);  // the room is not made yet
-constexpr uint64_t kFirstRoom =
-    70'000;  // rooms are numbers; those of Janus's own configuration are small
 constexpr int64_t kNoSuchRoom = 426, kRoomExists = 427;
 constexpr uint8_t kPublisher = 0, kSubscriber = 1;  // links, and places in handles_
 constexpr uint8_t kAudioType = 111, kVideoType = 96;
@@ -42,6 +40,13 @@ std::string_view text(const json::object& object, std::string_view name) {
 const json::object* child(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   return value == nullptr ? nullptr : value->if_object();
+}
+
+// Rooms are numbers: FNV-1a of the name, in the range that JSON readers keep exact.
+uint64_t room_number(std::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return hash >> 12;
 }
 
 class JanusDriver final : public Driver {
@@ -79,7 +84,7 @@ class JanusDriver final : public Driver {
   }
 
  private:
-  uint64_t room() const { return kFirstRoom + person_.room_number; }
+  uint64_t room() const { return room_number(person_.room); }
   bool publishes() const { return person_.publishes_audio || person_.publishes_video; }
   bool has(uint8_t handle) const { return handles_[handle] != 0; }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
+#include <set>
 
 #include "apps/atriumload/driver.h"
 #include "base/seeded_secret_source.h"
@@ -97,7 +98,17 @@ TEST_F(JanusDriverTest, the_first_client_makes_the_room_and_joins) {
       R"(","plugindata":{"plugin":"janus.plugin.videoroom","data":{"videoroom":"created","room":70000}}})");
   json::object join = said();
   EXPECT_EQ(word(join["body"].as_object(), "request"), "join");
-  EXPECT_EQ(word(join["body"].as_object(), "room"), "70000");
+  EXPECT_EQ(word(join["body"].as_object(), "room"), word(create["body"].as_object(), "room"));
+}
+
+TEST_F(JanusDriverTest, rooms_of_other_names_are_other_rooms) {
+  std::set<std::string> rooms;
+  for (const char* room : {"load-0", "load-1", "other-0", "load-10"}) {
+    driver_ = make_janus_driver(settings_, {.room = room, .user = "u"}, secrets_, now_);
+    driver_->on_open(now_);
+    rooms.insert(word(attach()["body"].as_object(), "room"));
+  }
+  EXPECT_EQ(rooms.size(), 4u);
 }
 
 TEST_F(JanusDriverTest, a_room_that_is_there_already_is_joined) {
