@@ -233,7 +233,24 @@ struct SignalSession::Words {
   }
 };
 
+namespace {
+
+// Whether anything in the frame is for us: what tells of others is most of what a large room says, and is not decoded.
+bool tells_of_others(std::string_view message) {
+  switch (message.empty() ? 0 : static_cast<uint8_t>(message.front()) >> 3) {
+    case pb::SignalResponse::kUpdateFieldNumber:
+    case pb::SignalResponse::kSpeakersChangedFieldNumber:
+    case pb::SignalResponse::kConnectionQualityFieldNumber:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
 void SignalSession::on_message(std::string_view message, Now now) {
+  if (tells_of_others(message)) return;
   pb::SignalResponse response;
   if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     events_.push_back(Refused{"a frame that is no SignalResponse"});

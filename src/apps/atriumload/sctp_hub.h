@@ -30,9 +30,12 @@ class SctpHub {
     std::vector<media::SctpEvent> events;
     runtime::EventWaker* waker = nullptr;
   };
+  Mono due() const;  // under the lock
+
   mutable std::mutex mutex_;
   media::SctpWorld world_;
   std::vector<Inbox> inboxes_;
+  Mono ticked_at_{};
 };
 
 TransportId transport_of(const media::SctpEvent& event);
