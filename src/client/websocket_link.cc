@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kHeadBytesMax = 65'536;
 constexpr size_t kMessageBytesMax = 4u << 20;
+constexpr size_t kKeptBytesMax = 8'192;  // by an idle connection, of which there are thousands
 constexpr uint8_t kContinuation = 0, kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
 constexpr uint8_t kFinal = 0x80, kMasked = 0x80;
 constexpr uint16_t kNoCode = 1005;
@@ -105,6 +106,7 @@ void WebSocketLink::read_frames() {
     used += header->header_bytes + header->payload_bytes;
   }
   received_.erase(0, used);
+  if (received_.empty() && received_.capacity() > kKeptBytesMax) received_ = std::string();
 }
 
 void WebSocketLink::on_frame(uint8_t flags, std::string_view payload) {

@@ -343,6 +343,8 @@ void Worker::flush_tcp(Slot& slot, uint32_t index, Now now) {
       return slot.client->on_tcp_end(now);
     }
     slot.waits_for_room = !slot.output.empty();
+    if (slot.output.empty())
+      slot.output = std::string();  // offers are large, and there are thousands of clients
   }
   if (std::exchange(slot.watches_room, slot.waits_for_room) != slot.waits_for_room)
     watch(slot.tcp.get(), slot.waits_for_room ? EPOLLIN | EPOLLOUT : EPOLLIN,
