@@ -481,6 +481,13 @@ Mono LoadClient::next_deadline() const {
   return deadline;
 }
 
+uint64_t LoadClient::lost_so_far() const {
+  uint64_t lost = 0;
+  if (!is_finished_)
+    for (const Stream& stream : streams_) lost += stream.check.lost();
+  return lost;
+}
+
 void LoadClient::finish(bool counts_tails) {
   if (std::exchange(is_finished_, true)) return;
   counts_tails = counts_tails && stage_ == Stage::Present;

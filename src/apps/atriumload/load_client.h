@@ -86,6 +86,7 @@ class LoadClient {
   Mono next_deadline() const;
 
   Stage stage() const { return stage_; }
+  uint64_t lost_so_far() const;  // packets of media; 0 once finished, which counts them
   const Given& given() const { return given_; }
   // Once, at its end: what its streams lost.  `counts_tails`: publishers have sent all that they will, and nobody was
   // taken out of the room before.

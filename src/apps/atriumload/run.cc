@@ -37,18 +37,19 @@ class Progress {
       const Glance one = worker->glance();
       all.flow.add(one.flow);
       all.started += one.started, all.complete += one.complete, all.failed += one.failed;
-      all.present += one.present, all.corrupted += one.corrupted, all.drops += one.drops;
+      all.present += one.present, all.lost += one.lost, all.corrupted += one.corrupted,
+          all.drops += one.drops;
     }
     const Flow step = all.flow.since(before_);
     before_ = all.flow;
     std::fprintf(stderr,
                  "%4llds  joins %llu of %llu begun, %llu failed; present %llu; up %llu/s, down "
-                 "%llu/s; data %llu/s; "
+                 "%llu/s; data %llu/s; lost %llu, "
                  "corrupted %llu, socket drops %llu\n",
                  static_cast<long long>((now - began_) / 1s), number(all.complete),
                  number(all.started), number(all.failed), number(all.present),
                  number(step.rtp_sent), number(step.rtp_received), number(step.data_received),
-                 number(all.corrupted), number(all.drops));
+                 number(all.lost), number(all.corrupted), number(all.drops));
   }
 
  private:

@@ -16,7 +16,7 @@ constexpr size_t kEventsMax = 256;
 constexpr uint64_t kWakerKey = UINT64_MAX;
 constexpr uint64_t kTcp = kLinksMax;  // the place behind the links'
 constexpr unsigned kKeyBits = 2;
-constexpr auto kPublishEvery = std::chrono::milliseconds(100);
+constexpr auto kPublishEvery = std::chrono::milliseconds(200);
 constexpr auto kWaitMax =
     std::chrono::milliseconds(5);  // a phase is noticed after this at the latest
 constexpr size_t kFramesPerTurnMax = 64;
@@ -401,12 +401,16 @@ void Worker::publish(Now now) {
   if (now.mono - published_at_ < kPublishEvery) return;
   published_at_ = now.mono;
   const JoinTally& joins = tally_.joins;
+  uint64_t lost = tally_.quality.lost;
+  for (const Slot& slot : slots_)
+    if (slot.client) lost += slot.client->lost_so_far();
   const std::lock_guard lock(glance_mutex_);
   glance_ = {.flow = tally_.flow,
              .started = joins.started,
              .complete = joins.complete,
              .failed = joins.failed,
              .present = joins.present,
+             .lost = lost,
              .corrupted = tally_.quality.corrupted,
              .drops = tally_.generator.socket_drops};
 }
