@@ -135,6 +135,7 @@ describe('a fault', () => {
       [['one-to-many', '--dev', '--url', 'ws://192.0.2.77:7880'], /--url.*--allow-remote/],
       [['one-to-many', '--dev', '--server-pid', '999999999'], /--server-pid/],
       [['dismissal', '--api-key', 'k'], /--api-secret-file/],
+      [['dismissal', '--dev', '--management-url', 'http://192.0.2.77:7880'], /--management-url.*--allow-remote/],
     ]) {
       const { code, stderr, stdout } = await atriumload(args);
       assert.equal(code, 2, stderr);

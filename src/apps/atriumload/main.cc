@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "apps/atriumctl/http_client.h"
 #include "apps/atriumload/report.h"
 #include "apps/atriumload/run.h"
 #include "apps/atriumload/run_state.h"
@@ -32,12 +33,29 @@ ExitCode refuse(ExitCode code, const std::string& text) {
   return code;
 }
 
+// Where DismissRoom goes must be as near as what is loaded.
+std::optional<ExitCode> check_management(const Settings& settings,
+                                         const Destinations& destinations) {
+  if (settings.scenario != Scenario::Dismissal || settings.driver != DriverKind::LiveKit)
+    return std::nullopt;
+  const auto endpoint = atriumctl::parse_endpoint(settings.management_url);
+  const auto ip = endpoint ? IpAddress::parse(endpoint->host) : std::nullopt;
+  if (!ip)
+    return refuse(ExitCode::Usage,
+                  "--management-url: must be http[s]://ADDRESS:PORT with a literal address");
+  if (destinations.permits(*ip)) return std::nullopt;
+  return refuse(ExitCode::Usage, "--management-url: " + settings.management_url +
+                                     " is not on this machine; that needs --allow-remote");
+}
+
 // What keeps the run from beginning; nullopt: nothing.
 std::optional<ExitCode> check_world(const Settings& settings) {
-  if (!Destinations(settings.allow_remote).permits(settings.server.ip))
+  const Destinations destinations(settings.allow_remote);
+  if (!destinations.permits(settings.server.ip))
     return refuse(ExitCode::Usage,
                   "--url: " + settings.server.text() +
                       " is not on this machine; load on others' servers needs --allow-remote");
+  if (const auto refused = check_management(settings, destinations)) return refused;
   const uint64_t needed = static_cast<uint64_t>(settings.all_clients()) *
                               (settings.driver == DriverKind::Janus ? 3 : 2) +
                           kOwnDescriptors;
