@@ -1,9 +1,12 @@
 #include "client/dial_client.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "base/crypto.h"
+#include "client/peer_link.h"
+#include "client/user_data.h"
 #include "media/dtls.h"
 #include "wire/data_packet.h"
 #include "wire/rtcp.h"
@@ -12,21 +15,8 @@
 namespace atrium::client {
 namespace {
 
-constexpr uint32_t kFirstSections =
-    3;  // recvonly sections of each kind in the first offer, as the SDKs have it
 constexpr size_t kRepeatsPerGap = 16;  // sequence numbers asked for at once
-constexpr std::string_view kErrorTopic = "atrium.error";
 constexpr std::string_view kServerTopics = "atrium.";
-
-media::DtlsFingerprint fingerprint_of(const std::string& text) {
-  std::string digits;
-  for (char c : text)
-    if (c != ':') digits.push_back(c);
-  media::DtlsFingerprint out;
-  const auto bytes = from_hex(digits);
-  if (bytes && bytes->size() == out.sha256.size()) std::ranges::copy(*bytes, out.sha256.begin());
-  return out;  // all zero matches no certificate
-}
 
 // The nearest number above or below `highest` with those low 16 bits.
 uint64_t unwrap(uint64_t highest, uint16_t seq) {
@@ -35,103 +25,88 @@ uint64_t unwrap(uint64_t highest, uint16_t seq) {
   return highest + static_cast<uint64_t>(static_cast<int64_t>(step));
 }
 
-// Field 4 of the envelope.
-std::string sender_of(ByteView message) {
-  ByteReader reader(message);
-  const auto varint = [&]() -> std::optional<uint64_t> {
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = reader.u8();
-      if (!byte) return std::nullopt;
-      value |= uint64_t{*byte & 0x7fu} << shift;
-      if ((*byte & 0x80) == 0) return value;
-    }
-    return std::nullopt;
-  };
-  while (!reader.at_end()) {
-    const auto tag = varint();
-    const auto size = varint();  // of a length-delimited field, or the value itself
-    if (!tag || !size) return {};
-    if ((*tag & 7) == 0) continue;
-    const auto bytes =
-        (*tag & 7) == 2 ? reader.take(*size) : Result<ByteView>(malformed("not an envelope"));
-    if (!bytes) return {};
-    if (*tag >> 3 == 4) return std::string(as_text(*bytes));
-  }
-  return {};
-}
-
-// Whether a notice on atrium.error ends the session; the others tell of a privilege or a token alone.  The server
-// writes `"code":` first (DESIGN section 1).
-bool is_removal(std::string_view notice) {
-  constexpr std::string_view kCode = "\"code\":";
-  const size_t at = notice.find(kCode);
-  if (at == notice.npos) return false;
-  notice.remove_prefix(at + kCode.size());
-  for (std::string_view code : {"-1004,", "-1006,", "-1009,", "-1011,"})
-    if (notice.starts_with(code)) return true;
-  return false;
-}
-
 }  // namespace
 
 DialClient::DialClient(DialOptions options, SecretSource& secrets)
     : options_(std::move(options)),
       secrets_(secrets),
       engine_(secrets, {.shard = 0, .certificate = options_.certificate}),
-      offering_(secrets, secrets.base62(16)),
-      rtcp_ssrc_(secrets.u32()) {
-  local_.fingerprint_sha256 = media::fingerprint_text(*options_.certificate);
-  renew_credentials();
-  offering_.add_receive_sections(kFirstSections, kFirstSections);
-  offering_.add_data_section();
-}
+      signal_({.path_prefix = options_.path_prefix,
+               .token = options_.token,
+               .auto_subscribe = options_.auto_subscribe,
+               .publish_audio = options_.publish_audio,
+               .publish_video = options_.publish_video,
+               .fingerprint_sha256 = media::fingerprint_text(*options_.certificate)},
+              secrets),
+      rtcp_ssrc_(secrets.u32()) {}
 
 DialClient::~DialClient() = default;
 
-void DialClient::renew_credentials() {
-  local_.ice_ufrag = secrets_.base62(8);  // RFC 8445 section 5.3
-  local_.ice_password = secrets_.base62(24);
+// --- signalling
+
+std::string DialClient::upgrade_target() {
+  std::string target = signal_.upgrade_target();
+  count_signals();
+  return target;
 }
 
-// --- the answer
-// -------------------------------------------------------------------------------------------------------
+void DialClient::on_signal_message(std::string_view message, Now now) {
+  signal_.on_message(message, now);
+  take_signal_events(now);
+}
 
-void DialClient::on_answer(std::string_view sdp, uint32_t id, Now now) {
-  if (id != offer_id_) return;  // to an offer that a later one replaced
-  is_offer_outstanding_ = false;
-  ++counters_.answers;
-  auto outcome = offering_.on_answer(sdp);
-  if (!outcome) {
-    events_.push_back(Refused{outcome.error().what});
-    return;
+void DialClient::on_signal_closed(uint16_t code) {
+  signal_.on_closed(code);
+  if (code >= 4000) see_end();
+  for (SignalEvent& event : signal_.take_events())
+    if (auto* closed = std::get_if<Closed>(&event)) events_.push_back(*closed);
+}
+
+void DialClient::take_signal_events(Now now) {
+  for (SignalEvent& event : signal_.take_events()) {
+    if (auto* answered = std::get_if<Answered>(&event)) {
+      open_transport(*answered, now);
+      apply_sections(std::move(answered->outcome.sections), now);
+      pump(now);
+      continue;
+    }
+    const auto* leave = std::get_if<Leave>(&event);
+    if (leave != nullptr && leave->action == LeaveAction::Disconnect) see_end();
+    std::visit(
+        [&](auto& other) {
+          if constexpr (!std::is_same_v<std::decay_t<decltype(other)>, Answered>)
+            events_.push_back(std::move(other));
+        },
+        event);
   }
-  open_transport(outcome->transport, now);
-  apply_sections(std::move(outcome->sections), now);
-  if (needs_offer_) send_offer();
-  pump(now);
+  count_signals();
 }
 
-void DialClient::open_transport(const negotiation::AnsweredTransport& transport, Now now) {
-  media::IceCredentials local{local_.ice_ufrag, local_.ice_password};
+void DialClient::count_signals() {
+  counters_.answers = signal_.counters().answers;
+  counters_.offers = signal_.counters().offers;
+  counters_.pongs = signal_.counters().pongs;
+}
+
+void DialClient::open_transport(const Answered& answered, Now now) {
+  const negotiation::AnsweredTransport& transport = answered.outcome.transport;
+  media::IceCredentials local{answered.ice_ufrag, answered.ice_password};
   media::IceCredentials remote{transport.ice_ufrag, transport.ice_password};
-  if (!has_transport_) {
-    has_transport_ = true;
+  if (answered.is_first) {
     media::OpenTransport open{.transport = options_.transport,
                               .life = LifeId{1},
-                              .participant_sid = participant_sid_,
-                              .identity = identity_,
+                              .participant_sid = signal_.participant_sid(),
+                              .identity = signal_.identity(),
                               .local = std::move(local),
                               .remote = std::move(remote),
-                              .remote_fingerprint = fingerprint_of(transport.fingerprint_sha256)};
+                              .remote_fingerprint = read_fingerprint(transport.fingerprint_sha256)};
     open.dtls_client = open.deliver_to_owner = true;
     open.remote_candidates = transport.candidates;
     engine_.on_command(std::move(open), now);
-  } else if (restarts_ice_) {
+  } else if (answered.restarts_ice) {
     engine_.on_command(media::RestartIce{options_.transport, std::move(local), std::move(remote)},
                        now);
   }
-  restarts_ice_ = false;
 }
 
 // Packets may come before the answer that names their stream.  False: it has its name already.
@@ -179,12 +154,12 @@ void DialClient::on_datagrams(std::span<media::Datagram> batch, Now now) {
 void DialClient::on_deadline(Now now) {
   if (engine_.next_deadline() <= now.mono) engine_.on_deadline(now);
   send_due_rtp(now);
-  if (ping_at_ <= now.mono) send_ping(now);
+  signal_.on_deadline(now);
   pump(now);
 }
 
 Mono DialClient::next_deadline() const {
-  Mono deadline = std::min(engine_.next_deadline(), ping_at_);
+  Mono deadline = std::min(engine_.next_deadline(), signal_.next_deadline());
   if (is_sending())
     for (const RtpSource& source : sources_) deadline = std::min(deadline, source.next_due());
   return deadline;
@@ -301,17 +276,15 @@ void DialClient::on_rtcp(const Bytes& packet, Now now) {
 }
 
 void DialClient::on_data(const Bytes& message) {
-  const auto packet = wire::parse_data_packet(message);
-  if (!packet) return;
-  DataMessage event{std::string(packet->topic),
-                    Bytes(packet->payload.begin(), packet->payload.end()), sender_of(message)};
-  const bool is_server = packet->topic.starts_with(kServerTopics);
+  const auto read = read_user_data(message);
+  if (!read) return;
+  const bool is_server = read->topic.starts_with(kServerTopics);
   if (!is_server) ++counters_.data_messages;
   if (!is_server && is_ended_) ++counters_.after_leave_data;
-  const bool is_end =
-      packet->topic == kErrorTopic && event.sender.empty() && is_removal(as_text(event.payload));
-  events_.push_back(std::move(event));
-  if (is_end) see_end();
+  events_.push_back(DataMessage{std::string(read->topic),
+                                Bytes(read->payload.begin(), read->payload.end()),
+                                std::string(read->sender)});
+  if (is_removal(*read)) see_end();
 }
 
 bool DialClient::send_data(std::string_view topic, ByteView payload, Now now) {

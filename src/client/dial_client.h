@@ -21,15 +21,12 @@
 #include "base/secret_source.h"
 #include "base/time.h"
 #include "client/rtp_source.h"
+#include "client/signal_session.h"
 #include "media/engine.h"
 #include "media/sctp_port.h"
 #include "negotiation/offer.h"
 
 namespace atrium::client {
-
-// Numbers of the signalling protocol.
-enum class LeaveAction : uint8_t { Disconnect = 0, Resume = 1, Reconnect = 2 };
-inline constexpr int kReasonRoomDeleted = 5;
 
 struct DialOptions {
   std::string path_prefix{};  // "" or "/r/<RoomId>", percent-encoded
@@ -46,10 +43,6 @@ struct DialOptions {
 
 // --- events
 // ----------------------------------------------------------------------------------------------------------
-struct Joined {
-  std::string participant_sid, room_sid, identity;
-};
-struct Resumed {};
 struct Connected {};     // ICE and DTLS are up
 struct Disconnected {};  // consent lost or DTLS failed; a resume restarts ICE
 struct DataReady {};     // the `_reliable` channel is open
@@ -62,16 +55,6 @@ struct DataMessage {
   Bytes payload;
   std::string sender;
 };  // sender: identity, empty = the server
-struct Leave {
-  int reason = 0;
-  LeaveAction action = LeaveAction::Disconnect;
-};
-struct Closed {
-  uint16_t code = 0;
-};  // of the WebSocket; 1006: without a close frame
-struct Refused {
-  std::string what;
-};  // the server said something that we cannot follow
 using Event = std::variant<Joined, Resumed, Connected, Disconnected, DataReady, TrackReceived,
                            DataMessage, Leave, Closed, Refused>;
 
@@ -100,14 +83,14 @@ class DialClient {
   // The request-target of the upgrade: a fresh join, or after begin_resume() the way back to the same session.
   std::string upgrade_target();
   // The signalling connection is gone and a new one will be dialled for the same session.
-  void begin_resume() { is_resuming_ = true; }
-  bool can_resume() const { return !participant_sid_.empty(); }
+  void begin_resume() { signal_.begin_resume(); }
+  bool can_resume() const { return signal_.can_resume(); }
 
   // --- signalling: one frame each way
   void on_signal_message(std::string_view message, Now now);
-  std::vector<std::string> take_signal_messages();
+  std::vector<std::string> take_signal_messages() { return signal_.take_messages(); }
   void on_signal_closed(uint16_t code);
-  void leave();  // says goodbye; the owner then closes
+  void leave() { signal_.leave(); }  // says goodbye; the owner then closes
 
   // --- datagrams: `path.local` is SocketAddress{} on both ways
   void on_datagrams(std::span<media::Datagram> batch, Now now);
@@ -125,32 +108,26 @@ class DialClient {
   // False while the `_reliable` channel is closed.
   bool send_data(std::string_view topic, ByteView payload, Now now);
   // Ends a publication: its section becomes inactive with the next offer.
-  void unpublish_video();
+  void unpublish_video() { signal_.unpublish_video(); }
 
   std::vector<Event> take_events();
   const Counters& counters() const { return counters_; }
   const std::map<uint32_t, Stream>& streams() const { return streams_; }  // by SSRC
   const std::vector<negotiation::AnsweredSection>& sections() const { return sections_; }
   const std::map<std::string, std::string>& published() const {
-    return published_;
+    return signal_.published();
   }  // cid → TR_…, as granted
-  const std::string& participant_sid() const { return participant_sid_; }
-  const std::string& room_sid() const { return room_sid_; }
+  const std::string& participant_sid() const { return signal_.participant_sid(); }
+  const std::string& room_sid() const { return signal_.room_sid(); }
   bool is_connected() const { return is_connected_; }
   bool is_ended() const { return is_ended_; }  // a notice of removal, a leave or a close was seen
 
  private:
-  struct Words;  // one handler for each message of the server, dial_signal.cc
-
-  std::string join_request();
-  void send_offer();
-  void send_ping(Now now);
-  void on_answer(std::string_view sdp, uint32_t id, Now now);
-  void open_transport(const negotiation::AnsweredTransport& transport, Now now);
+  void take_signal_events(Now now);
+  void count_signals();
+  void open_transport(const Answered& answered, Now now);
   void apply_sections(std::vector<negotiation::AnsweredSection> sections, Now now);
   bool name_stream(const negotiation::AnsweredSection& section, uint32_t ssrc, bool is_repair);
-  void announce_tracks();
-  void renew_credentials();
   void pump(Now now);  // takes the engine's reports and SCTP words
   void on_report(const media::Report& report, Now now);
   void on_rtp(const Bytes& packet, Now now);
@@ -167,25 +144,16 @@ class DialClient {
   SecretSource& secrets_;
   // owned
   media::Engine engine_;
-  negotiation::OfferingSession offering_;
-  negotiation::LocalTransport local_;
-  std::vector<std::string> signals_;
+  SignalSession signal_;
   std::vector<media::SctpCommand> sctp_;
   std::vector<Event> events_;
   std::vector<RtpSource> sources_;
   std::vector<negotiation::AnsweredSection> sections_;
   std::map<uint32_t, Stream> streams_;
   Counters counters_;
-  std::string participant_sid_, room_sid_, identity_;
-  std::map<std::string, std::string> published_;  // cid → TR_…
-  uint32_t offer_id_ = 0;
   uint16_t transport_seq_ = 0;
   uint32_t rtcp_ssrc_ = 0;
-  bool is_offer_outstanding_ = false, needs_offer_ = false;
-  bool has_transport_ = false, restarts_ice_ = false;
-  bool is_resuming_ = false, is_signalling_ = false;
   bool is_connected_ = false, is_data_ready_ = false, is_ended_ = false;
-  Mono ping_at_ = kNever;
 };
 
 }  // namespace atrium::client

@@ -197,6 +197,15 @@ SslContext make_context(EVP_PKEY* key, X509* certificate) {
   return context;
 }
 
+const char* profile_name(SrtpProfile profile) {
+  switch (profile) {
+    case SrtpProfile::AeadAes128Gcm: return "SRTP_AEAD_AES_128_GCM";
+    case SrtpProfile::AeadAes256Gcm: return "SRTP_AEAD_AES_256_GCM";
+    case SrtpProfile::Aes128CmSha1_80: return "SRTP_AES128_CM_SHA1_80";
+  }
+  return kSrtpProfiles;
+}
+
 }  // namespace
 
 // One SSL_CTX per role.  OpenSSL counts their references atomically, so shards share them.
@@ -273,6 +282,8 @@ Result<void> Dtls::State::start(Now now) {
   SSL_set_app_data(ssl.get(), &identity);
   DTLS_set_link_mtu(ssl.get(), static_cast<long>(options.mtu));
   DTLS_set_timer_cb(ssl.get(), next_wait_us);
+  if (options.only_profile)
+    CHECK(SSL_set_tlsext_use_srtp(ssl.get(), profile_name(*options.only_profile)) == 0);
   if (is_server) {
     SSL_set_accept_state(ssl.get());
   } else {

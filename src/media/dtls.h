@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,8 @@ struct DtlsOptions {
   DtlsRole role = DtlsRole::Server;
   DtlsFingerprint remote;                                         // what signalling promised
   size_t mtu = static_cast<size_t>(limits::kUdpPayloadBytesMax);  // largest datagram that we make
+  std::optional<SrtpProfile> only_profile =
+      std::nullopt;  // offered or taken alone; otherwise all that we know
 };
 
 struct DtlsCounters {

@@ -1,6 +1,5 @@
-// WebSocketClient: the client's side of RFC 6455 over plain TCP, for tests that talk to a server next door.
-// Owner: main.  Writing blocks, reading does not.  Does not: TLS, extensions, fragments of its own, or check
-// Sec-WebSocket-Accept (the server's own tests do).
+// WebSocketClient: client/websocket_link.h over plain TCP, for tests that talk to a server next door.
+// Owner: main.  Writing blocks, reading does not.  Does not: TLS.
 #pragma once
 
 #include <cstdint>
@@ -13,15 +12,11 @@
 #include "base/result.h"
 #include "base/secret_source.h"
 #include "base/socket_address.h"
+#include "client/websocket_link.h"
 
 namespace atrium::atriumpeer {
 
-struct Frame {
-  enum class Kind : uint8_t { Message, Close, End };  // End: the server's FIN or a reset
-  Kind kind = Kind::Message;
-  std::string message{};
-  uint16_t code = 0;  // of Close; 1005 where the frame named none
-};
+using Frame = client::WebSocketFrame;
 
 // The server did not upgrade.
 struct Refusal {
@@ -39,24 +34,22 @@ class WebSocketClient {
   WebSocketClient& operator=(const WebSocketClient&) = delete;
 
   // One masked binary message.  false: the connection is gone.
-  bool send(std::string_view message);
-  bool send_close(uint16_t code);
-  // What arrived so far.  Pings are answered here.
+  bool send(std::string_view message) { return link_.send_binary(message) && flush(); }
+  bool send_close(uint16_t code) { return link_.send_close(code) && flush(); }
+  // What arrived so far.
   std::vector<Frame> receive();
   int descriptor() const { return descriptor_; }
-  bool has_ended() const { return has_ended_; }
+  bool has_ended() const { return link_.has_ended(); }
 
  private:
-  WebSocketClient(int descriptor, SecretSource& secrets)
-      : descriptor_(descriptor), secrets_(secrets) {}
-  bool send_frame(uint8_t opcode, std::string_view payload);
-  void take_frames(std::vector<Frame>& out);
+  WebSocketClient(int descriptor, const client::WebSocketDial& dial, SecretSource& secrets)
+      : descriptor_(descriptor), link_(dial, secrets) {}
+  bool flush();
+  void read(int flags);
 
   const int descriptor_;
-  SecretSource& secrets_;
-  std::string received_;   // not yet parsed
-  std::string fragments_;  // of a message that is not complete
-  bool has_ended_ = false;
+  client::WebSocketLink link_;
+  std::vector<Frame> early_;  // came with the answer to the upgrade
 };
 
 }  // namespace atrium::atriumpeer

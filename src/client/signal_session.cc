@@ -1,9 +1,9 @@
-// What a dialling client says and hears over its WebSocket.
-#include <algorithm>
+#include "client/signal_session.h"
+
 #include <utility>
 
 #include "base/crypto.h"
-#include "client/dial_client.h"
+#include "client/browser_offer.h"
 #include "livekit_signal.pb.h"
 
 namespace atrium::client {
@@ -12,6 +12,8 @@ namespace {
 namespace pb = atrium::signal::pb;
 
 constexpr int kProtocol = 16;
+constexpr uint32_t kFirstSections =
+    3;  // recvonly sections of each kind in the first offer, as the SDKs have it
 constexpr auto kPingEvery = std::chrono::seconds(5);
 constexpr const char* kMicrophone = "mic";
 constexpr const char* kCamera = "cam";
@@ -38,16 +40,29 @@ std::string serialise(const pb::SignalRequest& request) {
 
 }  // namespace
 
-std::string DialClient::upgrade_target() {
+SignalSession::SignalSession(SignalOptions options, SecretSource& secrets)
+    : options_(std::move(options)), secrets_(secrets), offering_(secrets, secrets.base62(16)) {
+  local_.fingerprint_sha256 = options_.fingerprint_sha256;
+  renew_credentials();
+  offering_.add_receive_sections(kFirstSections, kFirstSections);
+  offering_.add_data_section();
+}
+
+void SignalSession::renew_credentials() {
+  local_.ice_ufrag = secrets_.base62(8);  // RFC 8445 section 5.3
+  local_.ice_password = secrets_.base62(24);
+}
+
+std::string SignalSession::upgrade_target() {
   is_signalling_ = false;
-  signals_.clear();
+  messages_.clear();
   pb::WrappedJoinRequest wrapped;
   wrapped.set_join_request(join_request());
   return options_.path_prefix + "/rtc/v1?access_token=" + percent_encode(options_.token) +
          "&join_request=" + base64url(as_bytes(wrapped.SerializeAsString()));
 }
 
-std::string DialClient::join_request() {
+std::string SignalSession::join_request() {
   pb::JoinRequest request;
   request.mutable_client_info()->set_sdk(pb::ClientInfo::CPP);
   request.mutable_client_info()->set_version("0.1.0");
@@ -61,14 +76,19 @@ std::string DialClient::join_request() {
     is_offer_outstanding_ = true;
     ++counters_.offers;
     request.mutable_publisher_offer()->set_type("offer");
-    request.mutable_publisher_offer()->set_sdp(offering_.create_offer(local_));
+    request.mutable_publisher_offer()->set_sdp(create_offer());
     request.mutable_publisher_offer()->set_id(++offer_id_);
   }
   return request.SerializeAsString();
 }
 
+std::string SignalSession::create_offer() {
+  std::string offer = offering_.create_offer(local_);
+  return options_.offers_like_browser ? like_browser(offer) : offer;
+}
+
 // One offer at a time: what changes meanwhile goes into the next one.
-void DialClient::send_offer() {
+void SignalSession::send_offer() {
   if (!is_signalling_ || is_offer_outstanding_) {
     needs_offer_ = true;
     return;
@@ -78,13 +98,13 @@ void DialClient::send_offer() {
   ++counters_.offers;
   pb::SignalRequest request;
   request.mutable_offer()->set_type("offer");
-  request.mutable_offer()->set_sdp(offering_.create_offer(local_));
+  request.mutable_offer()->set_sdp(create_offer());
   request.mutable_offer()->set_id(++offer_id_);
-  signals_.push_back(serialise(request));
+  messages_.push_back(serialise(request));
 }
 
 // Asks for the publications that are wanted and not granted yet.
-void DialClient::announce_tracks() {
+void SignalSession::announce_tracks() {
   const auto announce = [&](const char* cid, pb::TrackType type, pb::TrackSource source) {
     if (published_.contains(cid)) return;
     pb::SignalRequest request;
@@ -97,101 +117,140 @@ void DialClient::announce_tracks() {
       track.set_width(320);
       track.set_height(240);
     }
-    signals_.push_back(serialise(request));
+    messages_.push_back(serialise(request));
   };
   if (options_.publish_audio) announce(kMicrophone, pb::AUDIO, pb::MICROPHONE);
   if (options_.publish_video) announce(kCamera, pb::VIDEO, pb::CAMERA);
 }
 
-void DialClient::unpublish_video() {
+void SignalSession::unpublish_video() {
   if (!offering_.stop_send(kCamera)) return;
   send_offer();
 }
 
-void DialClient::leave() {
+void SignalSession::leave() {
   pb::SignalRequest request;
   request.mutable_leave()->set_reason(pb::CLIENT_INITIATED);
   request.mutable_leave()->set_action(pb::LeaveRequest::DISCONNECT);
-  signals_.push_back(serialise(request));
+  messages_.push_back(serialise(request));
 }
 
-void DialClient::send_ping(Now now) {
+void SignalSession::send_ping(Now now) {
   ping_at_ = now.mono + kPingEvery;
   pb::SignalRequest request;
   request.mutable_ping_req()->set_timestamp(unix_ms(now.wall));
-  signals_.push_back(serialise(request));
+  messages_.push_back(serialise(request));
 }
 
-std::vector<std::string> DialClient::take_signal_messages() {
-  return std::exchange(signals_, {});
+void SignalSession::on_deadline(Now now) {
+  if (ping_at_ <= now.mono) send_ping(now);
 }
 
-void DialClient::on_signal_closed(uint16_t code) {
+void SignalSession::on_answer(std::string_view sdp, uint32_t id) {
+  if (id != offer_id_) return;  // to an offer that a later one replaced
+  is_offer_outstanding_ = false;
+  ++counters_.answers;
+  auto outcome = offering_.on_answer(sdp);
+  if (!outcome) {
+    events_.push_back(Refused{outcome.error().what});
+    return;
+  }
+  const bool is_first = !std::exchange(has_transport_, true);
+  events_.push_back(Answered{std::move(*outcome), local_.ice_ufrag, local_.ice_password, is_first,
+                             std::exchange(restarts_ice_, false) && !is_first});
+  if (needs_offer_) send_offer();
+}
+
+std::vector<SignalEvent> SignalSession::take_events() {
+  return std::exchange(events_, {});
+}
+
+std::vector<std::string> SignalSession::take_messages() {
+  return std::exchange(messages_, {});
+}
+
+void SignalSession::on_closed(uint16_t code) {
   is_signalling_ = is_offer_outstanding_ = false;
   ping_at_ = kNever;
   events_.push_back(Closed{code});
-  if (code >= 4000) see_end();
 }
 
-struct DialClient::Words {
-  DialClient& client;
+struct SignalSession::Words {
+  SignalSession& session;
   Now now;
 
   void on(const pb::JoinResponse& join) {
-    client.is_signalling_ = true;
-    client.ping_at_ = now.mono + kPingEvery;
-    client.participant_sid_ = join.participant().sid();
-    client.identity_ = join.participant().identity();
-    client.room_sid_ = join.room().sid();
-    client.events_.push_back(Joined{client.participant_sid_, client.room_sid_, client.identity_});
-    client.announce_tracks();
+    session.is_signalling_ = true;
+    session.ping_at_ = now.mono + kPingEvery;
+    session.participant_sid_ = join.participant().sid();
+    session.identity_ = join.participant().identity();
+    session.room_sid_ = join.room().sid();
+    session.events_.push_back(
+        Joined{session.participant_sid_, session.room_sid_, session.identity_});
+    session.announce_tracks();
   }
 
   // Everything that was in flight is lost: say what we have, ask again, restart ICE.
   void on(const pb::ReconnectResponse&) {
-    client.is_signalling_ = true;
-    client.ping_at_ = now.mono + kPingEvery;
-    client.is_resuming_ = client.is_offer_outstanding_ = false;
-    client.events_.push_back(Resumed{});
+    session.is_signalling_ = true;
+    session.ping_at_ = now.mono + kPingEvery;
+    session.is_resuming_ = session.is_offer_outstanding_ = false;
+    session.events_.push_back(Resumed{});
     pb::SignalRequest request;
-    for (const auto& [cid, sid] : client.published_) {
+    for (const auto& [cid, sid] : session.published_) {
       auto* track = request.mutable_sync_state()->add_publish_tracks();
       track->set_cid(cid);
       track->mutable_track()->set_sid(sid);
     }
-    client.signals_.push_back(serialise(request));
-    client.announce_tracks();
-    if (client.has_transport_) {
-      client.renew_credentials();
-      client.restarts_ice_ = true;
+    session.messages_.push_back(serialise(request));
+    session.announce_tracks();
+    if (session.has_transport_) {
+      session.renew_credentials();
+      session.restarts_ice_ = true;
     }
-    client.send_offer();
+    session.send_offer();
   }
 
   void on(const pb::TrackPublishedResponse& published) {
     const bool is_new =
-        client.published_.insert_or_assign(published.cid(), published.track().sid()).second;
+        session.published_.insert_or_assign(published.cid(), published.track().sid()).second;
     const auto kind =
         published.track().type() == pb::VIDEO ? negotiation::Kind::Video : negotiation::Kind::Audio;
-    if (is_new && !client.offering_.add_send(kind, published.cid())) {
-      client.events_.push_back(Refused{"no room for a section"});
+    if (is_new && !session.offering_.add_send(kind, published.cid())) {
+      session.events_.push_back(Refused{"no room for a section"});
       return;
     }
-    client.send_offer();
+    session.send_offer();
   }
 
   void on(const pb::MediaSectionsRequirement& wanted) {
-    client.offering_.add_receive_sections(wanted.num_audios(), wanted.num_videos());
-    client.send_offer();
+    session.offering_.add_receive_sections(wanted.num_audios(), wanted.num_videos());
+    session.send_offer();
   }
 
   void on(const pb::LeaveRequest& leave) {
-    client.events_.push_back(Leave{leave.reason(), static_cast<LeaveAction>(leave.action())});
-    if (leave.action() == pb::LeaveRequest::DISCONNECT) client.see_end();
+    session.events_.push_back(Leave{leave.reason(), static_cast<LeaveAction>(leave.action())});
   }
 };
 
-void DialClient::on_signal_message(std::string_view message, Now now) {
+namespace {
+
+// Whether anything in the frame is for us: what tells of others is most of what a large room says, and is not decoded.
+bool tells_of_others(std::string_view message) {
+  switch (message.empty() ? 0 : static_cast<uint8_t>(message.front()) >> 3) {
+    case pb::SignalResponse::kUpdateFieldNumber:
+    case pb::SignalResponse::kSpeakersChangedFieldNumber:
+    case pb::SignalResponse::kConnectionQualityFieldNumber:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+void SignalSession::on_message(std::string_view message, Now now) {
+  if (tells_of_others(message)) return;
   pb::SignalResponse response;
   if (!response.ParseFromArray(message.data(), static_cast<int>(message.size()))) {
     events_.push_back(Refused{"a frame that is no SignalResponse"});
@@ -206,7 +265,7 @@ void DialClient::on_signal_message(std::string_view message, Now now) {
       words.on(response.reconnect());
       break;
     case pb::SignalResponse::kAnswer:
-      on_answer(response.answer().sdp(), response.answer().id(), now);
+      on_answer(response.answer().sdp(), response.answer().id());
       break;
     case pb::SignalResponse::kTrackPublished:
       words.on(response.track_published());
