@@ -34,6 +34,16 @@ TEST_F(UpdatesTest, large_room_hears_of_changes_within_100_ms_and_in_one_update)
   EXPECT_EQ(seen[1].sid, bob.sid);
 }
 
+TEST_F(UpdatesTest, room_of_a_thousand_hears_of_changes_at_most_five_times_a_second) {
+  const Person watcher = watch_a_large_room();
+  for (int i = 0; i < 1'000; ++i) enter(hidden_joiner("more" + std::to_string(i)));
+  after(1s);
+  const Person ann = knock(joiner("ann"));
+  EXPECT_TRUE(told(apply(JoinSent{ann.sid}), watcher).empty());
+  EXPECT_TRUE(told(after(199ms), watcher).empty());
+  EXPECT_EQ(told(after(20ms), watcher).size(), 1u);
+}
+
 TEST_F(UpdatesTest, all_recipients_share_one_update) {
   const Person ann = enter("ann");
   enter("bob");

@@ -1,4 +1,5 @@
 // Who hears what about whom: one encoding, many recipients, not more often than DESIGN allows.
+#include <algorithm>
 #include <utility>
 
 #include "base/limits.h"
@@ -89,6 +90,18 @@ void on_room_updates_due(Core& core, const std::string& room_sid) {
   if (room != nullptr && room->phase == LifePhase::Active) flush_updates(core, *room);
 }
 
+namespace {
+
+// Each update is written to everybody in the room.  Beyond 500 participants updates become rarer as the room grows, so
+// that a room of thousands may fill without its updates being all that the server does (docs/decisions/large-rooms.md).
+Duration update_interval(const Room& room) {
+  constexpr Duration kForEachRecipient = std::chrono::microseconds(200);
+  return std::max(limit_ms(limits::kUpdateCoalesceMs),
+                  kForEachRecipient * static_cast<int64_t>(room.participants.size()));
+}
+
+}  // namespace
+
 void flush_touched_rooms(Core& core) {
   for (const RoomSid& room_sid : std::exchange(core.touched, {})) {
     Room* room = core.find_life(room_sid);
@@ -99,7 +112,7 @@ void flush_touched_rooms(Core& core) {
       flush_updates(core, *room);
     } else if (!core.timers.is_armed(TimerKind::RoomUpdates, room_sid.value)) {
       core.timers.arm(TimerKind::RoomUpdates, room_sid.value,
-                      core.now.mono + limit_ms(limits::kUpdateCoalesceMs));
+                      core.now.mono + update_interval(*room));
     }
   }
 }

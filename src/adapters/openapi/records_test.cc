@@ -172,6 +172,8 @@ TEST_F(RecordActionsTest, audit_records_are_shown_with_what_is_known_of_each) {
                    .at = kNow.wall,
                    .source = "192.0.2.8",
                    .count = 12};
+  page.looked_until = 43;
+  page.has_more = true;
   const Response response = gateway.on_audit(waiting(), &page);
   expect_golden("list_audit", response);
   const std::string next = text_at(body_of(response), {"Result", "NextCursor"});

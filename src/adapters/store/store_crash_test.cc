@@ -175,7 +175,7 @@ TEST_F(UpgradeCrashTest, a_crash_in_the_midst_of_it_leaves_all_rows_and_a_whole_
     ASSERT_TRUE(store);
     end();
     const std::string copy = path() + ".v4";
-    EXPECT_EQ(number(path(), "SELECT version FROM schema_version"), 5);
+    EXPECT_EQ(number(path(), "SELECT version FROM schema_version"), kSchemaVersion);
     EXPECT_EQ(number(path(), "SELECT count(*) FROM apps"), 1);
     ASSERT_TRUE(fs::exists(copy));
     EXPECT_EQ(number(copy, "SELECT version FROM schema_version"), 4);

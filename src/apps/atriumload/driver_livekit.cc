@@ -15,7 +15,11 @@ constexpr const char* kTopic = "load";
 
 std::string make_token(const Settings& settings, const Person& person, SecretSource& secrets,
                        Now now) {
-  const TokenSubject subject{.room = person.room, .user = person.user, .can_publish = true};
+  const bool publishes = person.publishes_audio || person.publishes_video;
+  const TokenSubject subject{.room = person.room,
+                             .user = person.user,
+                             .can_publish = true,
+                             .hidden = settings.hidden && !publishes};
   if (settings.token_kind == TokenKind::Jwt)
     return make_jwt(settings.api_key, settings.api_secret, subject, now.wall, kTokenValid);
   return make_vendor_token(settings.app_id, settings.app_key, subject, now.wall, kTokenValid,

@@ -78,6 +78,10 @@ void add_load_options(CLI::App& app, Words& w) {
       ->check(CLI::IsMember({"video", "audio", "both", "none"}));
   app.add_option("--room-prefix", s.room_prefix, "rooms are called PREFIX-0, PREFIX-1 and so on")
       ->capture_default_str();
+  app.add_option("--user-prefix", s.user_prefix, "users are called PREFIX0, PREFIX1 and so on")
+      ->capture_default_str();
+  app.add_flag("--hidden", s.hidden,
+               "who does not publish is invisible to the others (jwt tokens alone)");
   number(app, "--join-rate", s.join_rate, 0, 100'000,
          "joins a second; 0: as fast as --joins-in-flight permits");
   number(app, "--joins-in-flight", s.joins_in_flight, 1, kClientsMax,
@@ -198,6 +202,8 @@ std::optional<std::string> check(const Settings& s) {
     return "--video-kbps, --fps: a frame must have 200 bytes or more, so at least " +
            std::to_string(s.frames_per_second * 1'600 / 1'000 + 1) + " kbit/s at " +
            std::to_string(s.frames_per_second) + " frames a second";
+  if (s.hidden && (s.driver == DriverKind::Janus || s.token_kind != TokenKind::Jwt))
+    return "--hidden: for --driver livekit with --token jwt alone";
   if (s.scenario == Scenario::Data && s.driver == DriverKind::Janus)
     return "--driver: the scenario data is for livekit alone";
   if (s.driver == DriverKind::Janus) return std::nullopt;

@@ -41,7 +41,8 @@ struct Settings {
   int64_t rooms = 1, clients = 10;  // clients of each room
   int64_t publishers = 0;           // of each room; 0: as the scenario has it
   bool audio = false, video = true;
-  std::string room_prefix = "load";
+  std::string room_prefix = "load", user_prefix = "u";
+  bool hidden = false;  // who does not publish is invisible to the others
   // how fast and how long
   double join_rate = 0;  // joins a second of all together; 0: as fast as joins_in_flight lets them
   int64_t joins_in_flight = 50;

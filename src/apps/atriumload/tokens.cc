@@ -31,7 +31,8 @@ std::string make_jwt(std::string_view api_key, std::string_view api_secret,
                                      {"roomJoin", true},
                                      {"canPublish", subject.can_publish},
                                      {"canSubscribe", true},
-                                     {"canPublishData", true}}}};
+                                     {"canPublishData", true},
+                                     {"hidden", subject.hidden}}}};
   return hs256_compact(boost::json::serialize(claims), api_secret);
 }
 

@@ -11,6 +11,7 @@ namespace atrium::load {
 struct TokenSubject {
   std::string_view room, user;
   bool can_publish = true;
+  bool hidden = false;  // of a JWT
 };
 
 // LiveKit's JWT: HS256, may join, publish (if so), subscribe and send data; valid for `valid`.

@@ -19,6 +19,16 @@ TEST(Tokens, the_server_takes_a_jwt_of_a_publisher) {
   EXPECT_EQ(verified->room.value, "load-0");
   EXPECT_EQ(verified->user.value, "u7");
   EXPECT_TRUE(verified->permissions.can_publish);
+  EXPECT_FALSE(verified->permissions.hidden);
+}
+
+TEST(Tokens, who_is_hidden_is_invisible_to_the_others) {
+  const auto verified = signal::verify_token(
+      make_jwt("devkey", "secret", {.room = "load-0", .user = "u7", .hidden = true}, kNow.wall,
+               std::chrono::hours(1)),
+      signal::testing::vector_context(), std::nullopt, kNow);
+  ASSERT_TRUE(verified) << verified.error().message;
+  EXPECT_TRUE(verified->permissions.hidden);
 }
 
 TEST(Tokens, the_server_takes_a_001_of_a_publisher_and_of_a_listener) {

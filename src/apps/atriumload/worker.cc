@@ -133,7 +133,8 @@ Person Worker::person_of(uint32_t number) const {
   const uint32_t room = number / of_room, place = number % of_room;
   const bool publishes = place < static_cast<uint32_t>(settings_.publishers);
   return {.room = settings_.room_prefix + "-" + std::to_string(room),
-          .user = "u" + std::to_string(number) + (lives_ == 0 ? "" : "-" + std::to_string(lives_)),
+          .user = settings_.user_prefix + std::to_string(number) +
+                  (lives_ == 0 ? "" : "-" + std::to_string(lives_)),
           .room_number = room,
           .is_first = place == 0,
           .publishes_audio = publishes && settings_.audio,
