@@ -1,8 +1,10 @@
 #include "base/crypto.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -66,19 +68,43 @@ std::optional<Bytes> decode64(std::string_view text, bool url) {
   return out;
 }
 
+struct Free {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+
+std::unique_ptr<EVP_MAC_CTX, Free> make_hmac_sha256() {
+  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  std::unique_ptr<EVP_MAC_CTX, Free> context(EVP_MAC_CTX_new(algorithm));
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+      OSSL_PARAM_construct_end()};
+  CHECK(context != nullptr && EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
+  return context;
+}
+
 }  // namespace
 
 Sha256 sha256(ByteView data) {
+  // What the one-shot functions do on each call: look the algorithm up and make a context.
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
   Sha256 out{};
-  SHA256(data.data(), data.size(), out.data());
+  CHECK(EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
+        EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
+        EVP_DigestFinal_ex(context.get(), out.data(), nullptr) == 1);
   return out;
 }
 
 Sha256 hmac_sha256(ByteView key, ByteView data) {
+  thread_local const std::unique_ptr<EVP_MAC_CTX, Free> context = make_hmac_sha256();
+  constexpr uint8_t kNoKey = 0;  // an empty key is a key; a null one means the one before
   Sha256 out{};
-  unsigned int length = 0;
-  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), data.data(), data.size(),
-             out.data(), &length) != nullptr);
+  size_t length = 0;
+  CHECK(EVP_MAC_init(context.get(), key.empty() ? &kNoKey : key.data(), key.size(), nullptr) == 1 &&
+        EVP_MAC_update(context.get(), data.data(), data.size()) == 1 &&
+        EVP_MAC_final(context.get(), out.data(), &length, out.size()) == 1);
   return out;
 }
 

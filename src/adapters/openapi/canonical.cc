@@ -49,8 +49,16 @@ std::string canonical_request(const CanonicalParts& parts) {
   return out;
 }
 
-std::string signature_of(std::string_view secret, const CredentialScope& scope,
-                         std::string_view date, std::string_view canonical_request) {
+Sha256 signing_key(std::string_view secret, const CredentialScope& scope) {
+  Sha256 key = hmac_sha256(as_bytes(secret), as_bytes(scope.day));
+  for (const std::string_view step :
+       {std::string_view(scope.region), std::string_view(scope.service), kTerminator})
+    key = hmac_sha256(key, as_bytes(step));
+  return key;
+}
+
+std::string signature_of(const Sha256& key, const CredentialScope& scope, std::string_view date,
+                         std::string_view canonical_request) {
   std::string to_sign;
   to_sign.append(kAlgorithm)
       .append("\n")
@@ -59,10 +67,6 @@ std::string signature_of(std::string_view secret, const CredentialScope& scope,
       .append(scope.text())
       .append("\n");
   to_sign += hex(sha256(as_bytes(canonical_request)));
-  Sha256 key = hmac_sha256(as_bytes(secret), as_bytes(scope.day));
-  for (const std::string_view step :
-       {std::string_view(scope.region), std::string_view(scope.service), kTerminator})
-    key = hmac_sha256(key, as_bytes(step));
   return hex(hmac_sha256(key, as_bytes(to_sign)));
 }
 

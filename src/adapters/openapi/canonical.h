@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "adapters/openapi/query.h"
+#include "base/crypto.h"
 
 namespace atrium::openapi {
 
@@ -41,8 +42,10 @@ struct CanonicalParts {
 // SDK does so.
 std::string canonical_request(const CanonicalParts& parts);
 
-// Lower-case hex.  `date` is X-Date, `secret` is used as text and has no prefix.
-std::string signature_of(std::string_view secret, const CredentialScope& scope,
-                         std::string_view date, std::string_view canonical_request);
+// What signs within this scope; `secret` is used as text and has no prefix.  As secret as that.
+Sha256 signing_key(std::string_view secret, const CredentialScope& scope);
+// Lower-case hex.  `key`: the scope's signing key; `date` is X-Date.
+std::string signature_of(const Sha256& key, const CredentialScope& scope, std::string_view date,
+                         std::string_view canonical_request);
 
 }  // namespace atrium::openapi

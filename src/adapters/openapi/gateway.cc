@@ -202,6 +202,7 @@ void Gateway::index() {
   options_.accepted_regions.insert(options_.accepted_regions.begin(), options_.region);
   keys_.clear();
   for (const AccessKey& key : options_.keys) keys_.emplace(key.id, &key);
+  signing_keys_.clear();
 }
 
 std::optional<Response> Gateway::check_head(const Request& head, Now now) {
@@ -255,7 +256,15 @@ Gateway::Check Gateway::read_target(Call& call) const {
   return std::nullopt;
 }
 
-Gateway::Check Gateway::authenticate(Call& call, Now now) const {
+// Four of the five HMACs of a signature are about the scope, which is the same for a day.
+const Sha256& Gateway::signing_key_of(const AccessKey& key, const CredentialScope& scope) {
+  DerivedKey& derived = signing_keys_[key.id];
+  std::string text = scope.text();
+  if (derived.scope != text) derived = {std::move(text), signing_key(key.secret, scope)};
+  return derived.key;
+}
+
+Gateway::Check Gateway::authenticate(Call& call, Now now) {
   const auto claim = read_claim(call.request, call.target);
   if (!claim) return claim.error();
   if (auto refusal = check_scope(*claim, options_.accepted_regions)) return refusal;
@@ -268,8 +277,8 @@ Gateway::Check Gateway::authenticate(Call& call, Now now) const {
     return Refusal{ErrorCode::InvalidAccessKey,
                    "The access key " + printable(claim->access_key) + " does not exist here."};
   if (auto refusal = check_time(*claim, call.request, call.target, now)) return refusal;
-  if (!signature_matches(*claim, found->second->secret, call.request, call.target,
-                         options_.public_hosts))
+  if (!signature_matches(*claim, signing_key_of(*found->second, claim->scope), call.request,
+                         call.target, options_.public_hosts))
     return Refusal{ErrorCode::SignatureDoesNotMatch,
                    "The signature computed here differs: check the secret, and that nothing "
                    "changed the request."};

@@ -14,6 +14,7 @@
 
 #include "adapters/openapi/action.h"
 #include "adapters/openapi/call_keys.h"
+#include "adapters/openapi/canonical.h"
 #include "adapters/openapi/error_table.h"
 #include "adapters/openapi/message.h"
 #include "adapters/openapi/query.h"
@@ -161,7 +162,8 @@ class Gateway {
   Gateway(GatewayOptions options, SecretSource& secrets);
   void index();
   Check read_target(Call& call) const;
-  Check authenticate(Call& call, Now now) const;
+  Check authenticate(Call& call, Now now);
+  const Sha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);
   Check choose_action(Call& call) const;
   Check read_arguments(Call& call) const;
   Check find_app(Call& call, const domain::Registry& registry) const;
@@ -184,6 +186,12 @@ class Gateway {
   SecretSource* secrets_;
   // derived
   std::map<std::string, const AccessKey*, std::less<>> keys_;
+  // The latest of each access key; by its id.
+  struct DerivedKey {
+    std::string scope;
+    Sha256 key{};
+  };
+  std::map<std::string, DerivedKey, std::less<>> signing_keys_;
   // owned
   Quota quota_;
   CallKeys call_keys_;

@@ -261,7 +261,7 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
   return std::nullopt;
 }
 
-bool signature_matches(const SignatureClaim& claim, std::string_view secret, const Request& request,
+bool signature_matches(const SignatureClaim& claim, const Sha256& key, const Request& request,
                        const Target& target, std::span<const std::string> public_hosts) {
   const bool all_sent = std::ranges::all_of(
       claim.header_names, [&](const std::string& name) { return request.header_count(name) > 0; });
@@ -285,7 +285,7 @@ bool signature_matches(const SignatureClaim& claim, std::string_view secret, con
                                                          .headers = *lines,
                                                          .signed_headers = claim.signed_headers,
                                                          .body_hash = body_hash});
-        const std::string expected = signature_of(secret, claim.scope, claim.date, canonical);
+        const std::string expected = signature_of(key, claim.scope, claim.date, canonical);
         if (constant_time_equal(as_bytes(expected), as_bytes(claim.signature))) return true;
       }
     }

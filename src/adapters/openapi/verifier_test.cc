@@ -48,7 +48,8 @@ bool matches(const Request& request, std::vector<std::string> public_hosts = {})
   const auto target = parse_target(request.target);
   if (!target) return false;
   const auto claim = read_claim(request, *target);
-  return claim && signature_matches(*claim, kSecret, request, *target, public_hosts);
+  return claim && signature_matches(*claim, signing_key(kSecret, claim->scope), request, *target,
+                                    public_hosts);
 }
 
 const std::pair<std::string, std::string> kHost{"Host", "rtc.volcengineapi.com"};

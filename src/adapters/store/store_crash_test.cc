@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "adapters/store/schema.h"
 #include "adapters/store/sqlite.h"
 #include "adapters/store/store.h"
 #include "adapters/store/vfs_disk_testing.h"
