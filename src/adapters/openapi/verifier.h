@@ -44,8 +44,9 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
                                   const Target& target, Now now);
 
 // `key`: signing_key() of the claim's scope.  Tries the few readings in which honest signers
-// differ: order of repeated values, collapsed white space, host names a proxy may have hidden.  Each differing part at most doubles (or, for hosts,
-// multiplies by kPublicHostsMax + 2) the work.
+// differ: order of repeated values, collapsed white space, host names that a proxy may have
+// hidden.  Each differing part at most doubles (or, for hosts, multiplies by kPublicHostsMax + 2)
+// the work.
 bool signature_matches(const SignatureClaim& claim, const Sha256& key, const Request& request,
                        const Target& target, std::span<const std::string> public_hosts);
 
