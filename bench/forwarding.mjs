@@ -5,16 +5,17 @@ import { Daemon } from '../e2e/lib/daemon.mjs';
 import { Janus } from './lib/janus.mjs';
 import { bare, keep, load, median, options, round, say, spread, table } from './lib/tools.mjs';
 
-const usage = `bench/forwarding.mjs [--seconds S] [--repeats N] [--only NAME] [--event-loops N] [--gro]
+const usage = `bench/forwarding.mjs [--seconds S] [--repeats N] [--only NAME] [--profiles gcm,cm] [--event-loops N] [--gro]
   --seconds      measured in each run (default 10)
   --repeats      runs of each, of which the median counts (default 3)
   --only         one case alone, as "video 1-50"
+  --profiles     AEAD_AES_128_GCM (gcm), AES_CM_128_HMAC_SHA1_80 (cm) or, by default, both
   --event-loops  Janus's threads for media (default 2; 0: one for each peer connection, its own default)
   --gro          receivers take runs of datagrams unsplit; then the split is paid by nobody`;
-const wanted = options({ seconds: 10, repeats: 3, only: '', 'event-loops': 2, gro: false }, usage);
+const wanted = options({ seconds: 10, repeats: 3, only: '', profiles: 'gcm,cm', 'event-loops': 2, gro: false }, usage);
 
 const cases = [];
-for (const profile of ['gcm', 'cm']) {
+for (const profile of wanted.profiles.split(',')) {
   const suffix = profile === 'gcm' ? '' : ' CM_SHA1_80';
   for (const receivers of [10, 50, 500]) cases.push({ name: `video 1-${receivers}${suffix}`, profile, media: 'video', receivers });
   cases.push({ name: `video 20x20${suffix}`, profile, media: 'video', mesh: 20 });
