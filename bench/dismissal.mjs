@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 // How long a dismissal takes, in rooms of 10 to 5,000 users: from the accepted call to the fence, to the media cut, to
 // the last notice, to the answer; beside Janus's `destroy`; and what the join of those users costs (bench/README.md).
-import { Daemon, dev, sleep, until } from '../e2e/lib/daemon.mjs';
-import { call } from '../e2e/lib/api.mjs';
+import { Daemon, sleep, until } from '../e2e/lib/daemon.mjs';
+import { done } from '../e2e/lib/own_api.mjs';
 import { Janus } from './lib/janus.mjs';
 import { spawn } from 'node:child_process';
 import { binary } from '../e2e/lib/daemon.mjs';
@@ -18,18 +18,12 @@ const repeatsOf = (users) => (users > 1000 ? Math.max(3, Math.round(wanted.repea
 
 // The audience is invisible to each other, as the vendor has it: 50 visible users and 10,000 invisible ones in a room.
 const people = (users, isBusy) => ['--clients', users, '--publishers', isBusy ? 1 : 0, '--media', isBusy ? 'video' : 'none',
-  '--hidden', '--quiet-joins', '--small-offer', '--duration', 1, '--joins-in-flight', 50, '--join-timeout', 60, '--warm-up', 1, '--linger', 3, '--verify-every', 100];
+  '--hidden', '--quiet-joins', '--small-offer', '--duration', 1, '--joins-in-flight', 50, '--join-timeout', 60, '--linger', 3, '--verify-every', 100];
 
-const own = { version: '2026-12-01' };
 async function receipts(daemon) {
-  const { json } = await call(daemon, 'ListAudit', { AppId: dev.appId, Action: 'DismissRoom', Limit: 100 }, { ...own, method: 'GET' });
-  const operations = new Set(json.Result.Records.map((record) => record.OperationId).filter(Boolean));
-  const found = [];
-  for (const OperationId of operations) {
-    const answer = await call(daemon, 'GetDismissal', { AppId: dev.appId, OperationId }, { ...own, method: 'GET' });
-    found.push(answer.json.Result.Receipt);
-  }
-  return found;
+  const { Records } = await done(daemon, 'ListAudit', { ActionName: 'DismissRoom', Limit: 100 });
+  const operations = new Set(Records.map((record) => record.OperationId).filter(Boolean));
+  return Promise.all([...operations].map(async (OperationId) => (await done(daemon, 'GetDismissal', { OperationId })).Receipt));
 }
 
 // Ten users of the same room whose process stands still: they take nothing and say nothing.
@@ -56,7 +50,7 @@ async function once(users, mode) {
   const cpu = sampleCpu(daemon.pid);
   try {
     const found = await load('dismissal', ['--dev', '--url', daemon.ws, '--server-pid', daemon.pid, ...people(users, mode === 'busy'),
-      ...(stuck ? ['--warm-up', 3] : [])], { seconds: 300 });
+      '--warm-up', stuck ? 3 : 1], { seconds: 300 });
     const [receipt] = await receipts(daemon);
     const elapsed = receipt.ElapsedMicroseconds;
     const accepted = Date.parse(receipt.AcceptedAt);
