@@ -7,10 +7,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { Agent, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
-import { Daemon, binary, dev, sleep, until } from '../e2e/lib/daemon.mjs';
+import { Daemon, dev, sleep, until } from '../e2e/lib/daemon.mjs';
 import { signedHeaders } from '../e2e/lib/api.mjs';
 import { createRoom } from './lib/rooms.mjs';
-import { cpuSeconds, keep, median, options, round, run, say, table } from './lib/tools.mjs';
+import { cpuSeconds, keep, limit, median, options, round, run, say, table } from './lib/tools.mjs';
 
 const usage = `bench/control_plane.mjs [--seconds S] [--repeats N] [--rooms N]
   --seconds  of each run (default 8)
@@ -113,9 +113,7 @@ for (let i = 0; i < wanted.repeats; i += 1) {
   say(`durable dismissals, ${i + 1} of ${wanted.repeats}`);
   const daemon = await Daemon.start({ shards: 1, args: quotas });
   try { durable.dismissals.push(await dismissals(daemon)); } finally { await daemon.stop(); }
-  const { code, out, err } = await run(binary('sqlite_commits'), ['--commits', wanted.rooms, '--file', join(folder, `commits-${i}.db`)]);
-  if (code !== 0) throw new Error(`sqlite_commits: ${err}`);
-  durable.commits.push(JSON.parse(out).commits_per_second);
+  durable.commits.push((await limit('sqlite_commits', ['--commits', wanted.rooms, '--file', join(folder, `commits-${i}.db`)])).commits_per_second);
   await sleep(100);
 }
 await rm(folder, { recursive: true, force: true });

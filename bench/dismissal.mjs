@@ -1,11 +1,10 @@
 #!/usr/bin/env node
 // How long a dismissal takes, in rooms of 10 to 5,000 users: from the accepted call to the fence, to the media cut, to
 // the last notice, to the answer; beside Janus's `destroy`; and what the join of those users costs (bench/README.md).
-import { Daemon, sleep, until } from '../e2e/lib/daemon.mjs';
+import { Daemon, binary, sleep, until } from '../e2e/lib/daemon.mjs';
 import { done } from '../e2e/lib/own_api.mjs';
 import { Janus } from './lib/janus.mjs';
 import { spawn } from 'node:child_process';
-import { binary } from '../e2e/lib/daemon.mjs';
 import { cpuSeconds, keep, load, options, percentile, round, say, table } from './lib/tools.mjs';
 
 const usage = `bench/dismissal.mjs [--users N,N] [--repeats N] [--no-janus]

@@ -3,7 +3,7 @@
 // the same run on the same cores, the same packets from the same generator (bench/README.md).
 import { Daemon } from '../e2e/lib/daemon.mjs';
 import { Janus } from './lib/janus.mjs';
-import { bare, keep, load, median, options, round, say, spread, table } from './lib/tools.mjs';
+import { keep, limit, load, median, options, round, say, spread, table } from './lib/tools.mjs';
 
 const usage = `bench/forwarding.mjs [--seconds S] [--repeats N] [--only NAME] [--profiles gcm,cm] [--event-loops N] [--gro]
   --seconds      measured in each run (default 10)
@@ -35,8 +35,8 @@ async function measure(one, where) {
   return { per_million: found.server.cpu_s_per_million_forwarded, received: found.media.packets_received,
     lost: found.media.lost, limited: found.generator_limited };
 }
-const limit = async (one) => {
-  const found = await bare([...(one.mesh ? ['--mesh', '--publishers', one.mesh, '--receivers', one.mesh] : ['--receivers', one.receivers]),
+const bareLimit = async (one) => {
+  const found = await limit('bare_forwarder', [...(one.mesh ? ['--mesh', '--publishers', one.mesh, '--receivers', one.mesh] : ['--receivers', one.receivers]),
     ...(one.media === 'audio' ? ['--audio'] : []), '--srtp-profile', one.profile, '--seconds', wanted.seconds]);
   return { per_million: found.cpu_seconds_per_million, received: found.packets_received, lost: 0, limited: false };
 };
@@ -50,7 +50,7 @@ for (const one of cases.filter(({ name }) => wanted.only === '' || name === want
     try { runs.atrium.push(await measure(one, ['--dev', '--url', atrium.ws, '--server-pid', atrium.pid])); } finally { await atrium.stop(); }
     const janus = await Janus.start({ eventLoops: wanted['event-loops'] });
     try { runs.janus.push(await measure(one, ['--driver', 'janus', '--url', janus.ws, '--server-pid', janus.pid])); } finally { await janus.stop(); }
-    runs.bare.push(await limit(one));
+    runs.bare.push(await bareLimit(one));
   }
   const of = (system) => median(runs[system].map((run) => run.per_million));
   const row = { name: one.name, atrium: of('atrium'), janus: of('janus'), bare: of('bare'), runs };

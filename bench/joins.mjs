@@ -3,8 +3,8 @@
 // with the same groups and settings; the delay that a running call sees while others join; and what the join of one large
 // room costs its control thread (bench/README.md).
 import { readFileSync } from 'node:fs';
-import { Daemon, binary, until } from '../e2e/lib/daemon.mjs';
-import { keep, load, median, options, round, run, say, table, threadSeconds } from './lib/tools.mjs';
+import { Daemon, until } from '../e2e/lib/daemon.mjs';
+import { keep, limit, load, median, options, round, say, table, threadSeconds } from './lib/tools.mjs';
 
 const usage = `bench/joins.mjs [--rooms N] [--repeats N] [--large N,N]
   --rooms    rooms of 10 that are joined (default 100)
@@ -26,9 +26,7 @@ for (let i = 0; i < wanted.repeats; i += 1) {
     storms.push({ per_cpu_second: found.joins.complete / found.server.cpu_s, threads: found.server.threads_cpu_s,
       per_second: found.joins.per_second, p99_ms: found.joins.complete_time.p99_ms, limited: found.generator_limited });
   } finally { await daemon.stop(); }
-  const { code, out, err } = await run(binary('bare_dtls'), ['--handshakes', 1000]);
-  if (code !== 0) throw new Error(`bare_dtls: ${err}`);
-  handshakes.push(JSON.parse(out));
+  handshakes.push(await limit('bare_dtls', ['--handshakes', 1000]));
 }
 
 // A call of one to nine, and beside it nothing or a storm.

@@ -60,9 +60,10 @@ export async function load(scenario, args, { mayFault = false, seconds } = {}) {
   return JSON.parse(out);
 }
 
-export const bare = async (args) => {
-  const { code, out, err } = await run(binary('bare_forwarder'), args);
-  if (code !== 0) throw new Error(`bare_forwarder ${args.join(' ')}: exit code ${code}\n${out}${err}`);
+// One run of a limit that we measure against (bare_forwarder, bare_dtls, sqlite_commits); yields what it found.
+export const limit = async (name, args) => {
+  const { code, out, err } = await run(binary(name), args);
+  if (code !== 0) throw new Error(`${name} ${args.join(' ')}: exit code ${code}\n${out}${err}`);
   return JSON.parse(out);
 };
 

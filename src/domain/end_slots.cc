@@ -1,7 +1,5 @@
 #include "domain/end_slots.h"
 
-#include <algorithm>
-
 namespace atrium::domain {
 
 Mono EndSlots::next(Mono now) const {

@@ -241,7 +241,7 @@ struct SctpWorld::State {
   void on(SctpClose& close, Now now);
   void on(SctpOpenChannel& open, Now now);
   // usrsctp's clock is as old as its last tick, and what happens now may start a timer.
-  void tick_if_due(Now now, Duration least);
+  void tick_if_due(Now now);
   bool is_quiet() const { return last_tick >= last_active + std::chrono::milliseconds(limits::kSctpQuietAfterMs); }
   Association* find(TransportId transport);
   bool connect(Association& association);
@@ -689,7 +689,7 @@ void SctpWorld::on_command(SctpCommand command, Now now) {
       std::visit([](const auto& each) { return each.transport.value; }, command);
   const auto* packet = std::get_if<SctpPacketIn>(&command);
   if (packet == nullptr || !is_heartbeat(packet->packet)) {
-    state_->tick_if_due(now, std::chrono::milliseconds(limits::kSctpTickMs));
+    state_->tick_if_due(now);
     state_->last_active = now.mono;
   }
   std::visit([&](auto& each) { state_->on(each, now); }, command);
@@ -697,9 +697,9 @@ void SctpWorld::on_command(SctpCommand command, Now now) {
   state_->retry(transport);  // an acknowledgement may have made room
 }
 
-void SctpWorld::State::tick_if_due(Now now, Duration least) {
+void SctpWorld::State::tick_if_due(Now now) {
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - last_tick);
-  if (elapsed < least || associations.empty()) return;
+  if (elapsed.count() < limits::kSctpTickMs || associations.empty()) return;
   last_tick += elapsed;  // the part of a millisecond counts next time
   const uint64_t packets = counters.packets_out;
   usrsctp_handle_timers(static_cast<uint32_t>(elapsed.count()));
@@ -709,7 +709,7 @@ void SctpWorld::State::tick_if_due(Now now, Duration least) {
 }
 
 void SctpWorld::on_deadline(Now now) {
-  if (now.mono >= next_deadline()) state_->tick_if_due(now, std::chrono::milliseconds(limits::kSctpTickMs));
+  if (now.mono >= next_deadline()) state_->tick_if_due(now);
 }
 
 Mono SctpWorld::next_deadline() const {
