@@ -31,7 +31,7 @@ namespace atrium::domain {
 
 struct Core {
   Core(SecretSource& secret_source, RegistryOptions registry_options)
-      : secrets(secret_source), options(registry_options) {}
+      : secrets(secret_source), options(std::move(registry_options)) {}
 
   // given
   SecretSource& secrets;

@@ -145,6 +145,11 @@ void send_leave(Core& core, const Dismissal& operation, Session& session,
                          close_code(operation.record.code)});
 }
 
+void put_cut(Core& core, CutRoom cut) {
+  if (core.options.cut_at_once) return core.options.cut_at_once(std::move(cut));
+  core.out.put(std::move(cut));
+}
+
 // Classifies everybody present at the fence.  Yields what the fence's record says of them.
 PersistDismissal fence_sessions(Core& core, Room& room, Dismissal& operation) {
   PersistDismissal write;
@@ -248,9 +253,9 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientC
   core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
   core.timers.cancel(TimerKind::PolicyDue, room.sid().value);
 
+  put_cut(core,
+          {room.sid(), make_notice(reason_of(operation.record), operation.record.forbidden_until)});
   put_record(core, operation, fence_sessions(core, room, operation));
-  core.out.put(CutRoom{room.sid(),
-                       make_notice(reason_of(operation.record), operation.record.forbidden_until)});
   core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
   core.timers.arm(TimerKind::DismissClose, id.value,
                   core.now.mono + limit_ms(limits::kDismissCloseMs));

@@ -93,7 +93,7 @@ struct Notice {
 struct CutRoom {
   RoomSid room_sid;
   Notice notice;
-};  // answered by RoomCut, then NoticeAcked per participant
+};  // answered by RoomCut, then NoticeAcked per participant; see RegistryOptions::cut_at_once
 struct CloseRoom {
   RoomSid room_sid;
 };  // answered by RoomClosed

@@ -36,7 +36,7 @@ void fire_due_timers(Core& core) {
 }  // namespace
 
 Registry::Registry(SecretSource& secrets, RegistryOptions options)
-    : state_(std::make_unique<State>(State{Core(secrets, options)})) {}
+    : state_(std::make_unique<State>(State{Core(secrets, std::move(options))})) {}
 
 Registry::~Registry() = default;
 

@@ -3,6 +3,7 @@
 // same command, same now → same effects.  Does not: send, store, read a clock, know a packet.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -18,6 +19,10 @@ namespace atrium::domain {
 struct RegistryOptions {
   Duration empty_room_grace = std::chrono::milliseconds(10'000);
   Duration resume_grace = std::chrono::milliseconds(20'000);
+  // Takes each CutRoom the moment its life is fenced, before the events and tombstones of its users are made: media of
+  // a large room stops some milliseconds earlier (docs/decisions/cut-before-the-books.md).  It must not call the
+  // registry.  Empty: the cut is an effect in its place among the others.
+  std::function<void(CutRoom)> cut_at_once = {};
 };
 
 class Registry {

@@ -27,6 +27,41 @@ class DismissalTest : public RegistryTest {
   }
 };
 
+// Media of a large room must not go on while its users are written up.
+TEST_F(DismissalTest, the_cut_goes_out_before_the_events_of_the_users_are_made) {
+  struct Counting final : SecretSource {
+    void fill(std::span<uint8_t> out) override {
+      seeded.fill(out);
+      ++draws;
+    }
+    SeededSecretSource seeded{11};
+    size_t draws = 0;
+  } secrets;
+  std::vector<CutRoom> cuts;
+  size_t draws_at_cut = 0;
+  Registry registry(secrets, {.cut_at_once = [&](CutRoom cut) {
+                      cuts.push_back(std::move(cut));
+                      draws_at_cut = secrets.draws;
+                    }});
+  registry.apply(RestoreTombstones{{}}, now_);
+  RoomSid life;
+  for (int i = 0; i < 20; ++i) {
+    const Effects joined =
+        registry.apply(Join{new_connection(), joiner("user" + std::to_string(i))}, now_);
+    life = only<JoinAccepted>(joined).room.sid;
+  }
+  const size_t draws_before = secrets.draws;
+  const Effects fence = registry.apply(dismiss_command(), now_);
+  ASSERT_EQ(cuts.size(), 1u);
+  EXPECT_EQ(cuts.front().room_sid, life);
+  EXPECT_EQ(cuts.front().notice.name, "ROOM_DISMISS");
+  EXPECT_EQ(count_of<CutRoom>(fence), 0u) << "nor twice";
+  EXPECT_EQ(only<PersistDismissal>(fence).events.size(), 21u);
+  EXPECT_EQ(draws_at_cut, draws_before + 1) << "the operation's id is all that was made until then";
+  EXPECT_GE(secrets.draws, draws_at_cut + 21) << "each event has an id of its own";
+  registry.check_invariants();
+}
+
 TEST_F(DismissalTest, the_phases_come_in_order_and_the_answer_last) {
   const Person ann = enter("ann");
   const Person bob = enter("bob");

@@ -1,5 +1,5 @@
-// DtlsQueue: handshake datagrams waiting for their turn.  A handshake step costs as much as a thousand packets, so a
-// turn takes one, after media.  Bounded and copied into memory that is allocated once.
+// DtlsQueue: handshake datagrams waiting for their turn.  A handshake step costs as much as some hundred packets, so a
+// turn takes few (engine.cc), after media.  Bounded and copied into memory that is allocated once.
 #pragma once
 
 #include <algorithm>

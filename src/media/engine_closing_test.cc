@@ -358,21 +358,22 @@ class OneTurn : public testing::Test {
     int handshake_at = -1;            // of the first run with DTLS
     std::set<uint16_t> handshakes{};  // ports of the peers that got DTLS
   };
-  // Everything of these kinds is kept instead of being delivered.
-  void hold() {
-    world_.loss = [this](const EngineWorld::Passing& passing) {
+  // Everything of these kinds is kept instead of being delivered: of each peer the first so many.
+  void hold(size_t most = 1) {
+    world_.loss = [this, most](const EngineWorld::Passing& passing) {
       const bool is_dtls = passing.bytes[0] >= 20 && passing.bytes[0] < 64;
       if (!passing.to_server || (!is_dtls && !passing.is_media())) return false;
       auto& bytes = held_[passing.is_media()][passing.peer.port];
-      if (bytes.empty()) bytes.assign(passing.bytes.begin(), passing.bytes.end());
+      if (bytes.size() < most) bytes.emplace_back(passing.bytes.begin(), passing.bytes.end());
       return true;
     };
   }
   Left turn(bool with_datagrams) {
     std::vector<Datagram> batch;
     for (auto& [is_media, by_port] : held_)  // handshakes first
-      for (auto& [port, bytes] : by_port)
-        batch.push_back({{kServer, {address("198.51.100.7", port)}}, bytes});
+      for (auto& [port, datagrams] : by_port)
+        for (Bytes& bytes : datagrams)
+          batch.push_back({{kServer, {address("198.51.100.7", port)}}, bytes});
     if (with_datagrams) world_.server.on_datagrams(batch, world_.now());
     if (world_.server.next_deadline() <= world_.now().mono) world_.server.on_deadline(world_.now());
     Left left;
@@ -390,7 +391,7 @@ class OneTurn : public testing::Test {
   }
 
   EngineWorld world_;
-  std::map<bool, std::map<uint16_t, Bytes>> held_;  // by is_media, then by port
+  std::map<bool, std::map<uint16_t, std::vector<Bytes>>> held_;  // by is_media, then by port
 };
 
 TEST_F(OneTurn, takes_one_handshake_step_and_that_after_media) {
@@ -424,6 +425,38 @@ TEST_F(OneTurn, takes_one_handshake_step_and_that_after_media) {
   EXPECT_TRUE(turn(false).handshakes.empty());
 }
 
+// A shard that is busy all the time has long turns: with one step in each nobody would come in any more.
+TEST_F(OneTurn, takes_more_handshake_steps_the_more_media_it_sends) {
+  Peer& publisher = world_.connect(1);
+  Peer& subscriber = world_.connect(2);
+  constexpr uint64_t kTracks = 60;
+  constexpr uint16_t kPackets = 20;  // 1,200 outputs
+  for (uint64_t n = 0; n < kTracks; ++n) {
+    AddUplink uplink =
+        opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
+    uplink.mid = std::to_string(n);
+    world_.command(uplink);
+    world_.command(
+        forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
+  }
+  constexpr uint64_t kNewcomers = 8;
+  hold(1);
+  for (uint64_t n = 3; n < 3 + kNewcomers; ++n) {
+    Peer& peer = world_.add_peer(n);
+    world_.server.on_command(world_.server_side(peer, kLife), world_.now());
+    peer.engine.on_command(world_.client_side(peer), world_.now());
+  }
+  world_.run(500ms);
+  ASSERT_EQ(held_[false].size(), kNewcomers);
+  hold(size_t{kTracks} * kPackets);
+  for (uint16_t seq = 0; seq < kPackets; ++seq)
+    for (uint32_t n = 0; n < kTracks; ++n)
+      world_.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+  ASSERT_EQ(held_[true].begin()->second.size(), size_t{kTracks} * kPackets);
+  EXPECT_EQ(turn(true).handshakes.size(), 3u) << "one, and one for each five hundred outputs";
+  EXPECT_EQ(turn(false).handshakes.size(), 1u) << "a quiet turn takes one again";
+}
+
 TEST_F(OneTurn, closes_a_bounded_number_of_transports) {
   constexpr uint64_t kPeople = 150;
   for (uint64_t n = 1; n <= kPeople; ++n) {
@@ -434,7 +467,7 @@ TEST_F(OneTurn, closes_a_bounded_number_of_transports) {
     world_.server.on_command(open, world_.now());
   }
   world_.server.on_command(CloseLife{kLife}, world_.now());
-  held_[false][40'001] = {0x40};  // some datagram, so that the turn has all its parts
+  held_[false][40'001] = {{0x40}};  // some datagram, so that the turn has all its parts
   turn(true);
   EXPECT_EQ(world_.server.counters().transports, kPeople - limits::kClosesPerTurnMax);
   turn(false);

@@ -164,16 +164,17 @@ void ControlPlane::run(domain::PersistTombstones& effect, Now) {
 // --- media
 // -----------------------------------------------------------------------------------------------------------
 
+// Called from inside the registry (RegistryOptions::cut_at_once): the shard is at work while the fence is written up.
 void ControlPlane::run(domain::CutRoom& effect, Now) {
   const auto life = lives_.find(effect.room_sid);
   if (life == lives_.end()) {
     submit(domain::RoomCut{effect.room_sid, {}, {}, 0});
     return;
   }
-  for (const ParticipantSid& participant : life->second.participants)
-    if (Session* session = find_session(participant)) session->is_cut = true;
   media_.send(life->second.id,
               media::CutLife{life->second.id, signal::notice_packet(effect.notice)});
+  for (const ParticipantSid& participant : life->second.participants)
+    if (Session* session = find_session(participant)) session->is_cut = true;
 }
 
 void ControlPlane::run(domain::CloseRoom& effect, Now) {

@@ -38,8 +38,13 @@ size_t character_size(std::string_view text) {
   return is_overlong || is_no_scalar ? 0 : size;
 }
 
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+}
+
 void bound(std::string& text) {
   constexpr auto kMax = static_cast<size_t>(limits::kAuditTextBytesMax);
+  if (text.size() <= kMax && is_ascii(text)) return;  // nearly all of them
   std::string out;
   for (size_t i = 0; i < text.size();) {
     const size_t size = character_size(std::string_view(text).substr(i));
@@ -56,6 +61,10 @@ void bound(std::string& text) {
 
 class Writer {
  public:
+  Writer() {
+    out_.reserve(1'024);  // longer than most records
+    out_ += '{';
+  }
   Writer& key(std::string_view name) {
     out_.append(out_.back() == '{' ? "\"" : ",\"").append(name).append("\":");
     return *this;
@@ -71,27 +80,31 @@ class Writer {
   Writer& boolean(bool value) { return raw(value ? "true" : "false"); }
   Writer& text(std::string_view value) {
     out_ += '"';
-    for (const char c : value) put(c);
+    if (std::ranges::none_of(value, is_escaped))
+      out_ += value;
+    else
+      for (const char c : value) put(c);
     out_ += '"';
     return *this;
   }
   std::string take() { return std::move(out_); }
 
  private:
+  static bool is_escaped(char c) { return c == '"' || c == '\\' || static_cast<uint8_t>(c) < 0x20; }
   void put(char c) {
-    if (c == '"' || c == '\\') {
+    if (!is_escaped(c)) {
+      out_ += c;
+    } else if (c == '"' || c == '\\') {
       out_ += '\\';
       out_ += c;
-    } else if (static_cast<uint8_t>(c) < 0x20) {
+    } else {
       out_.append("\\u00");
       out_ += kHexDigits[static_cast<uint8_t>(c) >> 4];
       out_ += kHexDigits[c & 0xf];
-    } else {
-      out_ += c;
     }
   }
 
-  std::string out_ = "{";
+  std::string out_;
 };
 
 // --- reading -------------------------------------------------------------------------------------

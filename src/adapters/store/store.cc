@@ -119,6 +119,7 @@ struct Store::State {
   Statement put_ban, delete_ban, list_bans, all_bans, purge_bans;
   AppTable apps;
   Statement trim_dismissals;
+  Statement set_savepoint, release_savepoint;
   History history;
   EventLog events;
   OpenLives open_lives;
@@ -200,6 +201,8 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
   Statement purge_bans = TRY(prepare(kPurgeBansSql));
   AppTable apps = TRY(AppTable::create(database, options.sealing));
   Statement trim_dismissals = TRY(prepare(kTrimDismissalsSql));
+  Statement set_savepoint = TRY(prepare("SAVEPOINT request"));
+  Statement release_savepoint = TRY(prepare("RELEASE request"));
   History history = TRY(History::create(database, options.history));
   EventLog events = TRY(EventLog::create(database, options.events));
   OpenLives open_lives = TRY(OpenLives::create(database));
@@ -230,6 +233,8 @@ Result<std::unique_ptr<Store::State>> Store::State::create(Database database,
                                           std::move(purge_bans),
                                           std::move(apps),
                                           std::move(trim_dismissals),
+                                          std::move(set_savepoint),
+                                          std::move(release_savepoint),
                                           std::move(history),
                                           std::move(events),
                                           std::move(open_lives),
@@ -370,12 +375,12 @@ void Store::State::forget_derived() {
 
 // One request inside the batch's transaction: all of it, or nothing.
 Result<void> Store::State::write_alone(const WriteRequest& request, HistoryRows rows) {
-  TRY(database.run("SAVEPOINT request"));
+  TRY(set_savepoint.start().finish());
   Result<void> result = write_request(request, rows);
   if (!result) forget_derived();
   if (!database.is_in_transaction()) return result;  // SQLite undid the whole batch
   if (!result) TRY(database.run("ROLLBACK TO request"));
-  TRY(database.run("RELEASE request"));
+  TRY(release_savepoint.start().finish());
   return result;
 }
 

@@ -17,7 +17,8 @@ namespace {
 
 constexpr auto kStep = std::chrono::milliseconds(2);
 constexpr auto kDrain = std::chrono::milliseconds(500);
-constexpr auto kLeave = std::chrono::milliseconds(300);
+// A server that hears nobody leave keeps their places for those who may come back.
+constexpr auto kLeave = std::chrono::seconds(5);
 constexpr auto kRoomEnds = std::chrono::seconds(30);
 
 Mono mono() {
@@ -93,7 +94,7 @@ class Runner {
     enter(Phase::Draining);
     pass(kDrain);
     enter(Phase::Leaving);
-    pass(kLeave);
+    pass_until([&] { return state_.connections.load() == 0; }, kLeave);
     enter(Phase::Over);
     for (auto& worker : workers_) worker->join();
     collect();

@@ -44,6 +44,7 @@ struct RunState {
   std::atomic<bool> has_media{true};  // media and data may be sent
   std::atomic<int64_t> joins_in_flight{0};
   std::atomic<int64_t> settled{0};  // clients whose first join is complete or failed
+  std::atomic<int64_t> connections{0};  // of signalling, open
   // Rooms that a server's own signalling ends: how many were asked for, in order, and how many answers came.
   std::atomic<int64_t> rooms_to_end{0}, rooms_ended{0};
   std::vector<std::atomic<int64_t>> dismissed_at_us;     // by room; wall clock; 0: not asked for

@@ -181,6 +181,7 @@ void Worker::begin(uint32_t index, Now now) {
   if (!slot.tcp) {
     slot.client->on_tcp_end(now);
   } else {
+    run_.connections.fetch_add(1);
     slot.waits_for_room = slot.watches_room = true;
     watch(slot.tcp.get(), EPOLLIN | EPOLLOUT, uint64_t{index} << kKeyBits | kTcp, true);
   }
@@ -194,7 +195,7 @@ void Worker::end(uint32_t index) {
   slot.client.reset();
   slot_of_transport_.erase(transport.value);
   sctp_.push_back(media::SctpClose{transport});
-  slot.tcp.reset();
+  close_tcp(slot);
   for (size_t link = 0; link < kLinksMax; ++link) {
     slot.udp[link].reset();
     slot.overflow[link] = 0;
@@ -202,6 +203,12 @@ void Worker::end(uint32_t index) {
   slot.output.clear();
   slot.is_shut = false;
   slot.leaves = slot.armed = kNever;
+}
+
+void Worker::close_tcp(Slot& slot) {
+  if (!slot.tcp) return;
+  slot.tcp.reset();
+  run_.connections.fetch_sub(1);
 }
 
 void Worker::leave_all(Now now) {
@@ -258,7 +265,7 @@ void Worker::on_tcp(Slot& slot, uint32_t events, Now now) {
     case TcpRead::Nothing:
       return;
     case TcpRead::End:
-      slot.tcp.reset();
+      close_tcp(slot);
       return slot.client->on_tcp_end(now);
   }
 }
@@ -339,7 +346,7 @@ void Worker::flush_tcp(Slot& slot, uint32_t index, Now now) {
   }
   if (!slot.waits_for_room && !slot.output.empty()) {
     if (!write_tcp(slot.tcp.get(), slot.output)) {
-      slot.tcp.reset();
+      close_tcp(slot);
       slot.output.clear();
       return slot.client->on_tcp_end(now);
     }

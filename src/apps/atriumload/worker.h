@@ -75,6 +75,7 @@ class Worker {
   void begin_joins(Now now);
   void begin(uint32_t index, Now now);
   void end(uint32_t index);
+  void close_tcp(Slot& slot);
   void leave_all(Now now);
   void end_rooms();
   void take_events(std::span<const epoll_event> events, Now now);
