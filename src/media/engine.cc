@@ -26,7 +26,7 @@ void begin_call(EngineState& engine, Now now) {
 }
 
 // A turn full of media lasts as long as many that are nearly empty.  So that nobody's joins starve on a busy shard it
-// takes a handshake step more for each so many outputs: about a quarter of a full turn's time, and never more than five.
+// takes one more handshake step for each so many outputs: a quarter of a full turn's time, never more than five.
 constexpr size_t kOutputsPerHandshakeStep = 500;
 
 // What a turn ends with, once, however often it is called before the turn's drain: handshake steps, each of which costs
