@@ -34,14 +34,19 @@ HttpConnection& ConnectionHost::add(std::unique_ptr<HttpConnection> connection) 
 }
 
 void ConnectionHost::remove(HttpConnection& connection) {
+  if (connection.looked_at_ != kNever) deadlines_.erase({connection.looked_at_, connection.id()});
   auto node = connections_.extract(connection.id());
   if (node) graveyard_.push_back(std::move(node.mapped()));
 }
 
+// A deadline moves several times in each request and is hardly ever reached.  So an entry stays where it is when its
+// deadline moves further away, and is put right when its time comes.
 void ConnectionHost::set_deadline(HttpConnection& connection, Mono at) {
-  if (connection.deadline_ != kNever) deadlines_.erase({connection.deadline_, connection.id()});
   connection.deadline_ = at;
-  if (at != kNever) deadlines_.insert({at, connection.id()});
+  if (at >= connection.looked_at_) return;
+  if (connection.looked_at_ != kNever) deadlines_.erase({connection.looked_at_, connection.id()});
+  connection.looked_at_ = at;
+  deadlines_.insert({at, connection.id()});
 }
 
 void ConnectionHost::wait(HttpConnection& connection, tcp::socket::wait_type type) {
@@ -56,7 +61,7 @@ void ConnectionHost::wait(HttpConnection& connection, tcp::socket::wait_type typ
         found->flush(now);
       }
     }
-    settle();
+    settle_soon();
   });
 }
 
@@ -98,8 +103,12 @@ void ConnectionHost::on_timer() {
     HttpConnection* connection = find(deadlines_.begin()->second);
     deadlines_.erase(deadlines_.begin());
     if (connection == nullptr) continue;
-    connection->deadline_ = kNever;
-    connection->on_deadline(now);
+    connection->looked_at_ = kNever;
+    const Mono deadline = std::exchange(connection->deadline_, kNever);
+    if (deadline > now.mono)
+      set_deadline(*connection, deadline);
+    else
+      connection->on_deadline(now);
   }
   settle();
 }
@@ -107,6 +116,16 @@ void ConnectionHost::on_timer() {
 void ConnectionHost::turn_into_closed_out(ConnectionId id) {
   for (Report& report : reports_)
     if (report.connection == id) report.is_closed_out = true;
+}
+
+// Answers to all that is readable now are written one after the other: a client that is busy reading the first is not
+// woken anew for each.
+void ConnectionHost::settle_soon() {
+  if (std::exchange(is_settle_due_, true)) return;
+  asio::post(context, [this] {
+    is_settle_due_ = false;
+    settle();
+  });
 }
 
 void ConnectionHost::settle() {
@@ -119,7 +138,7 @@ void ConnectionHost::settle() {
     reports_.clear();
   }
   graveyard_.clear();
-  if (!dirty_.empty() || !reports_.empty()) asio::post(context, [this] { settle(); });
+  if (!dirty_.empty() || !reports_.empty()) settle_soon();
   arm_timer();
   if (handler->is_finished()) context.stop();
 }

@@ -53,6 +53,8 @@ class ConnectionHost {
 
   // The end of every turn: what was asked for is written, what happened is told, the timer is set.
   void settle();
+  // The same after everything else that is ready now.
+  void settle_soon();
 
   // shared
   boost::asio::io_context context{1};
@@ -75,10 +77,11 @@ class ConnectionHost {
   boost::asio::steady_timer timer_{context};
   std::unordered_map<ConnectionId, std::unique_ptr<HttpConnection>> connections_;
   std::vector<std::unique_ptr<HttpConnection>> graveyard_;
-  std::set<std::pair<Mono, ConnectionId>> deadlines_;
-  std::vector<ConnectionId> dirty_;  // have something to write
+  std::set<std::pair<Mono, ConnectionId>> deadlines_;  // when to look at whose; each at most once
+  std::vector<ConnectionId> dirty_;                    // have something to write
   std::vector<Report> reports_;
   // derived
+  bool is_settle_due_ = false;
   Mono armed_ = kNever;
   int64_t date_second_ = -1;
   std::string date_;

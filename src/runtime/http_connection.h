@@ -114,6 +114,7 @@ class HttpConnection {
   // derived
   size_t drained_bytes_ = 0;
   Mono deadline_ = kNever;
+  Mono looked_at_ = kNever;  // when the host looks at it next: no later than the deadline
   Mono last_heard_{};
   Phase phase_ = Phase::Head;
   bool is_read_awaited_ = false;

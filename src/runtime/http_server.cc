@@ -163,7 +163,7 @@ void HttpServer::State::await_wake() {
     waker.acknowledge();
     await_wake();
     handler->on_wake(read_clock());
-    settle();
+    settle_soon();
   });
 }
 
@@ -185,7 +185,7 @@ void HttpServer::State::accept_next(Door& door) {
     if (!ec) {
       on_accepted(door, std::move(socket));
       accept_next(door);
-      return settle();
+      return settle_soon();
     }
     if (ec == asio::error::connection_aborted) return accept_next(door);
     ++counters.accept_failures;
