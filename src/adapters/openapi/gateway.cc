@@ -257,11 +257,11 @@ Gateway::Check Gateway::read_target(Call& call) const {
 }
 
 // Four of the five HMACs of a signature are about the scope, which is the same for a day.
-const Sha256& Gateway::signing_key_of(const AccessKey& key, const CredentialScope& scope) {
-  DerivedKey& derived = signing_keys_[key.id];
-  std::string text = scope.text();
-  if (derived.scope != text) derived = {std::move(text), signing_key(key.secret, scope)};
-  return derived.key;
+const HmacSha256& Gateway::signing_key_of(const AccessKey& key, const CredentialScope& scope) {
+  const auto known = signing_keys_.find(key.id);
+  if (known != signing_keys_.end() && known->second.scope == scope) return known->second.key;
+  DerivedKey derived{scope, signing_key(key.secret, scope)};
+  return signing_keys_.insert_or_assign(key.id, std::move(derived)).first->second.key;
 }
 
 Gateway::Check Gateway::authenticate(Call& call, Now now) {

@@ -163,7 +163,7 @@ class Gateway {
   void index();
   Check read_target(Call& call) const;
   Check authenticate(Call& call, Now now);
-  const Sha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);
+  const HmacSha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);
   Check choose_action(Call& call) const;
   Check read_arguments(Call& call) const;
   Check find_app(Call& call, const domain::Registry& registry) const;
@@ -188,8 +188,8 @@ class Gateway {
   std::map<std::string, const AccessKey*, std::less<>> keys_;
   // The latest of each access key; by its id.
   struct DerivedKey {
-    std::string scope;
-    Sha256 key{};
+    CredentialScope scope;
+    HmacSha256 key;
   };
   std::map<std::string, DerivedKey, std::less<>> signing_keys_;
   // owned

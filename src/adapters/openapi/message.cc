@@ -10,7 +10,10 @@ char lower(char c) {
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (lower(a[i]) != lower(b[i])) return false;
+  return true;
 }
 
 std::string ascii_lower(std::string_view text) {
@@ -27,10 +30,14 @@ std::string printable(std::string_view text, size_t max_bytes) {
   return out;
 }
 
-std::string_view Request::header(std::string_view name) const {
+std::optional<std::string_view> Request::find_header(std::string_view name) const {
   for (const auto& [key, value] : headers)
     if (equals_ignoring_case(key, name)) return value;
-  return {};
+  return std::nullopt;
+}
+
+std::string_view Request::header(std::string_view name) const {
+  return find_header(name).value_or(std::string_view());
 }
 
 size_t Request::header_count(std::string_view name) const {

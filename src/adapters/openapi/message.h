@@ -25,6 +25,8 @@ struct Request {
 
   // Case-insensitive; empty when absent, the first when repeated.
   std::string_view header(std::string_view name) const;
+  // The same; nullopt when absent.
+  std::optional<std::string_view> find_header(std::string_view name) const;
   // How often a header of this name was sent.
   size_t header_count(std::string_view name) const;
 };

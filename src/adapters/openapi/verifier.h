@@ -18,15 +18,16 @@
 
 namespace atrium::openapi {
 
+// Views point into the request or its target.
 struct SignatureClaim {
   bool presigned = false;  // in the query rather than in headers
-  std::string access_key;
+  std::string_view access_key;
   CredentialScope scope;
-  std::string date;                       // X-Date
-  std::string signed_headers;             // as listed: "host;x-date"
+  std::string_view date;                  // X-Date
+  std::string_view signed_headers;        // as listed: "host;x-date"
   std::vector<std::string> header_names;  // the same, split, lower case, in that order
   std::vector<std::string> query_names;   // presigned only: X-SignedQueries
-  std::string signature;
+  std::string_view signature;
   bool has_session_token = false;
 };
 
@@ -47,7 +48,7 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
 // differ: order of repeated values, collapsed white space, host names that a proxy may have
 // hidden.  Each differing part at most doubles (or, for hosts, multiplies by kPublicHostsMax + 2)
 // the work.
-bool signature_matches(const SignatureClaim& claim, const Sha256& key, const Request& request,
+bool signature_matches(const SignatureClaim& claim, const HmacSha256& key, const Request& request,
                        const Target& target, std::span<const std::string> public_hosts);
 
 }  // namespace atrium::openapi
