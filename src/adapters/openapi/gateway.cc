@@ -25,32 +25,47 @@ struct Gateway::Call {
 
 namespace {
 
+// "20240102030405" and 18 hexadecimal digits in upper case.
 std::string make_request_id(SecretSource& secrets, Wall now) {
+  constexpr char kHexDigits[] = "0123456789ABCDEF";
   std::array<uint8_t, 9> random{};
   secrets.fill(random);
-  std::string digits = hex(random);
-  for (char& c : digits)
-    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
-  std::string date = basic_time(now);
-  std::erase_if(date, [](char c) { return c == 'T' || c == 'Z'; });
-  return date + digits;
+  std::string out;
+  out.reserve(14 + 2 * random.size());
+  append_digits(out, now);
+  for (const uint8_t byte : random) {
+    out.push_back(kHexDigits[byte >> 4]);
+    out.push_back(kHexDigits[byte & 15]);
+  }
+  return out;
 }
 
-Response json_response(int status, const Json& body, std::string request_id) {
-  return {.status = status,
-          .headers = {{"Content-Type", "application/json; charset=utf-8"},
-                      {"Cache-Control", "no-store"}},
-          .body = to_text(body),
-          .request_id = std::move(request_id)};
+Response json_response(int status, std::string body, std::string request_id) {
+  Response out{.status = status, .body = std::move(body), .request_id = std::move(request_id)};
+  out.headers.reserve(4);  // Retry-After and Allow, or Idempotency-Replayed, may follow
+  out.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
 }
 
-// Action and Version are echoed when they are known.
-Json::Object metadata(const PendingCall& call, std::string_view region) {
-  Json::Object out{{"RequestId", call.request_id}};
-  if (!call.action_name.empty()) out.emplace_back("Action", call.action_name);
-  if (!call.version.empty()) out.emplace_back("Version", call.version);
-  out.emplace_back("Service", kService);
-  out.emplace_back("Region", region);
+// Answers are written as text at once: two of three parts are the same members in every one of them.
+void add_member(std::string& object, std::string_view name, std::string_view text) {
+  if (object.back() != '{') object.push_back(',');
+  append_quoted(object, name);
+  object.push_back(':');
+  append_quoted(object, text);
+}
+
+// The answer up to and without the brace that ends its metadata; Action and Version are echoed when they are known.
+std::string begin_answer(const PendingCall& call, std::string_view region) {
+  std::string out;
+  out.reserve(512);
+  out.append(R"({"ResponseMetadata":{)");
+  add_member(out, "RequestId", call.request_id);
+  if (!call.action_name.empty()) add_member(out, "Action", call.action_name);
+  if (!call.version.empty()) add_member(out, "Version", call.version);
+  add_member(out, "Service", kService);
+  add_member(out, "Region", region);
   return out;
 }
 
@@ -58,6 +73,7 @@ Json::Object metadata(const PendingCall& call, std::string_view region) {
 Response traced(Response response, const PendingCall& call) {
   response.trace = {.account = call.account,
                     .access_key = call.access_key,
+                    .body_hash = call.body_hash,
                     .action = call.action_name,
                     .version = call.version,
                     .app = call.app,
@@ -277,14 +293,16 @@ Gateway::Check Gateway::authenticate(Call& call, Now now) {
     return Refusal{ErrorCode::InvalidAccessKey,
                    "The access key " + printable(claim->access_key) + " does not exist here."};
   if (auto refusal = check_time(*claim, call.request, call.target, now)) return refusal;
+  const Sha256 body_hash = sha256(as_bytes(call.request.body));
   if (!signature_matches(*claim, signing_key_of(*found->second, claim->scope), call.request,
-                         call.target, options_.public_hosts))
+                         call.target, options_.public_hosts, body_hash))
     return Refusal{ErrorCode::SignatureDoesNotMatch,
                    "The signature computed here differs: check the secret, and that nothing "
                    "changed the request."};
   call.key = found->second;
   call.pending.access_key = call.key->id;
   call.pending.account = call.key->account;
+  call.pending.body_hash = body_hash;
   return std::nullopt;
 }
 
@@ -357,17 +375,22 @@ uint32_t Gateway::rate_of(const ActionRow& action) const {
   return own == options_.quotas.end() ? action.per_second : own->second;
 }
 
+Duration Gateway::take_quota_of(const ActionRow& action, std::string_view account, const AppId& app,
+                                uint32_t factor, Now now) {
+  const std::string name = (factor == 1 ? "" : "replay of ") + std::string(quota_of(action));
+  const bool is_apps = action.quota == QuotaScope::App;
+  const std::string_view owner = is_apps ? std::string_view(app.value) : account;
+  const std::string_view member = is_apps ? std::string_view() : app.value;
+  return quota_.take(owner, member, name, rate_of(action) * factor, now.mono);
+}
+
 Gateway::Check Gateway::take_quota(Call& call, uint32_t factor, Now now) {
   const ActionRow& action = *call.pending.action;
-  const std::string name = (factor == 1 ? "" : "replay of ") + std::string(quota_of(action));
-  const uint32_t rate = rate_of(action) * factor;
-  const bool is_apps = action.quota == QuotaScope::App;
-  const std::string_view owner = is_apps ? call.app->id.value : call.key->account;
-  const std::string_view member = is_apps ? std::string_view() : call.app->id.value;
-  const Duration wait = quota_.take(owner, member, name, rate, now.mono);
+  const Duration wait = take_quota_of(action, call.key->account, call.app->id, factor, now);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
-                                               std::to_string(rate) + " requests per second."};
+                                               std::to_string(rate_of(action) * factor) +
+                                               " requests per second."};
   refusal.retry_after_s =
       std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
   return refusal;
@@ -377,10 +400,7 @@ Duration Gateway::take_quota_of(std::string_view quota, const domain::App& app, 
   const auto row = std::ranges::find_if(
       action_rows(), [quota](const ActionRow* one) { return quota_of(*one) == quota; });
   CHECK(row != action_rows().end());
-  const bool is_apps = (*row)->quota == QuotaScope::App;
-  const std::string_view owner = is_apps ? std::string_view(app.id.value) : app.account;
-  const std::string_view member = is_apps ? std::string_view() : app.id.value;
-  return quota_.take(owner, member, quota, rate_of(**row), now.mono);
+  return take_quota_of(**row, app.account, app.id, 1, now);
 }
 
 // --- Idempotency-Key -------------------------------------------------------------------------------------------------
@@ -402,13 +422,13 @@ Gateway::Check Gateway::read_key(Call& call) const {
   std::string text;
   for (const auto& [name, value] : call.target.query)
     if (!name.starts_with("X-")) text += percent_encode(name) + "=" + percent_encode(value) + "&";
-  call.pending.body_hash = sha256(as_bytes(text + "\n" + call.request.body));
+  call.pending.key_hash = sha256(as_bytes(text + "\n" + call.request.body));
   return std::nullopt;
 }
 
 std::optional<Outcome> Gateway::find_key(Call& call, const domain::Registry& registry, Now now) {
   if (!call.pending.key) return std::nullopt;
-  const auto verdict = call_keys_.look(*call.pending.key, call.pending.body_hash, now.wall);
+  const auto verdict = call_keys_.look(*call.pending.key, call.pending.key_hash, now.wall);
   switch (verdict) {
     case CallKeys::Verdict::New:
       return std::nullopt;
@@ -479,7 +499,7 @@ void Gateway::restore_calls(std::span<const domain::KeyedCall> calls) {
 domain::KeyedCall Gateway::keyed_call(const PendingCall& call, const OperationId& operation,
                                       uint8_t outcome, const Response& response, Wall now) const {
   domain::KeyedCall row{.key = *call.key,
-                        .body_hash = call.body_hash,
+                        .body_hash = call.key_hash,
                         .operation = operation,
                         .outcome = outcome,
                         .at = now};
@@ -536,7 +556,7 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   const bool is_kept =
       !std::holds_alternative<Question>(step) && !std::holds_alternative<TestDelivery>(step);
   if (call.pending.key && is_kept)
-    call_keys_.begin(*call.pending.key, call.pending.body_hash, now.wall);
+    call_keys_.begin(*call.pending.key, call.pending.key_hash, now.wall);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
     return DomainCall{std::move(apply->command), std::move(call.pending)};
   if (auto* test = std::get_if<TestDelivery>(&step))
@@ -698,22 +718,24 @@ Response Gateway::fault_response(const Request& head, FaultKind kind, Now now) {
 
 Response Gateway::answer(const PendingCall& call, const Answer& result) const {
   if (const auto* refusal = std::get_if<Refusal>(&result)) return refuse(call, *refusal);
-  const Json body = Json::Object{{"ResponseMetadata", metadata(call, options_.region)},
-                                 {"Result", std::get<Json>(result)}};
-  return traced(json_response(200, body, call.request_id), call);
+  std::string body = begin_answer(call, options_.region);
+  body.append(R"(},"Result":)");
+  append_text(body, std::get<Json>(result));
+  body.push_back('}');
+  return traced(json_response(200, std::move(body), call.request_id), call);
 }
 
 Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const {
   const ErrorRow& row = error_row(refusal.code);
-  Json::Object error{{"Code", row.code}, {"Message", refusal.message}};
-  if (row.is_gateway()) error.emplace_back("CodeN", row.code_n);
-  Json::Object meta = metadata(call, options_.region);
-  meta.emplace_back("Error", std::move(error));
+  std::string body = begin_answer(call, options_.region);
+  body.append(R"(,"Error":{)");
+  add_member(body, "Code", row.code);
+  add_member(body, "Message", refusal.message);
+  if (row.is_gateway()) body.append(R"(,"CodeN":)").append(std::to_string(row.code_n));
+  body.append("}}}");
   const bool as_200 = options_.business_errors_200 && !row.is_gateway() && call.action != nullptr &&
                       call.action->version == kVersion2020;
-  Response response =
-      json_response(as_200 ? 200 : row.http, Json::Object{{"ResponseMetadata", std::move(meta)}},
-                    call.request_id);
+  Response response = json_response(as_200 ? 200 : row.http, std::move(body), call.request_id);
   response.error = refusal.code;
   if (refusal.retry_after_s > 0)
     response.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));

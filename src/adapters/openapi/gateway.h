@@ -175,6 +175,9 @@ class Gateway {
   Outcome replay_dismissal(Call& call, const domain::KeyedCall& row,
                            const domain::Registry& registry) const;
   Check take_quota(Call& call, uint32_t factor, Now now);
+  // `factor`: of the action's own rate; calls with another one than 1 are counted by themselves.
+  Duration take_quota_of(const ActionRow& action, std::string_view account, const AppId& app,
+                         uint32_t factor, Now now);
   ActionContext context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
                            Now now) const;
   Outcome run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapters/openapi/error_table.h"
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "base/socket_address.h"
 
@@ -34,6 +35,7 @@ struct Request {
 // What is known of a call, for the audit.
 struct CallTrace {
   std::string account, access_key;  // empty: nobody whose signature was good
+  Sha256 body_hash{};               // of the request, where the access key is known
   std::string action, version;      // as sent, made printable
   AppId app;
   RoomId room;
