@@ -129,7 +129,8 @@ HmacSha256::HmacSha256(ByteView key) : context_(make_hmac_sha256()) {
 }
 
 Sha256 HmacSha256::of(ByteView data) const {
-  CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1);  // back to the start, with the same key
+  CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) ==
+        1);  // back to the start, with the same key
   return mac_of(context_.get(), data);
 }
 

@@ -38,11 +38,11 @@ using HeaderLine = std::pair<std::string_view, std::string_view>;
 
 struct CanonicalParts {
   std::string_view method;
-  std::string_view path;   // decoded
-  std::string_view query;  // from canonical_query
+  std::string_view path;                // decoded
+  std::string_view query;               // from canonical_query
   std::span<const HeaderLine> headers;  // in the order of the list
-  std::string_view signed_headers;  // the list as sent: "host;x-date"
-  std::string_view body_hash;       // lower-case hex
+  std::string_view signed_headers;      // the list as sent: "host;x-date"
+  std::string_view body_hash;           // lower-case hex
 };
 // Without headers there is one more line feed than the general rule would give: every presigning
 // SDK does so.

@@ -48,11 +48,9 @@ Response json_response(int status, std::string body, std::string request_id) {
   return out;
 }
 
-// Answers are written as text at once: two of three parts are the same members in every one of them.
+// The envelope is written as text at once: every call has one.  `name` needs no escapes.
 void add_member(std::string& object, std::string_view name, std::string_view text) {
-  if (object.back() != '{') object.push_back(',');
-  append_quoted(object, name);
-  object.push_back(':');
+  object.append(object.back() == '{' ? "\"" : ",\"").append(name).append("\":");
   append_quoted(object, text);
 }
 
@@ -339,12 +337,12 @@ Gateway::Check Gateway::read_arguments(Call& call) const {
   }
   if (is_blank(call.request.body))
     return Refusal{ErrorCode::BodyIsEmpty, "The body is empty; send a JSON object."};
-  const auto body = parse_json(call.request.body);
+  auto body = parse_json(call.request.body);
   if (!body)
     return Refusal{ErrorCode::Unmarshal, "The body cannot be read at byte " +
                                              std::to_string(body.error().offset) + ": " +
                                              body.error().what + "."};
-  auto args = Args::from_body(*body, action.fields, action.unknown);
+  auto args = Args::from_body(*std::move(body), action.fields, action.unknown);
   if (!args) return args.error();
   call.args = *std::move(args);
   return std::nullopt;
@@ -377,7 +375,9 @@ uint32_t Gateway::rate_of(const ActionRow& action) const {
 
 Duration Gateway::take_quota_of(const ActionRow& action, std::string_view account, const AppId& app,
                                 uint32_t factor, Now now) {
-  const std::string name = (factor == 1 ? "" : "replay of ") + std::string(quota_of(action));
+  std::string_view name = quota_of(action);
+  std::string replay_name;
+  if (factor != 1) name = replay_name = "replay of " + std::string(name);
   const bool is_apps = action.quota == QuotaScope::App;
   const std::string_view owner = is_apps ? std::string_view(app.value) : account;
   const std::string_view member = is_apps ? std::string_view() : app.value;

@@ -90,13 +90,18 @@ class Builder {
   // The first name of the innermost object that another one equals, in whatever case.
   const std::string* repeated_name() const {
     const auto& members = std::get<Json::Object>(open_.back().value);
-    std::vector<std::pair<std::string, const std::string*>> names;
+    std::vector<const std::string*> names;
     names.reserve(members.size());
-    for (const auto& member : members) names.emplace_back(ascii_lower(member.first), &member.first);
-    std::ranges::sort(names, {}, &std::pair<std::string, const std::string*>::first);
-    const auto twice =
-        std::ranges::adjacent_find(names, {}, &std::pair<std::string, const std::string*>::first);
-    return twice == names.end() ? nullptr : twice->second;
+    for (const auto& member : members) names.push_back(&member.first);
+    // Members lie in one vector, so that a pointer tells which name came first.
+    std::ranges::sort(names, [](const std::string* a, const std::string* b) {
+      const auto order = order_ignoring_case(*a, *b);
+      return order == 0 ? a < b : order < 0;
+    });
+    const auto twice = std::ranges::adjacent_find(
+        names,
+        [](const std::string* a, const std::string* b) { return equals_ignoring_case(*a, *b); });
+    return twice == names.end() ? nullptr : *twice;
   }
 
   Json root_;
@@ -107,8 +112,14 @@ class Builder {
 };
 
 // RFC 8259 §7: what must be escaped, and nothing else.
-constexpr bool is_escaped(char c) {
-  return static_cast<uint8_t>(c) < 0x20 || c == '"' || c == '\\';
+constexpr auto kEscaped = [] {
+  std::array<bool, 256> out{};
+  for (size_t byte = 0; byte < out.size(); ++byte)
+    out[byte] = byte < 0x20 || byte == '"' || byte == '\\';
+  return out;
+}();
+bool is_escaped(char c) {
+  return kEscaped[static_cast<uint8_t>(c)];
 }
 
 void append_escaped(std::string& out, char c) {

@@ -12,8 +12,16 @@ char lower(char c) {
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i)
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
   return true;
+}
+
+// As the lower-case texts compare: by the value of a byte.
+std::strong_ordering order_ignoring_case(std::string_view a, std::string_view b) {
+  const auto order = [](char x, char y) {
+    return static_cast<uint8_t>(lower(x)) <=> static_cast<uint8_t>(lower(y));
+  };
+  return std::lexicographical_compare_three_way(a.begin(), a.end(), b.begin(), b.end(), order);
 }
 
 std::string ascii_lower(std::string_view text) {
@@ -30,9 +38,16 @@ std::string printable(std::string_view text, size_t max_bytes) {
   return out;
 }
 
+namespace {
+// Most names differ in their length already, and every header is asked for a dozen names.
+bool is_named(const Headers::value_type& header, std::string_view name) {
+  return header.first.size() == name.size() && equals_ignoring_case(header.first, name);
+}
+}  // namespace
+
 std::optional<std::string_view> Request::find_header(std::string_view name) const {
-  for (const auto& [key, value] : headers)
-    if (equals_ignoring_case(key, name)) return value;
+  for (const auto& header : headers)
+    if (is_named(header, name)) return header.second;
   return std::nullopt;
 }
 
@@ -42,7 +57,7 @@ std::string_view Request::header(std::string_view name) const {
 
 size_t Request::header_count(std::string_view name) const {
   return static_cast<size_t>(std::ranges::count_if(
-      headers, [name](const auto& header) { return equals_ignoring_case(header.first, name); }));
+      headers, [name](const auto& header) { return is_named(header, name); }));
 }
 
 }  // namespace atrium::openapi

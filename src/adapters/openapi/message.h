@@ -2,6 +2,7 @@
 // Values only.
 #pragma once
 
+#include <compare>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,7 @@ struct Response {
 
 // ASCII letters only; HTTP names and the vendor's field names need no more.
 bool equals_ignoring_case(std::string_view a, std::string_view b);
+std::strong_ordering order_ignoring_case(std::string_view a, std::string_view b);
 std::string ascii_lower(std::string_view text);
 // At most `max_bytes` of what a peer sent, printable ASCII only, the rest as '?': safe in messages
 // and logs.

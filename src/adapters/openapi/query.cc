@@ -35,7 +35,9 @@ int hex_value(char c) {
 }
 
 std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
-  const auto is_escaped = [plus_is_space](char c) { return c == '%' || (c == '+' && plus_is_space); };
+  const auto is_escaped = [plus_is_space](char c) {
+    return c == '%' || (c == '+' && plus_is_space);
+  };
   std::string out;
   while (true) {
     const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());

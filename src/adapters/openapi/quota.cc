@@ -8,6 +8,7 @@
 namespace atrium::openapi {
 namespace {
 
+constexpr std::string_view kWhole = "\n";  // in place of a member, whose id has no line feed
 constexpr Duration kDepth = std::chrono::seconds(1);  // what a full bucket holds
 
 // How long until the bucket has a token that is worth `token` of its time; 0: it has one now.
@@ -17,18 +18,23 @@ Duration wait_for(Mono full_at, Duration token, Mono now) {
 
 }  // namespace
 
-Mono* Quota::find(Key key, Mono now) {
+Mono* Quota::find(const KeyView& key, Mono now) {
   auto found = full_at_.find(key);
   if (found != full_at_.end()) return &found->second;
   if (full_at_.size() >= static_cast<size_t>(limits::kQuotaBucketsMax)) forget_full(now);
   if (full_at_.size() >= static_cast<size_t>(limits::kQuotaBucketsMax)) return nullptr;
-  return &full_at_.emplace(std::move(key), now).first->second;
+  return &full_at_.emplace(Key(key), now).first->second;
 }
 
-int64_t Quota::count_active(const Key& key, std::string_view member, Mono now) {
-  auto& members = last_asked_[key];
+int64_t Quota::count_active(const KeyView& whole, std::string_view member, Mono now) {
+  auto known = last_asked_.find(whole);
+  if (known == last_asked_.end()) known = last_asked_.try_emplace(Key(whole)).first;
+  auto& members = known->second;
   std::erase_if(members, [now](const auto& one) { return one.second + kDepth <= now; });
-  members.insert_or_assign(std::string(member), now);
+  if (const auto active = members.find(member); active != members.end())
+    active->second = now;
+  else
+    members.emplace(member, now);
   return static_cast<int64_t>(members.size());
 }
 
@@ -36,10 +42,10 @@ Duration Quota::take(std::string_view owner, std::string_view member, std::strin
                      uint32_t per_second, Mono now) {
   DCHECK(per_second > 0);
   const Duration token = kDepth / per_second;
-  const Key key{std::string(owner), std::string(action)};
+  const KeyView key{owner, kWhole, action};
   // Elements of a map stay where they are while others come.
   Mono* whole = find(key, now);
-  Mono* part = find({key.first + '\n' + std::string(member), key.second}, now);
+  Mono* part = find({owner, member, action}, now);
   if (whole == nullptr || part == nullptr) return token;
   const Duration share_token = token * count_active(key, member, now);
   const Duration share_wait = wait_for(*part, share_token, now);

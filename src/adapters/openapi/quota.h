@@ -8,7 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <tuple>
 
 #include "base/time.h"
 
@@ -23,15 +23,24 @@ class Quota {
   size_t size() const { return full_at_.size(); }
 
  private:
-  using Key = std::pair<std::string, std::string>;
-  // The bucket's entry; null when there are too many.
-  Mono* find(Key key, Mono now);
-  void forget_full(Mono now);
-  // How many members of `owner` asked for the action in the last second, this one included.
-  int64_t count_active(const Key& key, std::string_view member, Mono now);
+  // Owner, member or kWhole, action.
+  using Key = std::tuple<std::string, std::string, std::string>;
+  using KeyView = std::tuple<std::string_view, std::string_view, std::string_view>;
+  // So that what is there is found without making strings.
+  struct Order {
+    using is_transparent = void;
+    bool operator()(const KeyView& a, const KeyView& b) const { return a < b; }
+  };
 
-  std::map<Key, Mono> full_at_;
-  std::map<Key, std::map<std::string, Mono, std::less<>>> last_asked_;  // by owner, then member
+  // The bucket's entry; null when there are too many.
+  Mono* find(const KeyView& key, Mono now);
+  void forget_full(Mono now);
+  // How many members of `whole` asked for the action in the last second, this one included.
+  int64_t count_active(const KeyView& whole, std::string_view member, Mono now);
+
+  std::map<Key, Mono, Order> full_at_;
+  std::map<Key, std::map<std::string, Mono, std::less<>>, Order>
+      last_asked_;  // by whole, then member
 };
 
 }  // namespace atrium::openapi

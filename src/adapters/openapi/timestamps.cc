@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace atrium::openapi {
 namespace {
@@ -19,17 +18,18 @@ Parts split(Wall time) {
 }
 
 // At least `width` characters, filled up with zeros.
-void append_number(std::string& out, int number, size_t width) {
+void append_number(std::string& out, int number, int width) {
   if (number < 0) {  // a year before the first
     out.push_back('-');
     number = -number;
     --width;
   }
   std::array<char, 12> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
-  const auto length = static_cast<size_t>(end - text.data());
-  if (length < width) out.append(width - length, '0');
-  out.append(text.data(), length);
+  char* const end = text.data() + text.size();
+  char* begin = end;
+  for (; number > 0; number /= 10) *--begin = static_cast<char>('0' + number % 10);
+  while (end - begin < width) *--begin = '0';
+  out.append(begin, end);
 }
 
 // "20240102", with what stands between: "2024-01-02".
