@@ -19,6 +19,15 @@ namespace {
 constexpr char kStandard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+// "00" to "ff": signatures and hashes are written for every signed call.
+constexpr auto kHexPairs = [] {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> out{};
+  for (size_t byte = 0; byte < out.size(); ++byte)
+    out[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+  return out;
+}();
+
 std::string encode64(ByteView data, const char* alphabet, bool pad) {
   std::string out;
   out.reserve((data.size() + 2) / 3 * 4);
@@ -151,13 +160,9 @@ bool constant_time_equal(ByteView a, ByteView b) {
 }
 
 std::string hex(ByteView data) {
-  static constexpr char digits[] = "0123456789abcdef";
   std::string out(data.size() * 2, '\0');
   char* place = out.data();
-  for (uint8_t byte : data) {
-    *place++ = digits[byte >> 4];
-    *place++ = digits[byte & 15];
-  }
+  for (uint8_t byte : data) place = std::ranges::copy(kHexPairs[byte], place).out;
   return out;
 }
 

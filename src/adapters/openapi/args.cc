@@ -115,6 +115,7 @@ std::expected<Args, Refusal> Args::from_body(Json body, std::span<const FieldRul
   if (object == nullptr)
     return std::unexpected(Refusal{ErrorCode::Unmarshal, "The body must be a JSON object."});
   Args args;
+  args.values_.reserve(std::min(object->size(), fields.size()));
   for (auto& [name, value] : *object) {
     const FieldRule* rule = find_rule(fields, name);
     if (rule == nullptr && unknown == Unknown::Refused)
@@ -129,6 +130,7 @@ std::expected<Args, Refusal> Args::from_body(Json body, std::span<const FieldRul
 std::expected<Args, Refusal> Args::from_query(const QueryItems& query,
                                               std::span<const FieldRule> fields) {
   Args args;
+  args.values_.reserve(std::min(query.size(), fields.size()));
   for (const auto& [name, value] : query) {
     const FieldRule* rule = find_rule(fields, name);
     if (rule == nullptr) continue;

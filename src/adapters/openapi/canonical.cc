@@ -66,7 +66,8 @@ std::string canonical_query(const QueryItems& items, RepeatedValues repeated) {
 
 std::vector<std::string> canonical_queries(const QueryItems& items) {
   SortedItems sorted = sorted_by_name(items);
-  std::vector<std::string> out{joined(sorted)};
+  std::vector<std::string> out;
+  out.push_back(joined(sorted));
   if (std::ranges::adjacent_find(sorted, has_same_name) == sorted.end()) return out;
   sort_repeated_values(sorted);
   if (std::string text = joined(sorted); text != out.front()) out.push_back(std::move(text));
@@ -98,15 +99,14 @@ HmacSha256 signing_key(std::string_view secret, const CredentialScope& scope) {
   return HmacSha256(key);
 }
 
-std::string signature_of(const HmacSha256& key, const CredentialScope& scope, std::string_view date,
+std::string signature_of(const HmacSha256& key, std::string_view scope, std::string_view date,
                          std::string_view canonical_request) {
-  const std::string scope_text = scope.text();
   const std::string hash = hex(sha256(as_bytes(canonical_request)));
   std::string to_sign;
-  to_sign.reserve(kAlgorithm.size() + date.size() + scope_text.size() + hash.size() + 3);
+  to_sign.reserve(kAlgorithm.size() + date.size() + scope.size() + hash.size() + 3);
   to_sign.append(kAlgorithm).append("\n");
   to_sign.append(date).append("\n");
-  to_sign.append(scope_text).append("\n");
+  to_sign.append(scope).append("\n");
   to_sign.append(hash);
   return hex(key.of(as_bytes(to_sign)));
 }

@@ -50,8 +50,8 @@ std::string canonical_request(const CanonicalParts& parts);
 
 // What signs within this scope; `secret` is used as text and has no prefix.  As secret as that.
 HmacSha256 signing_key(std::string_view secret, const CredentialScope& scope);
-// Lower-case hex.  `key`: the scope's signing key; `date` is X-Date.
-std::string signature_of(const HmacSha256& key, const CredentialScope& scope, std::string_view date,
+// Lower-case hex.  `key`: the scope's signing key; `scope`: its text; `date` is X-Date.
+std::string signature_of(const HmacSha256& key, std::string_view scope, std::string_view date,
                          std::string_view canonical_request);
 
 }  // namespace atrium::openapi

@@ -29,7 +29,11 @@ class Builder {
   bool on_document_end(bj::error_code&) { return true; }
   bool on_array_begin(bj::error_code&) { return open(Json::Array{}); }
   bool on_array_end(size_t, bj::error_code&) { return close(); }
-  bool on_object_begin(bj::error_code&) { return open(Json::Object{}); }
+  bool on_object_begin(bj::error_code&) {
+    Json::Object object;
+    if (open_.empty()) object.reserve(8);  // of the body itself; not of many small ones within
+    return open(std::move(object));
+  }
   bool on_object_end(size_t, bj::error_code& error) {
     if (const std::string* twice = repeated_name()) {
       fault_ = "the name '" + printable(*twice) + "' stands twice in one object";

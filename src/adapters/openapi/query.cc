@@ -34,24 +34,24 @@ int hex_value(char c) {
   return -1;
 }
 
-std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
+// Onto the end of `out`; false: an escape is broken.
+bool decode(std::string_view text, bool plus_is_space, std::string& out) {
   const auto is_escaped = [plus_is_space](char c) {
     return c == '%' || (c == '+' && plus_is_space);
   };
-  std::string out;
   while (true) {
     const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());
     out.append(text.substr(0, plain));
     text.remove_prefix(plain);
-    if (text.empty()) return out;
+    if (text.empty()) return true;
     if (text.front() == '+') {
       out.push_back(' ');
       text.remove_prefix(1);
       continue;
     }
-    if (text.size() < 3) return std::nullopt;
+    if (text.size() < 3) return false;
     const int high = hex_value(text[1]), low = hex_value(text[2]);
-    if (high < 0 || low < 0) return std::nullopt;
+    if (high < 0 || low < 0) return false;
     out.push_back(static_cast<char>(high * 16 + low));
     text.remove_prefix(3);
   }
@@ -90,9 +90,9 @@ size_t Target::count(std::string_view name) const {
 std::expected<Target, Refusal> parse_target(std::string_view target) {
   target = target.substr(0, target.find('#'));
   const size_t mark = target.find('?');
-  std::optional<std::string> path = decode(target.substr(0, mark), false);
-  if (!path) return std::unexpected(bad_escape());
-  Target out{path->empty() ? "/" : *std::move(path), {}};
+  Target out;
+  if (!decode(target.substr(0, mark), false, out.path)) return std::unexpected(bad_escape());
+  if (out.path.empty()) out.path = "/";
   std::string_view rest =
       mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
   constexpr auto kItemsMax = static_cast<size_t>(limits::kQueryItemsMax);
@@ -106,11 +106,10 @@ std::expected<Target, Refusal> parse_target(std::string_view target) {
       return std::unexpected(
           Refusal{ErrorCode::InvalidParameter, "The query has too many parameters."});
     const size_t equal = item.find('=');
-    std::optional<std::string> name = decode(item.substr(0, equal), true);
-    std::optional<std::string> value =
-        equal == std::string_view::npos ? std::string() : decode(item.substr(equal + 1), true);
-    if (!name || !value) return std::unexpected(bad_escape());
-    out.query.emplace_back(*std::move(name), *std::move(value));
+    auto& [name, value] = out.query.emplace_back();
+    if (!decode(item.substr(0, equal), true, name)) return std::unexpected(bad_escape());
+    if (equal != std::string_view::npos && !decode(item.substr(equal + 1), true, value))
+      return std::unexpected(bad_escape());
   }
   return out;
 }

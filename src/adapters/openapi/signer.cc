@@ -44,7 +44,7 @@ void sign_request(Request& request, const SigningKey& key, Wall now) {
 
   const CredentialScope scope{date.substr(0, 8), key.region, std::string(kService)};
   const std::string signature =
-      signature_of(signing_key(key.secret, scope), scope, date, canonical_request(parts));
+      signature_of(signing_key(key.secret, scope), scope.text(), date, canonical_request(parts));
   request.headers.emplace_back("Authorization",
                                std::string(kAlgorithm) + " Credential=" + key.access_key + "/" +
                                    scope.text() + ", SignedHeaders=" + signed_headers +

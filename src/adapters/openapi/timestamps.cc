@@ -29,7 +29,7 @@ void append_number(std::string& out, int number, int width) {
   char* begin = end;
   for (; number > 0; number /= 10) *--begin = static_cast<char>('0' + number % 10);
   while (end - begin < width) *--begin = '0';
-  out.append(begin, end);
+  out.append(begin, static_cast<size_t>(end - begin));
 }
 
 // "20240102", with what stands between: "2024-01-02".

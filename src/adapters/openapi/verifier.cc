@@ -54,6 +54,7 @@ std::optional<Refusal> read_credential(std::string_view text, SignatureClaim& cl
     return Refusal{ErrorCode::InvalidCredential,
                    "The credential must be <access key>/<yyyymmdd>/<region>/rtc/request."};
   claim.access_key = parts[0];
+  claim.scope_text = text.substr(parts[0].size() + 1);
   claim.scope = {std::string(parts[1]), std::string(parts[2]), std::string(parts[3])};
   return std::nullopt;
 }
@@ -67,6 +68,10 @@ std::optional<Refusal> set_signed_headers(std::string_view list, SignatureClaim&
   for (const std::string_view name : names) claim.header_names.push_back(ascii_lower(name));
   if (claim.header_names.size() > static_cast<size_t>(limits::kHttpHeadersMax))
     return Refusal{ErrorCode::InvalidAuthorization, "SignedHeaders names too many headers."};
+  // Signers list them in ascending order: then there is nothing to sort.
+  if (std::ranges::adjacent_find(claim.header_names, std::ranges::greater_equal()) ==
+      claim.header_names.end())
+    return std::nullopt;
   std::vector<std::string_view> sorted(claim.header_names.begin(), claim.header_names.end());
   std::ranges::sort(sorted);
   if (std::ranges::adjacent_find(sorted) != sorted.end())
@@ -237,7 +242,7 @@ struct SignedParts {
     return std::ranges::any_of(queries, [this](const std::string& query) {
       parts.query = query;
       const std::string expected =
-          signature_of(key, claim.scope, claim.date, canonical_request(parts));
+          signature_of(key, claim.scope_text, claim.date, canonical_request(parts));
       return constant_time_equal(as_bytes(expected), as_bytes(claim.signature));
     });
   }

@@ -23,6 +23,7 @@ struct SignatureClaim {
   bool presigned = false;  // in the query rather than in headers
   std::string_view access_key;
   CredentialScope scope;
+  std::string_view scope_text;
   std::string_view date;                  // X-Date
   std::string_view signed_headers;        // as listed: "host;x-date"
   std::vector<std::string> header_names;  // the same, split, lower case, in that order
