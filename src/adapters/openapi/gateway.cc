@@ -40,14 +40,6 @@ std::string make_request_id(SecretSource& secrets, Wall now) {
   return out;
 }
 
-Response json_response(int status, std::string body, std::string request_id) {
-  Response out{.status = status, .body = std::move(body), .request_id = std::move(request_id)};
-  out.headers.reserve(4);  // Retry-After and Allow, or Idempotency-Replayed, may follow
-  out.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
-  out.headers.emplace_back("Cache-Control", "no-store");
-  return out;
-}
-
 // The envelope is written as text at once: every call has one.  `name` needs no escapes.
 void add_member(std::string& object, std::string_view name, std::string_view text) {
   object.append(object.back() == '{' ? "\"" : ",\"").append(name).append("\":");
@@ -67,20 +59,34 @@ std::string begin_answer(const PendingCall& call, std::string_view region) {
   return out;
 }
 
-// For the audit; and what a repeated call is told beside the answer of the first.
-Response traced(Response response, const PendingCall& call) {
-  response.trace = {.account = call.account,
-                    .access_key = call.access_key,
-                    .body_hash = call.body_hash,
-                    .action = call.action_name,
-                    .version = call.version,
-                    .app = call.app,
-                    .room = call.room,
-                    .changes = call.action != nullptr && is_change(*call.action),
-                    .is_dry_run = call.is_dry_run,
-                    .is_replay = call.is_replay};
+// For the audit.
+CallTrace trace_of(const PendingCall& call) {
+  return {.account = call.account,
+          .access_key = call.access_key,
+          .body_hash = call.body_hash,
+          .action = call.action_name,
+          .version = call.version,
+          .app = call.app,
+          .room = call.room,
+          .changes = call.action != nullptr && is_change(*call.action),
+          .is_dry_run = call.is_dry_run,
+          .is_replay = call.is_replay};
+}
+
+Response json_response(int status, std::string body, const PendingCall& call) {
+  Response out{.status = status,
+               .body = std::move(body),
+               .request_id = call.request_id,
+               .trace = trace_of(call)};
+  out.headers.reserve(4);
+  out.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
+}
+
+// What a repeated call is told beside the answer of the first.
+void mark_replay(Response& response, const PendingCall& call) {
   if (call.is_replay) response.headers.emplace_back("Idempotency-Replayed", "true");
-  return response;
 }
 
 Refusal missing(std::string_view parameter) {
@@ -530,7 +536,9 @@ Response Gateway::repeat(const PendingCall& call, const Response& first) const {
   Response response = first;
   response.body = to_text(Json(std::move(out)));
   response.request_id = call.request_id;
-  return traced(std::move(response), call);
+  response.trace = trace_of(call);
+  mark_replay(response, call);
+  return response;
 }
 
 ActionContext Gateway::context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
@@ -558,7 +566,8 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   if (call.pending.key && is_kept)
     call_keys_.begin(*call.pending.key, call.pending.key_hash, now.wall);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
-    return DomainCall{std::move(apply->command), std::move(call.pending)};
+    return Outcome(std::in_place_type<DomainCall>, std::move(apply->command),
+                   std::move(call.pending));
   if (auto* test = std::get_if<TestDelivery>(&step))
     return TestCall{std::move(*test), std::move(call.pending)};
   if (auto* redrive = std::get_if<RedriveDeadLetters>(&step)) {
@@ -655,7 +664,9 @@ Response Gateway::on_unstored_key(const PendingCall& call) const {
 }
 
 Response Gateway::trace(const PendingCall& call) const {
-  return traced({.request_id = call.request_id}, call);
+  Response response{.request_id = call.request_id, .trace = trace_of(call)};
+  mark_replay(response, call);
+  return response;
 }
 
 Response Gateway::on_events(const PendingCall& call, const domain::EventsPage* page) const {
@@ -722,7 +733,9 @@ Response Gateway::answer(const PendingCall& call, const Answer& result) const {
   body.append(R"(},"Result":)");
   append_text(body, std::get<Json>(result));
   body.push_back('}');
-  return traced(json_response(200, std::move(body), call.request_id), call);
+  Response response = json_response(200, std::move(body), call);
+  mark_replay(response, call);
+  return response;
 }
 
 Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const {
@@ -735,12 +748,13 @@ Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const 
   body.append("}}}");
   const bool as_200 = options_.business_errors_200 && !row.is_gateway() && call.action != nullptr &&
                       call.action->version == kVersion2020;
-  Response response = json_response(as_200 ? 200 : row.http, std::move(body), call.request_id);
+  Response response = json_response(as_200 ? 200 : row.http, std::move(body), call);
   response.error = refusal.code;
   if (refusal.retry_after_s > 0)
     response.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
   if (!refusal.allow.empty()) response.headers.emplace_back("Allow", refusal.allow);
-  return traced(std::move(response), call);
+  mark_replay(response, call);
+  return response;
 }
 
 }  // namespace atrium::openapi

@@ -42,10 +42,10 @@ Duration Quota::take(std::string_view owner, std::string_view member, std::strin
                      uint32_t per_second, Mono now) {
   DCHECK(per_second > 0);
   const Duration token = kDepth / per_second;
-  const KeyView key{owner, kWhole, action};
+  const KeyView key{kWhole, owner, action};
   // Elements of a map stay where they are while others come.
   Mono* whole = find(key, now);
-  Mono* part = find({owner, member, action}, now);
+  Mono* part = find({member, owner, action}, now);
   if (whole == nullptr || part == nullptr) return token;
   const Duration share_token = token * count_active(key, member, now);
   const Duration share_wait = wait_for(*part, share_token, now);

@@ -23,7 +23,7 @@ class Quota {
   size_t size() const { return full_at_.size(); }
 
  private:
-  // Owner, member or kWhole, action.
+  // Member or kWhole, owner, action: what differs most comes first.
   using Key = std::tuple<std::string, std::string, std::string>;
   using KeyView = std::tuple<std::string_view, std::string_view, std::string_view>;
   // So that what is there is found without making strings.
