@@ -9,10 +9,10 @@ char lower(char c) {
 }
 }  // namespace
 
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
+bool same_but_for_case(std::string_view a, std::string_view b) {
+  if (a == b) return true;
   for (size_t i = 0; i < a.size(); ++i)
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
+    if (lower(a[i]) != lower(b[i])) return false;
   return true;
 }
 
@@ -38,16 +38,9 @@ std::string printable(std::string_view text, size_t max_bytes) {
   return out;
 }
 
-namespace {
-// Most names differ in their length already, and every header is asked for a dozen names.
-bool is_named(const Headers::value_type& header, std::string_view name) {
-  return header.first.size() == name.size() && equals_ignoring_case(header.first, name);
-}
-}  // namespace
-
 std::optional<std::string_view> Request::find_header(std::string_view name) const {
-  for (const auto& header : headers)
-    if (is_named(header, name)) return header.second;
+  for (const auto& [key, value] : headers)
+    if (equals_ignoring_case(key, name)) return value;
   return std::nullopt;
 }
 
@@ -57,7 +50,7 @@ std::string_view Request::header(std::string_view name) const {
 
 size_t Request::header_count(std::string_view name) const {
   return static_cast<size_t>(std::ranges::count_if(
-      headers, [name](const auto& header) { return is_named(header, name); }));
+      headers, [name](const auto& header) { return equals_ignoring_case(header.first, name); }));
 }
 
 }  // namespace atrium::openapi

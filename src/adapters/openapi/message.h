@@ -59,7 +59,11 @@ struct Response {
 };
 
 // ASCII letters only; HTTP names and the vendor's field names need no more.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+bool same_but_for_case(std::string_view a, std::string_view b);  // of the same length
+// Most names differ in their length already, and every header is asked for a dozen of them.
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_but_for_case(a, b);
+}
 std::strong_ordering order_ignoring_case(std::string_view a, std::string_view b);
 std::string ascii_lower(std::string_view text);
 // At most `max_bytes` of what a peer sent, printable ASCII only, the rest as '?': safe in messages
