@@ -79,7 +79,7 @@ void ControlPlane::put_key(WaiterId waiter, store::WriteRequest& request,
   if (found == waiting_.end() || !found->second.call.key) return;
   Waiting& waiting = found->second;
   domain::KeyedCall row{.key = *waiting.call.key,
-                        .body_hash = waiting.call.key_hash,
+                        .body_hash = waiting.call.body_hash,
                         .operation = operation,
                         .at = wall_};
   if (const auto* app = std::get_if<store::PutApp>(&request.what)) row.subject = app->app.id.value;

@@ -63,7 +63,7 @@ std::string begin_answer(const PendingCall& call, std::string_view region) {
 CallTrace trace_of(const PendingCall& call) {
   return {.account = call.account,
           .access_key = call.access_key,
-          .body_hash = call.body_hash,
+          .content_hash = call.content_hash,
           .action = call.action_name,
           .version = call.version,
           .app = call.app,
@@ -297,16 +297,16 @@ Gateway::Check Gateway::authenticate(Call& call, Now now) {
     return Refusal{ErrorCode::InvalidAccessKey,
                    "The access key " + printable(claim->access_key) + " does not exist here."};
   if (auto refusal = check_time(*claim, call.request, call.target, now)) return refusal;
-  const Sha256 body_hash = sha256(as_bytes(call.request.body));
+  const Sha256 content_hash = sha256(as_bytes(call.request.body));
   if (!signature_matches(*claim, signing_key_of(*found->second, claim->scope), call.request,
-                         call.target, options_.public_hosts, body_hash))
+                         call.target, options_.public_hosts, content_hash))
     return Refusal{ErrorCode::SignatureDoesNotMatch,
                    "The signature computed here differs: check the secret, and that nothing "
                    "changed the request."};
   call.key = found->second;
   call.pending.access_key = call.key->id;
   call.pending.account = call.key->account;
-  call.pending.body_hash = body_hash;
+  call.pending.content_hash = content_hash;
   return std::nullopt;
 }
 
@@ -428,13 +428,13 @@ Gateway::Check Gateway::read_key(Call& call) const {
   std::string text;
   for (const auto& [name, value] : call.target.query)
     if (!name.starts_with("X-")) text += percent_encode(name) + "=" + percent_encode(value) + "&";
-  call.pending.key_hash = sha256(as_bytes(text + "\n" + call.request.body));
+  call.pending.body_hash = sha256(as_bytes(text + "\n" + call.request.body));
   return std::nullopt;
 }
 
 std::optional<Outcome> Gateway::find_key(Call& call, const domain::Registry& registry, Now now) {
   if (!call.pending.key) return std::nullopt;
-  const auto verdict = call_keys_.look(*call.pending.key, call.pending.key_hash, now.wall);
+  const auto verdict = call_keys_.look(*call.pending.key, call.pending.body_hash, now.wall);
   switch (verdict) {
     case CallKeys::Verdict::New:
       return std::nullopt;
@@ -505,7 +505,7 @@ void Gateway::restore_calls(std::span<const domain::KeyedCall> calls) {
 domain::KeyedCall Gateway::keyed_call(const PendingCall& call, const OperationId& operation,
                                       uint8_t outcome, const Response& response, Wall now) const {
   domain::KeyedCall row{.key = *call.key,
-                        .body_hash = call.key_hash,
+                        .body_hash = call.body_hash,
                         .operation = operation,
                         .outcome = outcome,
                         .at = now};
@@ -564,7 +564,7 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   const bool is_kept =
       !std::holds_alternative<Question>(step) && !std::holds_alternative<TestDelivery>(step);
   if (call.pending.key && is_kept)
-    call_keys_.begin(*call.pending.key, call.pending.key_hash, now.wall);
+    call_keys_.begin(*call.pending.key, call.pending.body_hash, now.wall);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
     return Outcome(std::in_place_type<DomainCall>, std::move(apply->command),
                    std::move(call.pending));

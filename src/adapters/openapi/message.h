@@ -36,7 +36,7 @@ struct Request {
 // What is known of a call, for the audit.
 struct CallTrace {
   std::string account, access_key;  // empty: nobody whose signature was good
-  Sha256 body_hash{};               // of the request, where the access key is known
+  Sha256 content_hash{};            // of the body, where the access key is known
   std::string action, version;      // as sent, made printable
   AppId app;
   RoomId room;

@@ -295,14 +295,14 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
 
 bool signature_matches(const SignatureClaim& claim, const HmacSha256& key, const Request& request,
                        const Target& target, std::span<const std::string> public_hosts,
-                       std::optional<Sha256> known_hash) {
+                       std::optional<Sha256> content_hash) {
   std::optional<HeaderLines> lines = signed_lines(claim, request);
   if (!lines) return false;
   if (claim.presigned)
-    known_hash = sha256({});  // a presigned URL says nothing of a body
-  else if (!known_hash)
-    known_hash = sha256(as_bytes(request.body));
-  const std::string body_hash = hex(*known_hash);
+    content_hash = sha256({});  // a presigned URL says nothing of a body
+  else if (!content_hash)
+    content_hash = sha256(as_bytes(request.body));
+  const std::string body_hash = hex(*content_hash);
   const std::string_view sent_hash = request.header("X-Content-Sha256");
   if (!claim.presigned && !sent_hash.empty() && !equals_ignoring_case(trim(sent_hash), body_hash))
     return false;

@@ -48,9 +48,9 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
 // `key`: signing_key() of the claim's scope.  Tries the few readings in which honest signers
 // differ: order of repeated values, collapsed white space, host names that a proxy may have
 // hidden.  Each differing part at most doubles (or, for hosts, multiplies by kPublicHostsMax + 2)
-// the work.  `body_hash`: of the request's body, where the caller needs it as well.
+// the work.  `content_hash`: of the request's body, where the caller needs it as well.
 bool signature_matches(const SignatureClaim& claim, const HmacSha256& key, const Request& request,
                        const Target& target, std::span<const std::string> public_hosts,
-                       std::optional<Sha256> body_hash = std::nullopt);
+                       std::optional<Sha256> content_hash = std::nullopt);
 
 }  // namespace atrium::openapi
