@@ -29,6 +29,28 @@ TEST(Base64, refuses_what_is_not_canonical) {
   EXPECT_TRUE(from_base64url("_-8").has_value());
 }
 
+TEST(Hashes, of_nothing_and_of_something_are_the_published_ones) {
+  const std::string of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  EXPECT_EQ(hex(sha256({})), of_nothing);
+  EXPECT_EQ(hex(sha256(as_bytes("abc"))),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex(sha256({})), of_nothing);
+}
+
+// RFC 4231 § 4.3, and a key that is longer than a block (§ 4.7).
+TEST(Hashes, hmac_under_a_prepared_key_is_that_of_the_key) {
+  const HmacSha256 jefe(as_bytes("Jefe"));
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(hex(jefe.of(as_bytes("what do ya want for nothing?"))),
+              "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  const std::string long_key(131, '\xaa');
+  for (const std::string& key : {std::string(), std::string("k"), std::string(64, 'k'), long_key}) {
+    const HmacSha256 prepared(as_bytes(key));
+    for (const std::string& data : {std::string(), std::string("data"), std::string(1000, 'x')})
+      EXPECT_EQ(prepared.of(as_bytes(data)), hmac_sha256(as_bytes(key), as_bytes(data)));
+  }
+}
+
 TEST(IpAddresses, are_printed_as_rfc5952_says_and_read_back) {
   for (const char* text : {"127.0.0.1", "192.0.2.7", "::1", "::", "2001:db8::1", "fe80::1:0:0:1",
                            "2001:db8:0:1:1:1:1:1"}) {
@@ -36,8 +58,8 @@ TEST(IpAddresses, are_printed_as_rfc5952_says_and_read_back) {
     ASSERT_TRUE(address.has_value()) << text;
     EXPECT_EQ(address->text(), text);
   }
-  for (const char* text : {"", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4.5", ":", ":::", "1::2::3", "12345::",
-                           "1:2:3:4:5:6:7:8:9", "g::1", "1:2:3:4:5:6:7:"})
+  for (const char* text : {"", "1.2.3", "1.2.3.256", "01.2.3.4", "1.2.3.4.5", ":", ":::", "1::2::3",
+                           "12345::", "1:2:3:4:5:6:7:8:9", "g::1", "1:2:3:4:5:6:7:"})
     EXPECT_FALSE(IpAddress::parse(text).has_value()) << text;
 }
 

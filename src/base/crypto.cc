@@ -19,6 +19,15 @@ namespace {
 constexpr char kStandard[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+// "00" to "ff": signatures and hashes are written for every signed call.
+constexpr auto kHexPairs = [] {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> out{};
+  for (size_t byte = 0; byte < out.size(); ++byte)
+    out[byte] = {kDigits[byte >> 4], kDigits[byte & 15]};
+  return out;
+}();
+
 std::string encode64(ByteView data, const char* alphabet, bool pad) {
   std::string out;
   out.reserve((data.size() + 2) / 3 * 4);
@@ -72,24 +81,38 @@ struct Free {
   void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Free>;
+using HmacContext = std::unique_ptr<EVP_MAC_CTX, Free>;
 
-std::unique_ptr<EVP_MAC_CTX, Free> make_hmac_sha256() {
+EVP_MAC_CTX* make_hmac_sha256() {
   static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  std::unique_ptr<EVP_MAC_CTX, Free> context(EVP_MAC_CTX_new(algorithm));
+  EVP_MAC_CTX* const context = EVP_MAC_CTX_new(algorithm);
   char digest[] = "SHA256";
   const OSSL_PARAM parameters[] = {
       OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
       OSSL_PARAM_construct_end()};
-  CHECK(context != nullptr && EVP_MAC_CTX_set_params(context.get(), parameters) == 1);
+  CHECK(context != nullptr && EVP_MAC_CTX_set_params(context, parameters) == 1);
   return context;
 }
 
-}  // namespace
+void set_key(EVP_MAC_CTX* context, ByteView key) {
+  constexpr uint8_t kNoKey = 0;  // an empty key is a key; a null one means the one before
+  CHECK(EVP_MAC_init(context, key.empty() ? &kNoKey : key.data(), key.size(), nullptr) == 1);
+}
 
-Sha256 sha256(ByteView data) {
+// `context` is at its start, under its key.
+Sha256 mac_of(EVP_MAC_CTX* context, ByteView data) {
+  Sha256 out{};
+  size_t length = 0;
+  CHECK(EVP_MAC_update(context, data.data(), data.size()) == 1 &&
+        EVP_MAC_final(context, out.data(), &length, out.size()) == 1);
+  return out;
+}
+
+Sha256 digest_of(ByteView data) {
   // What the one-shot functions do on each call: look the algorithm up and make a context.
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  thread_local const DigestContext context(EVP_MD_CTX_new());
   Sha256 out{};
   CHECK(EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
         EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1 &&
@@ -97,15 +120,31 @@ Sha256 sha256(ByteView data) {
   return out;
 }
 
+}  // namespace
+
+Sha256 sha256(ByteView data) {
+  static const Sha256 of_nothing = digest_of({});  // the body of every GET
+  return data.empty() ? of_nothing : digest_of(data);
+}
+
 Sha256 hmac_sha256(ByteView key, ByteView data) {
-  thread_local const std::unique_ptr<EVP_MAC_CTX, Free> context = make_hmac_sha256();
-  constexpr uint8_t kNoKey = 0;  // an empty key is a key; a null one means the one before
-  Sha256 out{};
-  size_t length = 0;
-  CHECK(EVP_MAC_init(context.get(), key.empty() ? &kNoKey : key.data(), key.size(), nullptr) == 1 &&
-        EVP_MAC_update(context.get(), data.data(), data.size()) == 1 &&
-        EVP_MAC_final(context.get(), out.data(), &length, out.size()) == 1);
-  return out;
+  thread_local const HmacContext context(make_hmac_sha256());
+  set_key(context.get(), key);
+  return mac_of(context.get(), data);
+}
+
+HmacSha256::HmacSha256(ByteView key) : context_(make_hmac_sha256()) {
+  set_key(context_.get(), key);
+}
+
+Sha256 HmacSha256::of(ByteView data) const {
+  CHECK(EVP_MAC_init(context_.get(), nullptr, 0, nullptr) ==
+        1);  // back to the start, with the same key
+  return mac_of(context_.get(), data);
+}
+
+void HmacSha256::Free::operator()(evp_mac_ctx_st* context) const {
+  EVP_MAC_CTX_free(context);
 }
 
 std::array<uint8_t, 20> hmac_sha1(ByteView key, ByteView data) {
@@ -121,13 +160,9 @@ bool constant_time_equal(ByteView a, ByteView b) {
 }
 
 std::string hex(ByteView data) {
-  static constexpr char digits[] = "0123456789abcdef";
-  std::string out;
-  out.reserve(data.size() * 2);
-  for (uint8_t byte : data) {
-    out.push_back(digits[byte >> 4]);
-    out.push_back(digits[byte & 15]);
-  }
+  std::string out(data.size() * 2, '\0');
+  char* place = out.data();
+  for (uint8_t byte : data) place = std::ranges::copy(kHexPairs[byte], place).out;
   return out;
 }
 

@@ -3,11 +3,14 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
+
+struct evp_mac_ctx_st;  // libcrypto's EVP_MAC_CTX
 
 namespace atrium {
 
@@ -15,6 +18,19 @@ using Sha256 = std::array<uint8_t, 32>;
 
 Sha256 sha256(ByteView data);
 Sha256 hmac_sha256(ByteView key, ByteView data);
+// HMAC-SHA-256 under one key, which is prepared once: for keys that make more than one MAC.  Its memory is as secret as
+// the key and wiped at the end.  Not for two threads at once.
+class HmacSha256 {
+ public:
+  explicit HmacSha256(ByteView key);
+  Sha256 of(ByteView data) const;
+
+ private:
+  struct Free {
+    void operator()(evp_mac_ctx_st* context) const;
+  };
+  std::unique_ptr<evp_mac_ctx_st, Free> context_;
+};
 std::array<uint8_t, 20> hmac_sha1(ByteView key, ByteView data);
 bool constant_time_equal(ByteView a, ByteView b);  // lengths may leak, contents may not
 

@@ -21,7 +21,7 @@ domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
           .room = trace.room,
           .request_id = response.request_id,
           .source = client_address(request, config_.trusted_proxies).text(),
-          .body_hash = sha256(as_bytes(request.body)),
+          .body_hash = trace.content_hash,
           .is_dry_run = trace.is_dry_run,
           .is_replay = trace.is_replay};
 }

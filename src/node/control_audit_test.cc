@@ -149,6 +149,19 @@ TEST_F(AuditedCallsTest, a_key_that_cannot_be_stored_is_said_and_not_kept) {
   EXPECT_TRUE(is_replayed(third));
 }
 
+TEST_F(AuditedCallsTest, every_entry_of_a_call_has_the_hash_of_its_body) {
+  const std::string change = of_room("room-1"), refused = R"({"AppId":"a7e100000000000000000001"})";
+  dismiss_with("k1");
+  finish_dismissals();
+  api("DismissRoom", "2020-12-01", refused);
+  advance(1s);
+  write_store(true);
+  ASSERT_EQ(written_audit.size(), 3u);
+  EXPECT_EQ(written_audit[0].body_hash, sha256(as_bytes(change)));
+  EXPECT_EQ(written_audit[1].body_hash, sha256(as_bytes(change)));
+  EXPECT_EQ(written_audit[2].body_hash, sha256(as_bytes(refused)));
+}
+
 TEST_F(AuditedCallsTest, a_change_is_audited_before_and_after_and_a_read_and_a_refusal_once) {
   upgrade(jwt("alice", "room-1"));
   const ConnectionId caller =

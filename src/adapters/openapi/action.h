@@ -89,6 +89,7 @@ struct PendingCall {
   std::string account;                 // whose key that is
   std::optional<domain::CallKey> key;  // its Idempotency-Key, where it is a changing call
   Sha256 body_hash{};                  // of what the key stands for: query and body
+  Sha256 content_hash{};               // of the body alone, once its signature was good
   bool is_dry_run = false;
   bool is_replay = false;                        // answered by an earlier call with the same key
   std::optional<uint8_t> replayed_outcome = {};  // of that call, as KeyedCall has it

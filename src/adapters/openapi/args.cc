@@ -72,9 +72,16 @@ Json typed(std::string_view text, FieldType type) {
 
 }  // namespace
 
-std::optional<Refusal> Args::set(const FieldRule& rule, const Json& value) {
-  const std::string name(rule.name);
-  if (rule.use == FieldUse::Refused) return invalid(name + ": " + std::string(rule.why_refused));
+const Json* Args::find(std::string_view name) const {
+  const auto found = std::ranges::find(values_, name, &decltype(values_)::value_type::first);
+  return found == values_.end() ? nullptr : &found->second;
+}
+
+std::optional<Refusal> Args::set(const FieldRule& rule, Json value) {
+  const auto named = [&rule](std::string_view text) {
+    return invalid(std::string(rule.name) + std::string(text));
+  };
+  if (rule.use == FieldUse::Refused) return named(": " + std::string(rule.why_refused));
   if (value.is_null()) return std::nullopt;
   if (rule.type == FieldType::Number && value.if_text() != nullptr) {
     // An empty string counts as absent, as the vendor's own samples have it.
@@ -83,35 +90,38 @@ std::optional<Refusal> Args::set(const FieldRule& rule, const Json& value) {
     if (has_type(number, rule.type)) return set(rule, number);
   }
   if (!has_type(value, rule.type))
-    return invalid(name + " must be " + std::string(type_name(rule.type)) + ".");
-  if (!values_.emplace(rule.name, value).second) return invalid(name + " was given twice.");
+    return named(" must be " + std::string(type_name(rule.type)) + ".");
+  if (has(rule.name)) return named(" was given twice.");
+  values_.emplace_back(rule.name, std::move(value));
   return std::nullopt;
 }
 
 void Args::add_to_list(const FieldRule& rule, std::string_view text) {
-  Json& list = values_.try_emplace(rule.name, Json::Array{}).first->second;
+  if (!has(rule.name)) values_.emplace_back(rule.name, Json::Array{});
+  auto& list = std::ranges::find(values_, rule.name, &decltype(values_)::value_type::first)->second;
   std::get<Json::Array>(list.value).emplace_back(text);
 }
 
 std::optional<Refusal> Args::check_complete(std::span<const FieldRule> fields) const {
   for (const FieldRule& rule : fields)
-    if (rule.use == FieldUse::Required && !values_.contains(rule.name))
+    if (rule.use == FieldUse::Required && !has(rule.name))
       return invalid(std::string(rule.name) + " is missing.");
   return std::nullopt;
 }
 
-std::expected<Args, Refusal> Args::from_body(const Json& body, std::span<const FieldRule> fields,
+std::expected<Args, Refusal> Args::from_body(Json body, std::span<const FieldRule> fields,
                                              Unknown unknown) {
-  const Json::Object* object = body.if_object();
+  auto* object = std::get_if<Json::Object>(&body.value);
   if (object == nullptr)
     return std::unexpected(Refusal{ErrorCode::Unmarshal, "The body must be a JSON object."});
   Args args;
-  for (const auto& [name, value] : *object) {
+  args.values_.reserve(std::min(object->size(), fields.size()));
+  for (auto& [name, value] : *object) {
     const FieldRule* rule = find_rule(fields, name);
     if (rule == nullptr && unknown == Unknown::Refused)
       return std::unexpected(invalid(printable(name) + " is not a field of this action."));
     if (rule == nullptr) continue;
-    if (auto refusal = args.set(*rule, value)) return std::unexpected(*refusal);
+    if (auto refusal = args.set(*rule, std::move(value))) return std::unexpected(*refusal);
   }
   if (auto refusal = args.check_complete(fields)) return std::unexpected(*refusal);
   return args;
@@ -120,6 +130,7 @@ std::expected<Args, Refusal> Args::from_body(const Json& body, std::span<const F
 std::expected<Args, Refusal> Args::from_query(const QueryItems& query,
                                               std::span<const FieldRule> fields) {
   Args args;
+  args.values_.reserve(std::min(query.size(), fields.size()));
   for (const auto& [name, value] : query) {
     const FieldRule* rule = find_rule(fields, name);
     if (rule == nullptr) continue;
@@ -134,35 +145,35 @@ std::expected<Args, Refusal> Args::from_query(const QueryItems& query,
 }
 
 std::string_view Args::text(std::string_view name) const {
-  const auto found = values_.find(name);
-  return found == values_.end() ? std::string_view() : std::string_view(*found->second.if_text());
+  const Json* found = find(name);
+  return found == nullptr ? std::string_view() : std::string_view(*found->if_text());
 }
 
 std::optional<int64_t> Args::integer(std::string_view name) const {
-  const auto found = values_.find(name);
-  if (found == values_.end()) return std::nullopt;
-  return std::get<int64_t>(found->second.value);
+  const Json* found = find(name);
+  if (found == nullptr) return std::nullopt;
+  return std::get<int64_t>(found->value);
 }
 
 std::vector<std::string_view> Args::texts(std::string_view name) const {
   std::vector<std::string_view> out;
-  const auto found = values_.find(name);
-  if (found == values_.end()) return out;
-  for (const Json& one : *found->second.if_array()) out.emplace_back(*one.if_text());
+  const Json* found = find(name);
+  if (found == nullptr) return out;
+  for (const Json& one : *found->if_array()) out.emplace_back(*one.if_text());
   return out;
 }
 
 std::vector<int64_t> Args::integers(std::string_view name) const {
   std::vector<int64_t> out;
-  const auto found = values_.find(name);
-  if (found == values_.end()) return out;
-  for (const Json& one : *found->second.if_array()) out.push_back(std::get<int64_t>(one.value));
+  const Json* found = find(name);
+  if (found == nullptr) return out;
+  for (const Json& one : *found->if_array()) out.push_back(std::get<int64_t>(one.value));
   return out;
 }
 
 bool Args::flag(std::string_view name) const {
-  const auto found = values_.find(name);
-  return found != values_.end() && std::get<bool>(found->second.value);
+  const Json* found = find(name);
+  return found != nullptr && std::get<bool>(found->value);
 }
 
 }  // namespace atrium::openapi

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <expected>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "adapters/openapi/error_table.h"
@@ -39,12 +39,12 @@ struct FieldRule {
 class Args {
  public:
   // `fields` must outlive the result.  Refusals are InvalidParameter and name the field.
-  static std::expected<Args, Refusal> from_body(const Json& body, std::span<const FieldRule> fields,
+  static std::expected<Args, Refusal> from_body(Json body, std::span<const FieldRule> fields,
                                                 Unknown unknown);
   static std::expected<Args, Refusal> from_query(const QueryItems& query,
                                                  std::span<const FieldRule> fields);
 
-  bool has(std::string_view name) const { return values_.contains(name); }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
   std::string_view text(std::string_view name) const;  // empty when absent
   std::optional<int64_t> integer(std::string_view name) const;
   bool flag(std::string_view name) const;                            // false when absent
@@ -52,11 +52,13 @@ class Args {
   std::vector<int64_t> integers(std::string_view name) const;        // empty when absent
 
  private:
-  std::optional<Refusal> set(const FieldRule& rule, const Json& value);
+  const Json* find(std::string_view name) const;
+  std::optional<Refusal> set(const FieldRule& rule, Json value);
   void add_to_list(const FieldRule& rule, std::string_view text);
   std::optional<Refusal> check_complete(std::span<const FieldRule> fields) const;
 
-  std::map<std::string_view, Json> values_;  // keyed by the rule's spelling
+  // By the rule's spelling, each name once; few enough to be looked through.
+  std::vector<std::pair<std::string_view, Json>> values_;
 };
 
 }  // namespace atrium::openapi

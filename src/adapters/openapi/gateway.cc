@@ -25,48 +25,68 @@ struct Gateway::Call {
 
 namespace {
 
+// "20240102030405" and 18 hexadecimal digits in upper case.
 std::string make_request_id(SecretSource& secrets, Wall now) {
+  constexpr char kHexDigits[] = "0123456789ABCDEF";
   std::array<uint8_t, 9> random{};
   secrets.fill(random);
-  std::string digits = hex(random);
-  for (char& c : digits)
-    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
-  std::string date = basic_time(now);
-  std::erase_if(date, [](char c) { return c == 'T' || c == 'Z'; });
-  return date + digits;
-}
-
-Response json_response(int status, const Json& body, std::string request_id) {
-  return {.status = status,
-          .headers = {{"Content-Type", "application/json; charset=utf-8"},
-                      {"Cache-Control", "no-store"}},
-          .body = to_text(body),
-          .request_id = std::move(request_id)};
-}
-
-// Action and Version are echoed when they are known.
-Json::Object metadata(const PendingCall& call, std::string_view region) {
-  Json::Object out{{"RequestId", call.request_id}};
-  if (!call.action_name.empty()) out.emplace_back("Action", call.action_name);
-  if (!call.version.empty()) out.emplace_back("Version", call.version);
-  out.emplace_back("Service", kService);
-  out.emplace_back("Region", region);
+  std::string out;
+  out.reserve(14 + 2 * random.size());
+  append_digits(out, now);
+  for (const uint8_t byte : random) {
+    out.push_back(kHexDigits[byte >> 4]);
+    out.push_back(kHexDigits[byte & 15]);
+  }
   return out;
 }
 
-// For the audit; and what a repeated call is told beside the answer of the first.
-Response traced(Response response, const PendingCall& call) {
-  response.trace = {.account = call.account,
-                    .access_key = call.access_key,
-                    .action = call.action_name,
-                    .version = call.version,
-                    .app = call.app,
-                    .room = call.room,
-                    .changes = call.action != nullptr && is_change(*call.action),
-                    .is_dry_run = call.is_dry_run,
-                    .is_replay = call.is_replay};
+// The envelope is written as text at once: every call has one.  `name` needs no escapes.
+void add_member(std::string& object, std::string_view name, std::string_view text) {
+  object.append(object.back() == '{' ? "\"" : ",\"").append(name).append("\":");
+  append_quoted(object, text);
+}
+
+// The answer up to and without the brace that ends its metadata; Action and Version are echoed when they are known.
+std::string begin_answer(const PendingCall& call, std::string_view region) {
+  std::string out;
+  out.reserve(512);
+  out.append(R"({"ResponseMetadata":{)");
+  add_member(out, "RequestId", call.request_id);
+  if (!call.action_name.empty()) add_member(out, "Action", call.action_name);
+  if (!call.version.empty()) add_member(out, "Version", call.version);
+  add_member(out, "Service", kService);
+  add_member(out, "Region", region);
+  return out;
+}
+
+// For the audit.
+CallTrace trace_of(const PendingCall& call) {
+  return {.account = call.account,
+          .access_key = call.access_key,
+          .content_hash = call.content_hash,
+          .action = call.action_name,
+          .version = call.version,
+          .app = call.app,
+          .room = call.room,
+          .changes = call.action != nullptr && is_change(*call.action),
+          .is_dry_run = call.is_dry_run,
+          .is_replay = call.is_replay};
+}
+
+Response json_response(int status, std::string body, const PendingCall& call) {
+  Response out{.status = status,
+               .body = std::move(body),
+               .request_id = call.request_id,
+               .trace = trace_of(call)};
+  out.headers.reserve(4);
+  out.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
+  out.headers.emplace_back("Cache-Control", "no-store");
+  return out;
+}
+
+// What a repeated call is told beside the answer of the first.
+void mark_replay(Response& response, const PendingCall& call) {
   if (call.is_replay) response.headers.emplace_back("Idempotency-Replayed", "true");
-  return response;
 }
 
 Refusal missing(std::string_view parameter) {
@@ -257,11 +277,11 @@ Gateway::Check Gateway::read_target(Call& call) const {
 }
 
 // Four of the five HMACs of a signature are about the scope, which is the same for a day.
-const Sha256& Gateway::signing_key_of(const AccessKey& key, const CredentialScope& scope) {
-  DerivedKey& derived = signing_keys_[key.id];
-  std::string text = scope.text();
-  if (derived.scope != text) derived = {std::move(text), signing_key(key.secret, scope)};
-  return derived.key;
+const HmacSha256& Gateway::signing_key_of(const AccessKey& key, const CredentialScope& scope) {
+  const auto known = signing_keys_.find(key.id);
+  if (known != signing_keys_.end() && known->second.scope == scope) return known->second.key;
+  DerivedKey derived{scope, signing_key(key.secret, scope)};
+  return signing_keys_.insert_or_assign(key.id, std::move(derived)).first->second.key;
 }
 
 Gateway::Check Gateway::authenticate(Call& call, Now now) {
@@ -277,14 +297,16 @@ Gateway::Check Gateway::authenticate(Call& call, Now now) {
     return Refusal{ErrorCode::InvalidAccessKey,
                    "The access key " + printable(claim->access_key) + " does not exist here."};
   if (auto refusal = check_time(*claim, call.request, call.target, now)) return refusal;
+  const Sha256 content_hash = sha256(as_bytes(call.request.body));
   if (!signature_matches(*claim, signing_key_of(*found->second, claim->scope), call.request,
-                         call.target, options_.public_hosts))
+                         call.target, options_.public_hosts, content_hash))
     return Refusal{ErrorCode::SignatureDoesNotMatch,
                    "The signature computed here differs: check the secret, and that nothing "
                    "changed the request."};
   call.key = found->second;
   call.pending.access_key = call.key->id;
   call.pending.account = call.key->account;
+  call.pending.content_hash = content_hash;
   return std::nullopt;
 }
 
@@ -321,12 +343,12 @@ Gateway::Check Gateway::read_arguments(Call& call) const {
   }
   if (is_blank(call.request.body))
     return Refusal{ErrorCode::BodyIsEmpty, "The body is empty; send a JSON object."};
-  const auto body = parse_json(call.request.body);
+  auto body = parse_json(call.request.body);
   if (!body)
     return Refusal{ErrorCode::Unmarshal, "The body cannot be read at byte " +
                                              std::to_string(body.error().offset) + ": " +
                                              body.error().what + "."};
-  auto args = Args::from_body(*body, action.fields, action.unknown);
+  auto args = Args::from_body(*std::move(body), action.fields, action.unknown);
   if (!args) return args.error();
   call.args = *std::move(args);
   return std::nullopt;
@@ -357,17 +379,24 @@ uint32_t Gateway::rate_of(const ActionRow& action) const {
   return own == options_.quotas.end() ? action.per_second : own->second;
 }
 
+Duration Gateway::take_quota_of(const ActionRow& action, std::string_view account, const AppId& app,
+                                uint32_t factor, Now now) {
+  std::string_view name = quota_of(action);
+  std::string replay_name;
+  if (factor != 1) name = replay_name = "replay of " + std::string(name);
+  const bool is_apps = action.quota == QuotaScope::App;
+  const std::string_view owner = is_apps ? std::string_view(app.value) : account;
+  const std::string_view member = is_apps ? std::string_view() : app.value;
+  return quota_.take(owner, member, name, rate_of(action) * factor, now.mono);
+}
+
 Gateway::Check Gateway::take_quota(Call& call, uint32_t factor, Now now) {
   const ActionRow& action = *call.pending.action;
-  const std::string name = (factor == 1 ? "" : "replay of ") + std::string(quota_of(action));
-  const uint32_t rate = rate_of(action) * factor;
-  const bool is_apps = action.quota == QuotaScope::App;
-  const std::string_view owner = is_apps ? call.app->id.value : call.key->account;
-  const std::string_view member = is_apps ? std::string_view() : call.app->id.value;
-  const Duration wait = quota_.take(owner, member, name, rate, now.mono);
+  const Duration wait = take_quota_of(action, call.key->account, call.app->id, factor, now);
   if (wait == Duration::zero()) return std::nullopt;
   Refusal refusal{ErrorCode::QpsOverLimit, call.pending.action_name + " is limited to " +
-                                               std::to_string(rate) + " requests per second."};
+                                               std::to_string(rate_of(action) * factor) +
+                                               " requests per second."};
   refusal.retry_after_s =
       std::max<int64_t>(1, std::chrono::ceil<std::chrono::seconds>(wait).count());
   return refusal;
@@ -377,10 +406,7 @@ Duration Gateway::take_quota_of(std::string_view quota, const domain::App& app, 
   const auto row = std::ranges::find_if(
       action_rows(), [quota](const ActionRow* one) { return quota_of(*one) == quota; });
   CHECK(row != action_rows().end());
-  const bool is_apps = (*row)->quota == QuotaScope::App;
-  const std::string_view owner = is_apps ? std::string_view(app.id.value) : app.account;
-  const std::string_view member = is_apps ? std::string_view() : app.id.value;
-  return quota_.take(owner, member, quota, rate_of(**row), now.mono);
+  return take_quota_of(**row, app.account, app.id, 1, now);
 }
 
 // --- Idempotency-Key -------------------------------------------------------------------------------------------------
@@ -510,7 +536,9 @@ Response Gateway::repeat(const PendingCall& call, const Response& first) const {
   Response response = first;
   response.body = to_text(Json(std::move(out)));
   response.request_id = call.request_id;
-  return traced(std::move(response), call);
+  response.trace = trace_of(call);
+  mark_replay(response, call);
+  return response;
 }
 
 ActionContext Gateway::context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
@@ -538,7 +566,8 @@ Outcome Gateway::run_handler(Call& call, WaiterId waiter, const domain::Registry
   if (call.pending.key && is_kept)
     call_keys_.begin(*call.pending.key, call.pending.body_hash, now.wall);
   if (auto* apply = std::get_if<ApplyCommand>(&step))
-    return DomainCall{std::move(apply->command), std::move(call.pending)};
+    return Outcome(std::in_place_type<DomainCall>, std::move(apply->command),
+                   std::move(call.pending));
   if (auto* test = std::get_if<TestDelivery>(&step))
     return TestCall{std::move(*test), std::move(call.pending)};
   if (auto* redrive = std::get_if<RedriveDeadLetters>(&step)) {
@@ -635,7 +664,9 @@ Response Gateway::on_unstored_key(const PendingCall& call) const {
 }
 
 Response Gateway::trace(const PendingCall& call) const {
-  return traced({.request_id = call.request_id}, call);
+  Response response{.request_id = call.request_id, .trace = trace_of(call)};
+  mark_replay(response, call);
+  return response;
 }
 
 Response Gateway::on_events(const PendingCall& call, const domain::EventsPage* page) const {
@@ -698,27 +729,32 @@ Response Gateway::fault_response(const Request& head, FaultKind kind, Now now) {
 
 Response Gateway::answer(const PendingCall& call, const Answer& result) const {
   if (const auto* refusal = std::get_if<Refusal>(&result)) return refuse(call, *refusal);
-  const Json body = Json::Object{{"ResponseMetadata", metadata(call, options_.region)},
-                                 {"Result", std::get<Json>(result)}};
-  return traced(json_response(200, body, call.request_id), call);
+  std::string body = begin_answer(call, options_.region);
+  body.append(R"(},"Result":)");
+  append_text(body, std::get<Json>(result));
+  body.push_back('}');
+  Response response = json_response(200, std::move(body), call);
+  mark_replay(response, call);
+  return response;
 }
 
 Response Gateway::refuse(const PendingCall& call, const Refusal& refusal) const {
   const ErrorRow& row = error_row(refusal.code);
-  Json::Object error{{"Code", row.code}, {"Message", refusal.message}};
-  if (row.is_gateway()) error.emplace_back("CodeN", row.code_n);
-  Json::Object meta = metadata(call, options_.region);
-  meta.emplace_back("Error", std::move(error));
+  std::string body = begin_answer(call, options_.region);
+  body.append(R"(,"Error":{)");
+  add_member(body, "Code", row.code);
+  add_member(body, "Message", refusal.message);
+  if (row.is_gateway()) body.append(R"(,"CodeN":)").append(std::to_string(row.code_n));
+  body.append("}}}");
   const bool as_200 = options_.business_errors_200 && !row.is_gateway() && call.action != nullptr &&
                       call.action->version == kVersion2020;
-  Response response =
-      json_response(as_200 ? 200 : row.http, Json::Object{{"ResponseMetadata", std::move(meta)}},
-                    call.request_id);
+  Response response = json_response(as_200 ? 200 : row.http, std::move(body), call);
   response.error = refusal.code;
   if (refusal.retry_after_s > 0)
     response.headers.emplace_back("Retry-After", std::to_string(refusal.retry_after_s));
   if (!refusal.allow.empty()) response.headers.emplace_back("Allow", refusal.allow);
-  return traced(std::move(response), call);
+  mark_replay(response, call);
+  return response;
 }
 
 }  // namespace atrium::openapi

@@ -163,7 +163,7 @@ class Gateway {
   void index();
   Check read_target(Call& call) const;
   Check authenticate(Call& call, Now now);
-  const Sha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);
+  const HmacSha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);
   Check choose_action(Call& call) const;
   Check read_arguments(Call& call) const;
   Check find_app(Call& call, const domain::Registry& registry) const;
@@ -175,6 +175,9 @@ class Gateway {
   Outcome replay_dismissal(Call& call, const domain::KeyedCall& row,
                            const domain::Registry& registry) const;
   Check take_quota(Call& call, uint32_t factor, Now now);
+  // `factor`: of the action's own rate; calls with another one than 1 are counted by themselves.
+  Duration take_quota_of(const ActionRow& action, std::string_view account, const AppId& app,
+                         uint32_t factor, Now now);
   ActionContext context_of(Call& call, WaiterId waiter, const domain::Registry& registry,
                            Now now) const;
   Outcome run_handler(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);
@@ -188,8 +191,8 @@ class Gateway {
   std::map<std::string, const AccessKey*, std::less<>> keys_;
   // The latest of each access key; by its id.
   struct DerivedKey {
-    std::string scope;
-    Sha256 key{};
+    CredentialScope scope;
+    HmacSha256 key;
   };
   std::map<std::string, DerivedKey, std::less<>> signing_keys_;
   // owned

@@ -694,5 +694,15 @@ TEST_F(GatewayTest, a_call_that_will_get_no_answer_is_told_to_come_back) {
   EXPECT_EQ(header_of(response, "Retry-After"), "1");
 }
 
+TEST_F(GatewayTest, trace_of_a_call_has_the_hash_of_its_body) {
+  const Request refused = signed_request("POST", url("DismissRoom", kVersion2020), "{}");
+  EXPECT_EQ(ask(refused).trace.content_hash, sha256(as_bytes(refused.body)));
+  const Request waits = signed_request("POST", url("DismissRoom", kVersion2020), own_body());
+  const Outcome outcome = send(waits);
+  const auto* call = std::get_if<DomainCall>(&outcome);
+  ASSERT_NE(call, nullptr);
+  EXPECT_EQ(gateway.trace(call->call).trace.content_hash, sha256(as_bytes(waits.body)));
+}
+
 }  // namespace
 }  // namespace atrium::openapi

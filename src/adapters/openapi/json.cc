@@ -1,9 +1,11 @@
 #include "adapters/openapi/json.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <charconv>
 
 #include "adapters/openapi/message.h"
 #include "base/check.h"
@@ -27,7 +29,11 @@ class Builder {
   bool on_document_end(bj::error_code&) { return true; }
   bool on_array_begin(bj::error_code&) { return open(Json::Array{}); }
   bool on_array_end(size_t, bj::error_code&) { return close(); }
-  bool on_object_begin(bj::error_code&) { return open(Json::Object{}); }
+  bool on_object_begin(bj::error_code&) {
+    Json::Object object;
+    if (open_.empty()) object.reserve(8);  // of the body itself; not of many small ones within
+    return open(std::move(object));
+  }
   bool on_object_end(size_t, bj::error_code& error) {
     if (const std::string* twice = repeated_name()) {
       fault_ = "the name '" + printable(*twice) + "' stands twice in one object";
@@ -88,13 +94,18 @@ class Builder {
   // The first name of the innermost object that another one equals, in whatever case.
   const std::string* repeated_name() const {
     const auto& members = std::get<Json::Object>(open_.back().value);
-    std::vector<std::pair<std::string, const std::string*>> names;
+    std::vector<const std::string*> names;
     names.reserve(members.size());
-    for (const auto& member : members) names.emplace_back(ascii_lower(member.first), &member.first);
-    std::ranges::sort(names, {}, &std::pair<std::string, const std::string*>::first);
-    const auto twice =
-        std::ranges::adjacent_find(names, {}, &std::pair<std::string, const std::string*>::first);
-    return twice == names.end() ? nullptr : twice->second;
+    for (const auto& member : members) names.push_back(&member.first);
+    // Members lie in one vector, so that a pointer tells which name came first.
+    std::ranges::sort(names, [](const std::string* a, const std::string* b) {
+      const auto order = order_ignoring_case(*a, *b);
+      return order == 0 ? a < b : order < 0;
+    });
+    const auto twice = std::ranges::adjacent_find(
+        names,
+        [](const std::string* a, const std::string* b) { return equals_ignoring_case(*a, *b); });
+    return twice == names.end() ? nullptr : *twice;
   }
 
   Json root_;
@@ -104,30 +115,61 @@ class Builder {
   std::string fault_;
 };
 
-bj::value to_boost(const Json& json);
-
-struct ToBoost {
-  bj::value operator()(std::nullptr_t) const { return nullptr; }
-  bj::value operator()(const std::string& text) const { return bj::value(bj::string_view(text)); }
-  bj::value operator()(const Json::Array& array) const {
-    bj::array out;
-    out.reserve(array.size());
-    for (const Json& item : array) out.push_back(to_boost(item));
-    return out;
-  }
-  bj::value operator()(const Json::Object& object) const {
-    bj::object out;
-    out.reserve(object.size());
-    for (const auto& [name, value] : object) out.insert_or_assign(name, to_boost(value));
-    return out;
-  }
-  template <typename T>
-  requires std::is_arithmetic_v<T> bj::value operator()(T number) const { return number; }
-};
-
-bj::value to_boost(const Json& json) {
-  return std::visit(ToBoost{}, json.value);
+// RFC 8259 §7: what must be escaped, and nothing else.
+constexpr auto kEscaped = [] {
+  std::array<bool, 256> out{};
+  for (size_t byte = 0; byte < out.size(); ++byte)
+    out[byte] = byte < 0x20 || byte == '"' || byte == '\\';
+  return out;
+}();
+bool is_escaped(char c) {
+  return kEscaped[static_cast<uint8_t>(c)];
 }
+
+void append_escaped(std::string& out, char c) {
+  constexpr char kHexDigits[] = "0123456789abcdef";
+  constexpr std::string_view kNamed = "\"\\\b\f\n\r\t", kNames = "\"\\bfnrt";
+  if (const size_t named = kNamed.find(c); named != std::string_view::npos)
+    out.append({'\\', kNames[named]});
+  else
+    out.append({'\\', 'u', '0', '0', kHexDigits[c >> 4], kHexDigits[c & 15]});
+}
+
+template <typename T>
+void append_number(std::string& out, T number) {
+  std::array<char, 24> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(digits.data(), end);
+}
+
+struct Appender {
+  std::string& out;
+
+  void operator()(std::nullptr_t) const { out.append("null"); }
+  void operator()(bool flag) const { out.append(flag ? "true" : "false"); }
+  void operator()(int64_t number) const { append_number(out, number); }
+  void operator()(uint64_t number) const { append_number(out, number); }
+  void operator()(double number) const { out.append(bj::serialize(bj::value(number))); }
+  void operator()(const std::string& text) const { append_quoted(out, text); }
+  void operator()(const Json::Array& array) const {
+    out.push_back('[');
+    for (const Json& item : array) {
+      if (&item != array.data()) out.push_back(',');
+      append_text(out, item);
+    }
+    out.push_back(']');
+  }
+  void operator()(const Json::Object& object) const {
+    out.push_back('{');
+    for (const auto& member : object) {
+      if (&member != object.data()) out.push_back(',');
+      append_quoted(out, member.first);
+      out.push_back(':');
+      append_text(out, member.second);
+    }
+    out.push_back('}');
+  }
+};
 
 }  // namespace
 
@@ -157,8 +199,26 @@ std::expected<Json, JsonFault> parse_json(std::string_view text) {
   return std::unexpected(JsonFault{"it is not JSON (" + error.message() + ")", consumed});
 }
 
+void append_quoted(std::string& out, std::string_view text) {
+  out.push_back('"');
+  while (true) {
+    const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    append_escaped(out, text[plain]);
+    text.remove_prefix(plain + 1);
+  }
+  out.push_back('"');
+}
+
+void append_text(std::string& out, const Json& json) {
+  std::visit(Appender{out}, json.value);
+}
+
 std::string to_text(const Json& json) {
-  return bj::serialize(to_boost(json));
+  std::string out;
+  append_text(out, json);
+  return out;
 }
 
 }  // namespace atrium::openapi

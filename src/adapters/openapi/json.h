@@ -49,6 +49,9 @@ struct JsonFault {
 // At most kJsonDepthMax levels.  Names that differ only in the case of ASCII letters are
 // duplicates, and refused.
 std::expected<Json, JsonFault> parse_json(std::string_view text);
+// Onto the end of `out`: a string with its quotes and escapes; a value, whose objects name each member once.
+void append_quoted(std::string& out, std::string_view text);
+void append_text(std::string& out, const Json& json);
 std::string to_text(const Json& json);
 
 }  // namespace atrium::openapi

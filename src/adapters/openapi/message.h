@@ -2,6 +2,7 @@
 // Values only.
 #pragma once
 
+#include <compare>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "adapters/openapi/error_table.h"
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "base/socket_address.h"
 
@@ -25,6 +27,8 @@ struct Request {
 
   // Case-insensitive; empty when absent, the first when repeated.
   std::string_view header(std::string_view name) const;
+  // The same; nullopt when absent.
+  std::optional<std::string_view> find_header(std::string_view name) const;
   // How often a header of this name was sent.
   size_t header_count(std::string_view name) const;
 };
@@ -32,6 +36,7 @@ struct Request {
 // What is known of a call, for the audit.
 struct CallTrace {
   std::string account, access_key;  // empty: nobody whose signature was good
+  Sha256 content_hash{};            // of the body, where the access key is known
   std::string action, version;      // as sent, made printable
   AppId app;
   RoomId room;
@@ -54,7 +59,12 @@ struct Response {
 };
 
 // ASCII letters only; HTTP names and the vendor's field names need no more.
-bool equals_ignoring_case(std::string_view a, std::string_view b);
+bool same_but_for_case(std::string_view a, std::string_view b);  // of the same length
+// Most names differ in their length already, and every header is asked for a dozen of them.
+inline bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && same_but_for_case(a, b);
+}
+std::strong_ordering order_ignoring_case(std::string_view a, std::string_view b);
 std::string ascii_lower(std::string_view text);
 // At most `max_bytes` of what a peer sent, printable ASCII only, the rest as '?': safe in messages
 // and logs.

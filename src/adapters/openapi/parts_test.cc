@@ -65,6 +65,17 @@ TEST(Query, encoding_and_decoding_meet) {
   EXPECT_EQ(percent_encode("aZ09-_.~"), "aZ09-_.~");
   EXPECT_EQ(percent_encode(" *+/"), "%20%2A%2B%2F");
   EXPECT_EQ(percent_encode_path("/a b"), "/a%20b");
+  std::string out = "a";
+  append_percent_encoded(out, "+b");
+  EXPECT_EQ(out, "a%2Bb");
+}
+
+TEST(Query, texts_compare_as_they_are_encoded) {
+  std::vector<std::string> texts{"", "a", "ab", "a ", "a~b", "~", "~~"};
+  for (int i = 0; i < 256; ++i) texts.push_back(std::string("a") + static_cast<char>(i));
+  for (const std::string& a : texts)
+    for (const std::string& b : texts)
+      ASSERT_EQ(is_less_encoded(a, b), percent_encode(a) < percent_encode(b)) << a << " " << b;
 }
 
 TEST(CanonicalQuery, is_sorted_by_the_raw_name_and_keeps_an_equals_sign) {
@@ -73,6 +84,15 @@ TEST(CanonicalQuery, is_sorted_by_the_raw_name_and_keeps_an_equals_sign) {
   EXPECT_EQ(canonical_query({{"b", ""}, {"a", "2"}, {"a", "1"}}, RepeatedValues::Sorted),
             "a=1&a=2&b=");
   EXPECT_EQ(canonical_query({{"[", "1"}, {"A", "2"}}, RepeatedValues::InOrder), "A=2&%5B=1");
+}
+
+TEST(CanonicalQuery, has_a_second_form_where_repeated_values_are_not_in_order) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(canonical_queries({}), Texts{""});
+  EXPECT_EQ(canonical_queries({{"b", "1"}, {"a", "2"}}), Texts{"a=2&b=1"});
+  EXPECT_EQ(canonical_queries({{"a", "1"}, {"b", ""}, {"a", "2"}}), Texts{"a=1&a=2&b="});
+  EXPECT_EQ(canonical_queries({{"a", "2"}, {"b", ""}, {"a", "1"}}),
+            (Texts{"a=2&a=1&b=", "a=1&a=2&b="}));
 }
 
 // --- JSON ---
@@ -248,6 +268,20 @@ TEST(Timestamps, are_written_and_read_back) {
   EXPECT_FALSE(parse_basic_time("20230229T000000Z").has_value());
 }
 
+TEST(Timestamps, of_any_year_have_at_least_four_digits) {
+  const auto day = [](int year) {
+    return Wall(std::chrono::sys_days(std::chrono::year(year) / 12 / 31).time_since_epoch());
+  };
+  EXPECT_EQ(basic_time(day(1)), "00011231T000000Z");
+  EXPECT_EQ(basic_time(day(9999)), "99991231T000000Z");
+  EXPECT_EQ(basic_time(day(12345)), "123451231T000000Z");
+  EXPECT_EQ(rfc3339_s(day(-1)), "-001-12-31T00:00:00Z");
+  EXPECT_EQ(extended_time_ms(wall_from_unix_ms(-1)), "1969-12-31T23:59:59.999Z");
+  std::string out = "at ";
+  append_digits(out, wall_from_unix_ms(1'704'164'645'678));
+  EXPECT_EQ(out, "at 20240102030405");
+}
+
 TEST(QuotaBuckets, hold_one_seconds_worth_and_refill) {
   Quota quota;
   const Mono start{};
@@ -282,6 +316,29 @@ TEST(QuotaBuckets, are_bounded_and_full_ones_are_forgotten) {
     ASSERT_EQ(quota.take(std::to_string(i), "", "x", 1, start), 0us);
   EXPECT_NE(quota.take("one more", "", "x", 1, start), 0us);
   EXPECT_EQ(quota.take("one more", "", "x", 1, start + 1s), 0us);
+  EXPECT_EQ(quota.size(), 2u);
+}
+
+// Takes a token for each of new owners until the quota has as many buckets as it may.
+void fill(Quota& quota, const std::string& prefix, Mono now) {
+  while (quota.size() < static_cast<size_t>(limits::kQuotaBucketsMax))
+    ASSERT_EQ(quota.take(prefix + std::to_string(quota.size()), "", "x", 1, now), 0us);
+}
+
+// Making room for one more member must not forget the very buckets that it is to belong to.
+TEST(QuotaBuckets, of_a_member_that_comes_at_the_bound_belong_to_its_owners) {
+  Quota quota;
+  const Mono start{};
+  const auto ask = [&quota](const char* owner, const char* member, Mono now) {
+    EXPECT_EQ(quota.take(owner, member, "x", 2, now), 0us) << owner << member;
+  };
+  // What "a" has in all is in debt: it is remembered for longer than its members are.
+  ask("a", "1", start), ask("a", "1", start), ask("a", "2", start);
+  ask("b", "1", start), ask("b", "2", start);
+  fill(quota, "first ", start);
+  ask("c", "1", start + 1s), ask("c", "2", start + 1s);
+  fill(quota, "second ", start + 1s);
+  ask("a", "3", start + 2s);
   EXPECT_EQ(quota.size(), 2u);
 }
 

@@ -1,6 +1,7 @@
 #include "adapters/openapi/query.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/limits.h"
 
@@ -9,10 +10,22 @@ namespace {
 
 constexpr char kHexDigits[] = "0123456789ABCDEF";
 
-bool is_unreserved(char c) {
+constexpr bool is_unreserved(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
          c == '_' || c == '.' || c == '~';
 }
+
+// By character: whether it stays bare.  A table, since every character of every URL is looked at.
+using BareSet = std::array<bool, 256>;
+constexpr BareSet bare_set(std::string_view also) {
+  BareSet out{};
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    out[static_cast<size_t>(byte)] = is_unreserved(c) || also.contains(c);
+  }
+  return out;
+}
+constexpr BareSet kBare = bare_set(""), kBareInPath = bare_set("/");
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -21,37 +34,39 @@ int hex_value(char c) {
   return -1;
 }
 
-std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus_is_space) {
+// Onto the end of `out`; false: an escape is broken.
+bool decode(std::string_view text, bool plus_is_space, std::string& out) {
+  const auto is_escaped = [plus_is_space](char c) {
+    return c == '%' || (c == '+' && plus_is_space);
+  };
+  while (true) {
+    const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) return true;
+    if (text.front() == '+') {
       out.push_back(' ');
-    } else if (text[i] == '%') {
-      if (text.size() - i < 3) return std::nullopt;
-      const int high = hex_value(text[i + 1]), low = hex_value(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      out.push_back(static_cast<char>(high * 16 + low));
-      i += 2;
-    } else {
-      out.push_back(text[i]);
+      text.remove_prefix(1);
+      continue;
     }
+    if (text.size() < 3) return false;
+    const int high = hex_value(text[1]), low = hex_value(text[2]);
+    if (high < 0 || low < 0) return false;
+    out.push_back(static_cast<char>(high * 16 + low));
+    text.remove_prefix(3);
   }
-  return out;
 }
 
-std::string encode(std::string_view text, std::string_view also_bare) {
-  std::string out;
-  out.reserve(text.size());
-  for (char c : text) {
-    if (is_unreserved(c) || also_bare.contains(c)) {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<uint8_t>(c);
-      out += {'%', kHexDigits[byte >> 4], kHexDigits[byte & 15]};
-    }
+void append_encoded(std::string& out, std::string_view text, const BareSet& bare_set) {
+  const auto is_bare = [&bare_set](char c) { return bare_set[static_cast<uint8_t>(c)]; };
+  while (true) {
+    const auto bare = static_cast<size_t>(std::ranges::find_if_not(text, is_bare) - text.begin());
+    out.append(text.substr(0, bare));
+    if (bare == text.size()) return;
+    const auto byte = static_cast<uint8_t>(text[bare]);
+    out.append({'%', kHexDigits[byte >> 4], kHexDigits[byte & 15]});
+    text.remove_prefix(bare + 1);
   }
-  return out;
 }
 
 Refusal bad_escape() {
@@ -75,34 +90,50 @@ size_t Target::count(std::string_view name) const {
 std::expected<Target, Refusal> parse_target(std::string_view target) {
   target = target.substr(0, target.find('#'));
   const size_t mark = target.find('?');
-  const std::optional<std::string> path = decode(target.substr(0, mark), false);
-  if (!path) return std::unexpected(bad_escape());
-  Target out{path->empty() ? "/" : *path, {}};
+  Target out;
+  if (!decode(target.substr(0, mark), false, out.path)) return std::unexpected(bad_escape());
+  if (out.path.empty()) out.path = "/";
   std::string_view rest =
       mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
+  constexpr auto kItemsMax = static_cast<size_t>(limits::kQueryItemsMax);
+  out.query.reserve(std::min(kItemsMax, static_cast<size_t>(std::ranges::count(rest, '&')) + 1));
   while (!rest.empty()) {
     const size_t end = rest.find('&');
     const std::string_view item = rest.substr(0, end);
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
     if (item.empty()) continue;
-    if (out.query.size() == static_cast<size_t>(limits::kQueryItemsMax))
+    if (out.query.size() == kItemsMax)
       return std::unexpected(
           Refusal{ErrorCode::InvalidParameter, "The query has too many parameters."});
     const size_t equal = item.find('=');
-    const std::optional<std::string> name = decode(item.substr(0, equal), true);
-    const std::optional<std::string> value =
-        equal == std::string_view::npos ? std::string() : decode(item.substr(equal + 1), true);
-    if (!name || !value) return std::unexpected(bad_escape());
-    out.query.emplace_back(*name, *value);
+    auto& [name, value] = out.query.emplace_back();
+    if (!decode(item.substr(0, equal), true, name)) return std::unexpected(bad_escape());
+    if (equal != std::string_view::npos && !decode(item.substr(equal + 1), true, value))
+      return std::unexpected(bad_escape());
   }
   return out;
 }
 
+void append_percent_encoded(std::string& out, std::string_view text) {
+  append_encoded(out, text, kBare);
+}
 std::string percent_encode(std::string_view text) {
-  return encode(text, "");
+  std::string out;
+  append_encoded(out, text, kBare);
+  return out;
+}
+// An escape begins with '%', which is less than all that stays bare, and its two digits rise with the byte.
+bool is_less_encoded(std::string_view a, std::string_view b) {
+  const auto rank = [](char c) {
+    const auto byte = static_cast<uint8_t>(c);
+    return std::pair(kBare[byte], byte);
+  };
+  return std::ranges::lexicographical_compare(a, b, {}, rank, rank);
 }
 std::string percent_encode_path(std::string_view path) {
-  return encode(path, "/");
+  std::string out;
+  append_encoded(out, path, kBareInPath);
+  return out;
 }
 
 }  // namespace atrium::openapi

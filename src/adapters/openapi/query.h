@@ -14,7 +14,8 @@
 
 namespace atrium::openapi {
 
-using QueryItems = std::vector<std::pair<std::string, std::string>>;  // decoded, in arrival order
+using QueryItem = std::pair<std::string, std::string>;  // name, value; decoded
+using QueryItems = std::vector<QueryItem>;              // in arrival order
 
 struct Target {
   std::string path;  // decoded; "/" when empty
@@ -30,6 +31,9 @@ std::expected<Target, Refusal> parse_target(std::string_view target);
 
 // RFC 3986 unreserved characters stay bare, all else is %XX in upper case: the form that is signed.
 std::string percent_encode(std::string_view text);
+void append_percent_encoded(std::string& out, std::string_view text);
+// percent_encode(a) < percent_encode(b), without making them.
+bool is_less_encoded(std::string_view a, std::string_view b);
 // As percent_encode, but '/' stays: path segments.
 std::string percent_encode_path(std::string_view path);
 

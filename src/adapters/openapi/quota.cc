@@ -17,45 +17,55 @@ Duration wait_for(Mono full_at, Duration token, Mono now) {
 
 }  // namespace
 
-Mono* Quota::find(Key key, Mono now) {
-  auto found = full_at_.find(key);
-  if (found != full_at_.end()) return &found->second;
-  if (full_at_.size() >= static_cast<size_t>(limits::kQuotaBucketsMax)) forget_full(now);
-  if (full_at_.size() >= static_cast<size_t>(limits::kQuotaBucketsMax)) return nullptr;
-  return &full_at_.emplace(std::move(key), now).first->second;
+void Quota::forget_idle_parts(Whole& whole, Mono now) {
+  size_ -= std::erase_if(whole.parts,
+                         [now](const auto& part) { return part.second.asked + kDepth <= now; });
 }
 
-int64_t Quota::count_active(const Key& key, std::string_view member, Mono now) {
-  auto& members = last_asked_[key];
-  std::erase_if(members, [now](const auto& one) { return one.second + kDepth <= now; });
-  members.insert_or_assign(std::string(member), now);
-  return static_cast<int64_t>(members.size());
+bool Quota::has_room(size_t count, const Whole* kept, Mono now) {
+  constexpr auto kMax = static_cast<size_t>(limits::kQuotaBucketsMax);
+  if (size_ + count <= kMax) return true;
+  for (auto& [key, whole] : wholes_) forget_idle_parts(whole, now);
+  size_ -= std::erase_if(wholes_, [&](const auto& one) {
+    const Whole& whole = one.second;
+    return &whole != kept && whole.parts.empty() && whole.full_at <= now;
+  });
+  return size_ + count <= kMax;
+}
+
+Quota::Whole* Quota::find(const KeyView& key, Mono now) {
+  if (const auto found = wholes_.find(key); found != wholes_.end()) return &found->second;
+  if (!has_room(2, nullptr, now)) return nullptr;  // itself and its first part
+  ++size_;
+  return &wholes_.emplace(Key(key), Whole{now, {}}).first->second;
+}
+
+Quota::Part* Quota::find_part(Whole& whole, std::string_view member, Mono now) {
+  forget_idle_parts(whole, now);
+  const auto found = whole.parts.find(member);
+  if (found != whole.parts.end()) return &found->second;
+  if (!has_room(1, &whole, now)) return nullptr;
+  ++size_;
+  return &whole.parts.emplace(member, Part{now, now}).first->second;
 }
 
 Duration Quota::take(std::string_view owner, std::string_view member, std::string_view action,
                      uint32_t per_second, Mono now) {
   DCHECK(per_second > 0);
   const Duration token = kDepth / per_second;
-  const Key key{std::string(owner), std::string(action)};
-  // Elements of a map stay where they are while others come.
-  Mono* whole = find(key, now);
-  Mono* part = find({key.first + '\n' + std::string(member), key.second}, now);
-  if (whole == nullptr || part == nullptr) return token;
-  const Duration share_token = token * count_active(key, member, now);
-  const Duration share_wait = wait_for(*part, share_token, now);
-  const Duration whole_wait = wait_for(*whole, token, now);
+  Whole* whole = find({owner, action}, now);
+  Part* part = whole == nullptr ? nullptr : find_part(*whole, member, now);
+  if (part == nullptr) return token;
+  part->asked = now;
+  const Duration share_token = token * static_cast<int64_t>(whole->parts.size());
+  const Duration share_wait = wait_for(part->full_at, share_token, now);
+  const Duration whole_wait = wait_for(whole->full_at, token, now);
   if (share_wait > Duration::zero() && whole_wait > Duration::zero())
     return std::min(share_wait, whole_wait);
   // What a member takes of its own part is missing from the whole, at most one second's worth of debt.
-  if (share_wait == Duration::zero()) *part = std::max(*part, now) + share_token;
-  *whole = std::min(std::max(*whole, now) + token, now + 2 * kDepth);
+  if (share_wait == Duration::zero()) part->full_at = std::max(part->full_at, now) + share_token;
+  whole->full_at = std::min(std::max(whole->full_at, now) + token, now + 2 * kDepth);
   return Duration::zero();
-}
-
-// A bucket that is full says no more than one that does not exist.
-void Quota::forget_full(Mono now) {
-  std::erase_if(full_at_, [now](const auto& bucket) { return bucket.second <= now; });
-  std::erase_if(last_asked_, [this](const auto& one) { return !full_at_.contains(one.first); });
 }
 
 }  // namespace atrium::openapi

@@ -20,18 +20,35 @@ class Quota {
   // `member`: the app that calls, where `owner` is an account of several.
   Duration take(std::string_view owner, std::string_view member, std::string_view action,
                 uint32_t per_second, Mono now);
-  size_t size() const { return full_at_.size(); }
+  size_t size() const { return size_; }  // buckets
 
  private:
-  using Key = std::pair<std::string, std::string>;
-  // The bucket's entry; null when there are too many.
-  Mono* find(Key key, Mono now);
-  void forget_full(Mono now);
-  // How many members of `owner` asked for the action in the last second, this one included.
-  int64_t count_active(const Key& key, std::string_view member, Mono now);
+  // Of a member that asked within the last second: an older one's bucket is full again, which says no more than none.
+  struct Part {
+    Mono full_at;
+    Mono asked;  // when it last did
+  };
+  struct Whole {
+    Mono full_at;
+    std::map<std::string, Part, std::less<>> parts;  // by member
+  };
+  using Key = std::pair<std::string, std::string>;  // owner, action
+  using KeyView = std::pair<std::string_view, std::string_view>;
+  // So that what is there is found without making strings.
+  struct Order {
+    using is_transparent = void;
+    bool operator()(const KeyView& a, const KeyView& b) const { return a < b; }
+  };
 
-  std::map<Key, Mono> full_at_;
-  std::map<Key, std::map<std::string, Mono, std::less<>>> last_asked_;  // by owner, then member
+  // Null when there are too many buckets.
+  Whole* find(const KeyView& key, Mono now);
+  Part* find_part(Whole& whole, std::string_view member, Mono now);
+  // Whether there is room for so many more buckets, where need be after full ones were forgotten; not `kept`.
+  bool has_room(size_t count, const Whole* kept, Mono now);
+  void forget_idle_parts(Whole& whole, Mono now);
+
+  std::map<Key, Whole, Order> wholes_;
+  size_t size_ = 0;  // wholes and their parts
 };
 
 }  // namespace atrium::openapi

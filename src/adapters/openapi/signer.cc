@@ -22,30 +22,29 @@ void sign_request(Request& request, const SigningKey& key, Wall now) {
   request.headers.emplace_back("X-Date", date);
   request.headers.emplace_back("X-Content-Sha256", body_hash);
 
-  CanonicalParts parts{.method = request.method,
-                       .path = {},
-                       .query = {},
-                       .headers = {},
-                       .signed_headers = {},
-                       .body_hash = body_hash};
+  Headers headers;
   for (const auto& [name, value] : request.headers)
     if (std::string lower = ascii_lower(name); is_signed(lower))
-      parts.headers.emplace_back(std::move(lower), value);
-  std::ranges::sort(parts.headers);
+      headers.emplace_back(std::move(lower), value);
+  std::ranges::sort(headers);
   std::string signed_headers;
-  for (const auto& [name, value] : parts.headers)
+  for (const auto& [name, value] : headers)
     signed_headers += (signed_headers.empty() ? "" : ";") + name;
-  parts.signed_headers = signed_headers;
+  const std::vector<HeaderLine> lines(headers.begin(), headers.end());
 
   const auto target = parse_target(request.target);
   CHECK(target.has_value());  // the caller made this URL
   const std::string query = canonical_query(target->query, RepeatedValues::InOrder);
-  parts.path = target->path;
-  parts.query = query;
+  const CanonicalParts parts{.method = request.method,
+                             .path = target->path,
+                             .query = query,
+                             .headers = lines,
+                             .signed_headers = signed_headers,
+                             .body_hash = body_hash};
 
   const CredentialScope scope{date.substr(0, 8), key.region, std::string(kService)};
   const std::string signature =
-      signature_of(signing_key(key.secret, scope), scope, date, canonical_request(parts));
+      signature_of(signing_key(key.secret, scope), scope.text(), date, canonical_request(parts));
   request.headers.emplace_back("Authorization",
                                std::string(kAlgorithm) + " Credential=" + key.access_key + "/" +
                                    scope.text() + ", SignedHeaders=" + signed_headers +

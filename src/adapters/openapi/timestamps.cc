@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 namespace atrium::openapi {
 namespace {
@@ -18,16 +17,47 @@ Parts split(Wall time) {
   return {std::chrono::sys_days(days), std::chrono::hh_mm_ss(since_epoch - days)};
 }
 
-std::string format(const char* pattern, Wall time) {
-  const Parts parts = split(time);
-  std::array<char, 64> text{};
-  const int length = std::snprintf(
-      text.data(), text.size(), pattern, static_cast<int>(parts.day.year()),
-      static_cast<unsigned>(parts.day.month()), static_cast<unsigned>(parts.day.day()),
-      static_cast<int>(parts.time.hours().count()), static_cast<int>(parts.time.minutes().count()),
-      static_cast<int>(parts.time.seconds().count()),
-      static_cast<int>(parts.time.subseconds().count()));
-  return {text.data(), static_cast<size_t>(std::max(0, length))};
+// At least `width` characters, filled up with zeros.
+void append_number(std::string& out, int number, int width) {
+  if (number < 0) {  // a year before the first
+    out.push_back('-');
+    number = -number;
+    --width;
+  }
+  std::array<char, 12> text;
+  char* const end = text.data() + text.size();
+  char* begin = end;
+  for (; number > 0; number /= 10) *--begin = static_cast<char>('0' + number % 10);
+  while (end - begin < width) *--begin = '0';
+  out.append(begin, static_cast<size_t>(end - begin));
+}
+
+// "20240102", with what stands between: "2024-01-02".
+void append_day(std::string& out, const Parts& parts, std::string_view between) {
+  append_number(out, static_cast<int>(parts.day.year()), 4);
+  out.append(between);
+  append_number(out, static_cast<int>(static_cast<unsigned>(parts.day.month())), 2);
+  out.append(between);
+  append_number(out, static_cast<int>(static_cast<unsigned>(parts.day.day())), 2);
+}
+
+// "030405", likewise.
+void append_seconds(std::string& out, const Parts& parts, std::string_view between) {
+  append_number(out, static_cast<int>(parts.time.hours().count()), 2);
+  out.append(between);
+  append_number(out, static_cast<int>(parts.time.minutes().count()), 2);
+  out.append(between);
+  append_number(out, static_cast<int>(parts.time.seconds().count()), 2);
+}
+
+// "2024-01-02T03:04:05"
+std::string extended_time(const Parts& parts) {
+  std::string out;
+  out.reserve(35);  // of vendor_time_ns, the longest
+  append_day(out, parts, "-");
+  out.push_back('T');
+  append_seconds(out, parts, ":");
+  return out;
 }
 
 int digits(std::string_view text) {
@@ -114,13 +144,29 @@ std::optional<Wall> parse_basic_time(std::string_view text) {
 }
 
 std::string basic_time(Wall time) {
-  return format("%04d%02u%02uT%02d%02d%02dZ", time);
+  const Parts parts = split(time);
+  std::string out;
+  append_day(out, parts, "");
+  out.push_back('T');
+  append_seconds(out, parts, "");
+  out.push_back('Z');
+  return out;
+}
+void append_digits(std::string& out, Wall time) {
+  const Parts parts = split(time);
+  append_day(out, parts, "");
+  append_seconds(out, parts, "");
 }
 std::string rfc3339_s(Wall time) {
-  return format("%04d-%02u-%02uT%02d:%02d:%02dZ", time);
+  return extended_time(split(time)) + "Z";
 }
 std::string extended_time_ms(Wall time) {
-  return format("%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", time);
+  const Parts parts = split(time);
+  std::string out = extended_time(parts);
+  out.push_back('.');
+  append_number(out, static_cast<int>(parts.time.subseconds().count()), 3);
+  out.push_back('Z');
+  return out;
 }
 
 std::string vendor_time_ns(Wall time) {

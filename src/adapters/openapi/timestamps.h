@@ -13,6 +13,8 @@ namespace atrium::openapi {
 // exist.
 std::optional<Wall> parse_basic_time(std::string_view text);
 std::string basic_time(Wall time);
+// "20240102030405", onto the end of `out`.
+void append_digits(std::string& out, Wall time);
 // "2024-01-02T03:04:05.678Z", as in results.
 std::string extended_time_ms(Wall time);
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <set>
 
 #include "adapters/openapi/timestamps.h"
 #include "base/crypto.h"
@@ -33,11 +32,12 @@ std::string collapse(std::string_view text) {
   return out;
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> out;
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> out;
+  out.reserve(8);  // a credential has 5 parts, and few sign more headers
   while (!text.empty()) {
     const size_t end = text.find(separator);
-    out.emplace_back(text.substr(0, end));
+    out.push_back(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view{} : text.substr(end + 1);
   }
   return out;
@@ -48,13 +48,14 @@ bool contains(std::span<const std::string> names, std::string_view name) {
 }
 
 std::optional<Refusal> read_credential(std::string_view text, SignatureClaim& claim) {
-  const std::vector<std::string> parts = split(text, '/');
-  if (parts.size() != 5 || text.ends_with('/') || std::ranges::any_of(parts, &std::string::empty) ||
-      parts[4] != kTerminator)
+  const std::vector<std::string_view> parts = split(text, '/');
+  if (parts.size() != 5 || text.ends_with('/') ||
+      std::ranges::any_of(parts, &std::string_view::empty) || parts[4] != kTerminator)
     return Refusal{ErrorCode::InvalidCredential,
                    "The credential must be <access key>/<yyyymmdd>/<region>/rtc/request."};
   claim.access_key = parts[0];
-  claim.scope = {parts[1], parts[2], parts[3]};
+  claim.scope_text = text.substr(parts[0].size() + 1);
+  claim.scope = {std::string(parts[1]), std::string(parts[2]), std::string(parts[3])};
   return std::nullopt;
 }
 
@@ -62,11 +63,18 @@ std::optional<Refusal> read_credential(std::string_view text, SignatureClaim& cl
 // signature may be wrong.
 std::optional<Refusal> set_signed_headers(std::string_view list, SignatureClaim& claim) {
   claim.signed_headers = list;
-  for (const std::string& name : split(list, ';')) claim.header_names.push_back(ascii_lower(name));
+  const std::vector<std::string_view> names = split(list, ';');
+  claim.header_names.reserve(names.size());
+  for (const std::string_view name : names) claim.header_names.push_back(ascii_lower(name));
   if (claim.header_names.size() > static_cast<size_t>(limits::kHttpHeadersMax))
     return Refusal{ErrorCode::InvalidAuthorization, "SignedHeaders names too many headers."};
-  const std::set<std::string_view> distinct(claim.header_names.begin(), claim.header_names.end());
-  if (distinct.size() != claim.header_names.size())
+  // Signers list them in ascending order: then there is nothing to sort.
+  if (std::ranges::adjacent_find(claim.header_names, std::ranges::greater_equal()) ==
+      claim.header_names.end())
+    return std::nullopt;
+  std::vector<std::string_view> sorted(claim.header_names.begin(), claim.header_names.end());
+  std::ranges::sort(sorted);
+  if (std::ranges::adjacent_find(sorted) != sorted.end())
     return Refusal{ErrorCode::InvalidAuthorization, "SignedHeaders names a header twice."};
   return std::nullopt;
 }
@@ -153,7 +161,8 @@ std::expected<SignatureClaim, Refusal> read_presigned_claim(const Request& reque
   claim.date = target.find("X-Date").value_or("");
   if (auto refusal = set_signed_headers(target.find("X-SignedHeaders").value_or(""), claim))
     return std::unexpected(*refusal);
-  claim.query_names = split(target.find("X-SignedQueries").value_or(""), ';');
+  const auto listed = split(target.find("X-SignedQueries").value_or(""), ';');
+  claim.query_names.assign(listed.begin(), listed.end());
   for (const auto& [name, value] : target.query)
     if (!may_be_unlisted(name) && !contains(claim.query_names, name))
       return refused(ErrorCode::InvalidAuthorization,
@@ -178,49 +187,72 @@ int64_t max_age_s(const SignatureClaim& claim, const Request& request, const Tar
 
 // Every canonical query under which the signature may have been made.
 std::vector<std::string> query_readings(const SignatureClaim& claim, const Target& target) {
-  std::vector<QueryItems> choices{target.query};
-  if (claim.presigned) {
-    std::erase_if(choices[0],
-                  [&](const auto& item) { return !contains(claim.query_names, item.first); });
-    if (claim.has_session_token && !contains(claim.query_names, "X-Security-Token")) {
-      choices.push_back(choices[0]);
-      choices[1].emplace_back("X-Security-Token", *target.find("X-Security-Token"));
-    }
-  }
-  std::vector<std::string> out;
-  for (const QueryItems& items : choices) {
-    for (const RepeatedValues order : {RepeatedValues::InOrder, RepeatedValues::Sorted}) {
-      std::string text = canonical_query(items, order);
-      if (!contains(out, text)) out.push_back(std::move(text));
-    }
+  if (!claim.presigned) return canonical_queries(target.query);
+  QueryItems listed = target.query;
+  std::erase_if(listed,
+                [&](const QueryItem& item) { return !contains(claim.query_names, item.first); });
+  std::vector<std::string> out = canonical_queries(listed);
+  if (claim.has_session_token && !contains(claim.query_names, "X-Security-Token")) {
+    listed.emplace_back("X-Security-Token", *target.find("X-Security-Token"));
+    std::ranges::move(canonical_queries(listed), std::back_inserter(out));
   }
   return out;
 }
 
 // Every Host under which the signature may have been made; one entry when it is not signed.
-std::vector<std::string> host_readings(const SignatureClaim& claim, const Request& request,
-                                       std::span<const std::string> public_hosts) {
-  std::vector<std::string> out{std::string(trim(request.header("Host")))};
+std::vector<std::string_view> host_readings(const SignatureClaim& claim, const Request& request,
+                                            std::span<const std::string> public_hosts) {
+  const std::string_view sent = trim(request.header("Host"));
+  std::vector<std::string_view> out{sent};
   if (!contains(claim.header_names, "host")) return out;
   for (const std::string_view port : {":80", ":443"})  // Go signs without a default port
-    if (out[0].ends_with(port)) out.push_back(out[0].substr(0, out[0].size() - port.size()));
+    if (sent.ends_with(port)) out.push_back(sent.substr(0, sent.size() - port.size()));
   out.insert(out.end(), public_hosts.begin(), public_hosts.end());
   return out;
 }
 
-enum class Blanks { AsSent, Collapsed };
+using HeaderLines = std::vector<HeaderLine>;
 
-std::vector<std::pair<std::string, std::string>> header_lines(const SignatureClaim& claim,
-                                                              const Request& request,
-                                                              std::string_view host,
-                                                              Blanks blanks) {
-  std::vector<std::pair<std::string, std::string>> out;
+// The signed headers as sent; nullopt: one was not sent.
+std::optional<HeaderLines> signed_lines(const SignatureClaim& claim, const Request& request) {
+  HeaderLines out;
+  out.reserve(claim.header_names.size());
   for (const std::string& name : claim.header_names) {
-    const std::string_view value = name == "host" ? host : trim(request.header(name));
-    out.emplace_back(name, blanks == Blanks::Collapsed ? collapse(value) : std::string(value));
+    const auto value = request.find_header(name);
+    if (!value) return std::nullopt;
+    out.emplace_back(name, trim(*value));
   }
   return out;
 }
+
+bool has_blanks_to_collapse(const HeaderLine& line) {
+  return line.second.contains('\t') || line.second.contains("  ");
+}
+
+// What of the canonical request is the same in all readings, and what makes a signature of one.
+struct SignedParts {
+  const SignatureClaim& claim;
+  const HmacSha256& key;
+  CanonicalParts parts;
+  std::vector<std::string> queries;
+
+  // Whether the signature was made with these lines and any of the queries.
+  bool matches(std::span<const HeaderLine> lines) {
+    parts.headers = lines;
+    return std::ranges::any_of(queries, [this](const std::string& query) {
+      parts.query = query;
+      const std::string expected =
+          signature_of(key, claim.scope_text, claim.date, canonical_request(parts));
+      return constant_time_equal(as_bytes(expected), as_bytes(claim.signature));
+    });
+  }
+  bool matches_collapsed(HeaderLines lines) {
+    std::vector<std::string> values;
+    values.reserve(lines.size());  // the lines point into it
+    for (HeaderLine& line : lines) line.second = values.emplace_back(collapse(line.second));
+    return matches(lines);
+  }
+};
 
 }  // namespace
 
@@ -261,34 +293,36 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
   return std::nullopt;
 }
 
-bool signature_matches(const SignatureClaim& claim, const Sha256& key, const Request& request,
-                       const Target& target, std::span<const std::string> public_hosts) {
-  const bool all_sent = std::ranges::all_of(
-      claim.header_names, [&](const std::string& name) { return request.header_count(name) > 0; });
-  if (!all_sent) return false;
-  const std::string body_hash =
-      hex(sha256(as_bytes(claim.presigned ? std::string_view() : request.body)));
+bool signature_matches(const SignatureClaim& claim, const HmacSha256& key, const Request& request,
+                       const Target& target, std::span<const std::string> public_hosts,
+                       std::optional<Sha256> content_hash) {
+  std::optional<HeaderLines> lines = signed_lines(claim, request);
+  if (!lines) return false;
+  if (claim.presigned)
+    content_hash = sha256({});  // a presigned URL says nothing of a body
+  else if (!content_hash)
+    content_hash = sha256(as_bytes(request.body));
+  const std::string body_hash = hex(*content_hash);
   const std::string_view sent_hash = request.header("X-Content-Sha256");
   if (!claim.presigned && !sent_hash.empty() && !equals_ignoring_case(trim(sent_hash), body_hash))
     return false;
 
-  const std::vector<std::string> queries = query_readings(claim, target);
-  for (const std::string& host : host_readings(claim, request, public_hosts)) {
-    const auto as_sent = header_lines(claim, request, host, Blanks::AsSent);
-    const auto collapsed = header_lines(claim, request, host, Blanks::Collapsed);
-    for (const auto* lines : {&as_sent, &collapsed}) {
-      if (lines == &collapsed && collapsed == as_sent) continue;
-      for (const std::string& query : queries) {
-        const std::string canonical = canonical_request({.method = request.method,
-                                                         .path = target.path,
-                                                         .query = query,
-                                                         .headers = *lines,
-                                                         .signed_headers = claim.signed_headers,
-                                                         .body_hash = body_hash});
-        const std::string expected = signature_of(key, claim.scope, claim.date, canonical);
-        if (constant_time_equal(as_bytes(expected), as_bytes(claim.signature))) return true;
-      }
-    }
+  SignedParts signed_parts{.claim = claim,
+                           .key = key,
+                           .parts = {.method = request.method,
+                                     .path = target.path,
+                                     .query = {},
+                                     .headers = {},
+                                     .signed_headers = claim.signed_headers,
+                                     .body_hash = body_hash},
+                           .queries = query_readings(claim, target)};
+  const auto host_line = std::ranges::find(*lines, "host", &HeaderLine::first);
+  for (const std::string_view host : host_readings(claim, request, public_hosts)) {
+    if (host_line != lines->end()) host_line->second = host;
+    if (signed_parts.matches(*lines)) return true;
+    if (std::ranges::any_of(*lines, has_blanks_to_collapse) &&
+        signed_parts.matches_collapsed(*lines))
+      return true;
   }
   return false;
 }

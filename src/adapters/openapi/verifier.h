@@ -18,15 +18,17 @@
 
 namespace atrium::openapi {
 
+// Views point into the request or its target.
 struct SignatureClaim {
   bool presigned = false;  // in the query rather than in headers
-  std::string access_key;
+  std::string_view access_key;
   CredentialScope scope;
-  std::string date;                       // X-Date
-  std::string signed_headers;             // as listed: "host;x-date"
+  std::string_view scope_text;
+  std::string_view date;                  // X-Date
+  std::string_view signed_headers;        // as listed: "host;x-date"
   std::vector<std::string> header_names;  // the same, split, lower case, in that order
   std::vector<std::string> query_names;   // presigned only: X-SignedQueries
-  std::string signature;
+  std::string_view signature;
   bool has_session_token = false;
 };
 
@@ -46,8 +48,9 @@ std::optional<Refusal> check_time(const SignatureClaim& claim, const Request& re
 // `key`: signing_key() of the claim's scope.  Tries the few readings in which honest signers
 // differ: order of repeated values, collapsed white space, host names that a proxy may have
 // hidden.  Each differing part at most doubles (or, for hosts, multiplies by kPublicHostsMax + 2)
-// the work.
-bool signature_matches(const SignatureClaim& claim, const Sha256& key, const Request& request,
-                       const Target& target, std::span<const std::string> public_hosts);
+// the work.  `content_hash`: of the request's body, where the caller needs it as well.
+bool signature_matches(const SignatureClaim& claim, const HmacSha256& key, const Request& request,
+                       const Target& target, std::span<const std::string> public_hosts,
+                       std::optional<Sha256> content_hash = std::nullopt);
 
 }  // namespace atrium::openapi
