@@ -273,7 +273,7 @@ class ControlPlane final : public ControlHandler {
   void on_report(const media::DataReceived& report, Now now);
 
   // --- control_api.cc
-  void on_api_request(ConnectionId connection, const HttpRequest& request, Now now);
+  void on_api_request(ConnectionId connection, HttpRequest request, Now now);
   // A call that waits, as the audit sees it.
   struct Audited {
     domain::AuditEntry entry;  // who asked for what
@@ -291,7 +291,7 @@ class ControlPlane final : public ControlHandler {
     std::optional<domain::KeyedCall> held_call = std::nullopt;
   };
   void wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
-                const HttpRequest& request);
+                const IpAddress& source);
   void answer_api(WaiterId waiter, openapi::Response response);
   // The outcome of a changing call (`outcome` as domain::KeyedCall has it): for the audit, for its key, and to its
   // caller and those who wait for the same key.
@@ -304,8 +304,7 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_audit.cc
   // Who asked, of a request to either dialect; phase and outcome are open.
-  domain::AuditEntry audit_entry(const openapi::Response& response,
-                                 const HttpRequest& request) const;
+  domain::AuditEntry audit_entry(const openapi::Response& response, const IpAddress& source) const;
   domain::AuditEntry audit_entry(const twirp::PendingCall& call, const HttpRequest& request) const;
   Audited* find_audited(WaiterId waiter);
   // With the write of what it causes.
@@ -315,7 +314,7 @@ class ControlPlane final : public ControlHandler {
                       std::string_view outcome);
   void audit_refused_or_read(domain::AuditEntry entry, int status, std::string_view outcome);
   // Of a call that was answered at once.
-  void audit_answer(const openapi::Response& response, const HttpRequest& request, Now now);
+  void audit_answer(const openapi::Response& response, const IpAddress& source, Now now);
   void audit_refused_twirp(const twirp::CallerOutcome& caller, const twirp::Response& response,
                            const HttpRequest& request, Now now);
   // Of a dismissal that no call asked for: a schedule's, a policy's, one of many.

@@ -1,6 +1,7 @@
 // Management calls: from the HTTP server to the gateway, through the registry or the store, and back.
 #include "base/limits.h"
 #include "base/log.h"
+#include "node/client_address.h"
 #include "node/control.h"
 #include "node/http_words.h"
 
@@ -33,9 +34,11 @@ StoreRequest to_store(WaiterId waiter, openapi::Question question) {
 
 }  // namespace
 
-void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& request, Now now) {
+void ControlPlane::on_api_request(ConnectionId connection, HttpRequest request, Now now) {
   ++counters_.api_calls;
-  const openapi::Request call = to_openapi(request);
+  const IpAddress source = client_address(request, config_.trusted_proxies);
+  const openapi::Request call{std::move(request.method), std::move(request.target),
+                              std::move(request.headers), std::move(request.body), request.peer};
   if (waiting_.size() >= static_cast<size_t>(limits::kApiWaitingMax) || audit_.is_full()) {
     ++counters_.api_refused;
     http_.respond(connection,
@@ -46,31 +49,31 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
   openapi::Outcome outcome = gateway_.handle(call, waiter, registry_, now);
   if (auto* response = std::get_if<openapi::Response>(&outcome)) {
     if (response->error) ++counters_.api_refused;
-    audit_answer(*response, request, now);
+    audit_answer(*response, source, now);
     http_.respond(connection, to_http(std::move(*response)));
   } else if (auto* domain_call = std::get_if<openapi::DomainCall>(&outcome)) {
-    wait_for(waiter, connection, std::move(domain_call->call), request);
+    wait_for(waiter, connection, std::move(domain_call->call), source);
     if (auto* dismiss = std::get_if<domain::DismissRoom>(&domain_call->command))
       dismiss->accepted = request.arrived;
     submit(std::move(domain_call->command), waiter);
   } else if (auto* repeated = std::get_if<openapi::RepeatedCall>(&outcome)) {
     auto& others = repeats_[*repeated->call.key];
     if (others.size() >= static_cast<size_t>(limits::kCallKeyWaitersMax)) {
-      audit_answer(gateway_.on_abandoned(repeated->call), request, now);
+      audit_answer(gateway_.on_abandoned(repeated->call), source, now);
       http_.respond(connection, to_http(gateway_.on_abandoned(repeated->call)));
       return;
     }
     others.push_back(waiter);
-    wait_for(waiter, connection, std::move(repeated->call), request);
+    wait_for(waiter, connection, std::move(repeated->call), source);
   } else if (auto* redrive = std::get_if<openapi::RedriveCall>(&outcome)) {
-    wait_for(waiter, connection, std::move(redrive->call), request);
+    wait_for(waiter, connection, std::move(redrive->call), source);
     redrive_dead_letters(waiter, std::move(redrive->redrive));
   } else if (auto* test = std::get_if<openapi::TestCall>(&outcome)) {
-    wait_for(waiter, connection, std::move(test->call), request);
+    wait_for(waiter, connection, std::move(test->call), source);
     test_webhook(waiter, test->test.webhook, now);
   } else {
     auto& store_call = std::get<openapi::StoreCall>(outcome);
-    wait_for(waiter, connection, std::move(store_call.call), request);
+    wait_for(waiter, connection, std::move(store_call.call), source);
     events_.flush_early(now.mono);  // so that the answer knows of it
     audit_.flush_early();
     if (!to_store_.send(to_store(waiter, std::move(store_call.question))))
@@ -79,8 +82,8 @@ void ControlPlane::on_api_request(ConnectionId connection, const HttpRequest& re
 }
 
 void ControlPlane::wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
-                            const HttpRequest& request) {
-  Audited audited{audit_entry(gateway_.trace(call), request)};
+                            const IpAddress& source) {
+  Audited audited{audit_entry(gateway_.trace(call), source)};
   waiting_.emplace(waiter, Waiting{connection, std::move(call), std::move(audited)});
   waiter_of_[connection] = waiter;
 }

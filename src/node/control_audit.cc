@@ -7,7 +7,7 @@
 namespace atrium::node {
 
 domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
-                                             const HttpRequest& request) const {
+                                             const IpAddress& source) const {
   const openapi::CallTrace& trace = response.trace;
   const bool is_read = !trace.changes || trace.is_dry_run;
   return {.phase = is_read ? domain::AuditPhase::Read : domain::AuditPhase::Finished,
@@ -20,7 +20,7 @@ domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
           .app = trace.app,
           .room = trace.room,
           .request_id = response.request_id,
-          .source = client_address(request, config_.trusted_proxies).text(),
+          .source = source.text(),
           .body_hash = trace.content_hash,
           .is_dry_run = trace.is_dry_run,
           .is_replay = trace.is_replay};
@@ -82,14 +82,12 @@ void ControlPlane::audit_refused_or_read(domain::AuditEntry entry, int status,
   audit_.note(std::move(entry));
 }
 
-void ControlPlane::audit_answer(const openapi::Response& response, const HttpRequest& request,
+void ControlPlane::audit_answer(const openapi::Response& response, const IpAddress& source,
                                 Now now) {
   if (!response.trace.access_key.empty())
-    return audit_refused_or_read(audit_entry(response, request), response.status,
-                                 code_of(response));
+    return audit_refused_or_read(audit_entry(response, source), response.status, code_of(response));
   if (response.error)
-    audit_.count_unknown(client_address(request, config_.trusted_proxies),
-                         domain::AuditDoor::OpenApi, std::string(code_of(response)), now);
+    audit_.count_unknown(source, domain::AuditDoor::OpenApi, std::string(code_of(response)), now);
 }
 
 void ControlPlane::audit_refused_twirp(const twirp::CallerOutcome& caller,

@@ -35,6 +35,9 @@ std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, Now n
     return std::nullopt;
   if (head.method == "OPTIONS")
     return to_response(signal::preflight(head.header("Access-Control-Request-Headers")));
+  const bool has_body =
+      !head.header("Content-Length").empty() || !head.header("Transfer-Encoding").empty();
+  if (!has_body) return std::nullopt;  // on_request is next, and looks at all of it
   auto response = gateway_.check_head(to_openapi(head), now);
   if (!response) return std::nullopt;
   return to_http(std::move(*response));
@@ -66,7 +69,7 @@ void ControlPlane::on_request(ConnectionId connection, HttpRequest request, Now 
   } else if (twirp::is_twirp_path(path_of(request.target))) {
     on_twirp_request(connection, request, now);
   } else if (is_api_path(request.target) || asks_for_action(request.target)) {
-    on_api_request(connection, request, now);
+    on_api_request(connection, std::move(request), now);
   } else {
     answer_file(connection, request);
   }

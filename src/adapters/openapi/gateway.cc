@@ -228,10 +228,12 @@ void Gateway::index() {
 std::optional<Response> Gateway::check_head(const Request& head, Now now) {
   if (auto probe = plain_probe(head)) return probe;
   Call call{.request = head};
+  const bool is_too_long =
+      content_length(head).value_or(0) > static_cast<uint64_t>(limits::kHttpBodyBytesMax);
+  const auto refusal = read_target(call);
+  if (!refusal && !is_too_long) return std::nullopt;
   call.pending.request_id = make_request_id(*secrets_, now.wall);
-  if (auto refusal = read_target(call)) return refuse(call.pending, *refusal);
-  if (content_length(head).value_or(0) <= static_cast<uint64_t>(limits::kHttpBodyBytesMax))
-    return std::nullopt;
+  if (refusal) return refuse(call.pending, *refusal);
   Response response = refuse(call.pending, body_too_long());
   response.status = kContentTooLarge;
   response.close = true;  // the body is still on its way and will not be read

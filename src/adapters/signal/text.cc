@@ -66,18 +66,17 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out.push_back(text[i]);
-      continue;
-    }
-    if (text.size() - i < 3) return std::nullopt;
-    const int high = hex_value(text[i + 1]), low = hex_value(text[i + 2]);
+  while (true) {
+    const size_t plain = std::min(text.find('%'), text.size());
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) return out;
+    if (text.size() < 3) return std::nullopt;
+    const int high = hex_value(text[1]), low = hex_value(text[2]);
     if (high < 0 || low < 0) return std::nullopt;
     out.push_back(static_cast<char>(high * 16 + low));
-    i += 2;
+    text.remove_prefix(3);
   }
-  return out;
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {
