@@ -78,7 +78,8 @@ Result<void> AuditLog::append(Database& database, std::span<const domain::AuditE
   DCHECK(database.is_in_transaction());
   Head before = TRY(head());
   for (const domain::AuditEntry& given : entries) {
-    const domain::AuditEntry entry = bounded(given);
+    std::optional<domain::AuditEntry> changed;
+    const domain::AuditEntry& entry = is_bounded(given) ? given : changed.emplace(bounded(given));
     const std::string body = audit_body(entry);
     const AuditRow row{.sequence = before.sequence + 1,
                        .at_us = unix_us(entry.at),
@@ -87,7 +88,7 @@ Result<void> AuditLog::append(Database& database, std::span<const domain::AuditE
                        .action = entry.action,
                        .operation = entry.operation.value,
                        .body = body};
-    const Sha256 mac = audit_mac(options_.key, before.mac, row);
+    const Sha256 mac = audit_mac(mac_key_, before.mac, row);
     statements_.insert.start()
         .put(row.sequence)
         .put(row.at_us)

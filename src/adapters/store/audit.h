@@ -70,7 +70,7 @@ class AuditLog {
     Statement scan_account, scan_operation, of_account, of_operation;
   };
   AuditLog(Statements statements, AuditOptions options)
-      : statements_(std::move(statements)), options_(std::move(options)) {}
+      : statements_(std::move(statements)), options_(std::move(options)), mac_key_(options_.key) {}
   // As the table has it now: one that is remembered might have been rolled back since.
   Result<Head> head();
   Result<void> bound_scan(const domain::AuditQuery& query, domain::AuditPage& page);
@@ -82,6 +82,7 @@ class AuditLog {
   // given
   AuditOptions options_;
   // derived
+  HmacSha256 mac_key_;          // of the options' key
   std::optional<Head> head_;    // when last seen, to know what is due; none: not known
   int64_t checkpointed_ = 0;    // what the latest checkpoint of this process covers
   int64_t tried_sequence_ = 0;  // the head when one was last tried

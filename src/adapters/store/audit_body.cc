@@ -38,19 +38,22 @@ size_t character_size(std::string_view text) {
   return is_overlong || is_no_scalar ? 0 : size;
 }
 
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+constexpr auto kTextBytesMax = static_cast<size_t>(limits::kAuditTextBytesMax);
+
+// Short and ASCII, as nearly all of them are.
+bool is_bounded(std::string_view text) {
+  return text.size() <= kTextBytesMax &&
+         std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x80; });
 }
 
 void bound(std::string& text) {
-  constexpr auto kMax = static_cast<size_t>(limits::kAuditTextBytesMax);
-  if (text.size() <= kMax && is_ascii(text)) return;  // nearly all of them
+  if (is_bounded(text)) return;
   std::string out;
   for (size_t i = 0; i < text.size();) {
     const size_t size = character_size(std::string_view(text).substr(i));
     const std::string_view character =
         size == 0 ? kReplacement : std::string_view(text).substr(i, size);
-    if (out.size() + character.size() > kMax) break;
+    if (out.size() + character.size() > kTextBytesMax) break;
     out += character;
     i += std::max<size_t>(size, 1);
   }
@@ -59,9 +62,13 @@ void bound(std::string& text) {
 
 // --- writing -------------------------------------------------------------------------------------
 
+// Version 1, of earlier servers, has all members.  In version 2 those that say nothing are left out: most records are of
+// reads and have half of them.
+enum class Version : uint8_t { All = 1, Brief = 2 };
+
 class Writer {
  public:
-  Writer() {
+  explicit Writer(Version version) : is_brief_(version == Version::Brief) {
     out_.reserve(1'024);  // longer than most records
     out_ += '{';
   }
@@ -89,6 +96,25 @@ class Writer {
   }
   std::string take() { return std::move(out_); }
 
+  // Members, left out of a brief record where they say nothing.
+  void text_member(std::string_view name, std::string_view value) {
+    if (!is_brief_ || !value.empty()) key(name).text(value);
+  }
+  void true_member(std::string_view name, bool value) {
+    if (!is_brief_ || value) key(name).boolean(value);
+  }
+  template <typename Number>
+  void number_member(std::string_view name, Number value, Number usual) {
+    if (!is_brief_ || value != usual) key(name).number(value);
+  }
+  void hash_member(std::string_view name, const std::optional<Sha256>& hash) {
+    if (hash)
+      key(name).text(hex(*hash));
+    else if (!is_brief_)
+      key(name).raw("null");
+  }
+  bool is_brief() const { return is_brief_; }
+
  private:
   static bool is_escaped(char c) { return c == '"' || c == '\\' || static_cast<uint8_t>(c) < 0x20; }
   void put(char c) {
@@ -104,6 +130,7 @@ class Writer {
     }
   }
 
+  const bool is_brief_;
   std::string out_;
 };
 
@@ -152,6 +179,20 @@ class Reader {
     else
       out = static_cast<Enumerator>(at - words.begin());
   }
+  // Whether the next member has this name; in a version 1 record it must have.
+  bool has(std::string_view name) {
+    const Reader before = *this;
+    key(name);
+    if (is_good_ || !is_brief_) return is_good_;
+    *this = before;
+    return false;
+  }
+  void version() {
+    key("v");
+    is_brief_ = take_if("2");
+    if (!is_brief_) take("1");
+  }
+  Version spelling() const { return is_brief_ ? Version::Brief : Version::All; }
   void open() { take("{"), is_first_ = true; }
   void close() { take("}"), is_first_ = false; }
   void refuse() { is_good_ = false; }
@@ -183,7 +224,20 @@ class Reader {
   std::string_view rest_;
   bool is_good_ = true;
   bool is_first_ = true;
+  bool is_brief_ = false;
 };
+
+void write_reason(Writer& out, const domain::Reason& reason) {
+  if (out.is_brief() && reason == domain::Reason()) return;
+  out.key("reason").raw("{");
+  out.key("why").number(static_cast<int>(reason.why));
+  out.key("number").number(reason.number);
+  out.text_member("name", reason.name);
+  out.text_member("text", reason.text);
+  out.text_member("operation", reason.operation.value);
+  out.text_member("operator", reason.operator_id);
+  out.raw("}");
+}
 
 void read_reason(Reader& in, domain::Reason& reason) {
   in.open();
@@ -191,10 +245,10 @@ void read_reason(Reader& in, domain::Reason& reason) {
   in.key("why"), in.number(why);
   reason.why = static_cast<domain::LeaveReason>(why);
   in.key("number"), in.number(reason.number);
-  in.key("name"), in.text(reason.name);
-  in.key("text"), in.text(reason.text);
-  in.key("operation"), in.text(reason.operation.value);
-  in.key("operator"), in.text(reason.operator_id);
+  if (in.has("name")) in.text(reason.name);
+  if (in.has("text")) in.text(reason.text);
+  if (in.has("operation")) in.text(reason.operation.value);
+  if (in.has("operator")) in.text(reason.operator_id);
   in.close();
 }
 
@@ -209,80 +263,100 @@ void read_hash(Reader& in, std::optional<Sha256>& hash) {
 
 }  // namespace
 
+namespace {
+
+auto texts_of(auto& entry) {
+  return std::array{&entry.account,
+                    &entry.access_key,
+                    &entry.action,
+                    &entry.version,
+                    &entry.app.value,
+                    &entry.room.value,
+                    &entry.operation.value,
+                    &entry.request_id,
+                    &entry.source,
+                    &entry.outcome,
+                    &entry.reason.name,
+                    &entry.reason.text,
+                    &entry.reason.operation.value,
+                    &entry.reason.operator_id};
+}
+
+}  // namespace
+
+bool is_bounded(const AuditEntry& entry) {
+  return std::ranges::all_of(texts_of(entry),
+                             [](const std::string* text) { return is_bounded(*text); });
+}
+
 AuditEntry bounded(AuditEntry entry) {
-  for (std::string* text :
-       {&entry.account, &entry.access_key, &entry.action, &entry.version, &entry.app.value,
-        &entry.room.value, &entry.operation.value, &entry.request_id, &entry.source, &entry.outcome,
-        &entry.reason.name, &entry.reason.text, &entry.reason.operation.value,
-        &entry.reason.operator_id})
-    bound(*text);
+  for (std::string* text : texts_of(entry)) bound(*text);
   return entry;
 }
 
-std::string audit_body(const AuditEntry& entry) {
-  Writer out;
-  out.key("v").number(1);
+namespace {
+
+std::string write_body(const AuditEntry& entry, Version version) {
+  static const AuditEntry kUsual;
+  Writer out(version);
+  out.key("v").number(static_cast<int>(version));
   out.key("phase").text(kPhases[static_cast<size_t>(entry.phase)]);
   out.key("door").text(kDoors[static_cast<size_t>(entry.door)]);
   out.key("at").number(unix_us(entry.at));
-  out.key("account").text(entry.account);
-  out.key("access_key").text(entry.access_key);
-  out.key("action").text(entry.action);
-  out.key("version").text(entry.version);
-  out.key("app").text(entry.app.value);
-  out.key("room").text(entry.room.value);
-  out.key("operation").text(entry.operation.value);
-  out.key("request_id").text(entry.request_id);
-  out.key("source").text(entry.source);
-  out.key("body_hash");
-  if (entry.body_hash)
-    out.text(hex(*entry.body_hash));
-  else
-    out.raw("null");
-  out.key("dry_run").boolean(entry.is_dry_run);
-  out.key("replay").boolean(entry.is_replay);
-  out.key("status").number(entry.status);
-  out.key("outcome").text(entry.outcome);
-  out.key("reason").raw("{");
-  out.key("why").number(static_cast<int>(entry.reason.why));
-  out.key("number").number(entry.reason.number);
-  out.key("name").text(entry.reason.name);
-  out.key("text").text(entry.reason.text);
-  out.key("operation").text(entry.reason.operation.value);
-  out.key("operator").text(entry.reason.operator_id);
-  out.raw("}").key("count").number(entry.count);
+  out.text_member("account", entry.account);
+  out.text_member("access_key", entry.access_key);
+  out.text_member("action", entry.action);
+  out.text_member("version", entry.version);
+  out.text_member("app", entry.app.value);
+  out.text_member("room", entry.room.value);
+  out.text_member("operation", entry.operation.value);
+  out.text_member("request_id", entry.request_id);
+  out.text_member("source", entry.source);
+  out.hash_member("body_hash", entry.body_hash);
+  out.true_member("dry_run", entry.is_dry_run);
+  out.true_member("replay", entry.is_replay);
+  out.number_member("status", entry.status, kUsual.status);
+  out.text_member("outcome", entry.outcome);
+  write_reason(out, entry.reason);
+  out.number_member("count", entry.count, kUsual.count);
   return out.raw("}").take();
+}
+
+}  // namespace
+
+std::string audit_body(const AuditEntry& entry) {
+  return write_body(entry, Version::Brief);
 }
 
 Result<AuditEntry> parse_audit_body(std::string_view body) {
   AuditEntry entry;
   Reader in(body);
   in.open();
-  in.key("v"), in.take("1");
+  in.version();
   in.key("phase"), in.word(kPhases, entry.phase);
   in.key("door"), in.word(kDoors, entry.door);
   int64_t at_us = 0;
   in.key("at"), in.number(at_us);
   entry.at = wall_from_unix_us(at_us);
-  in.key("account"), in.text(entry.account);
-  in.key("access_key"), in.text(entry.access_key);
-  in.key("action"), in.text(entry.action);
-  in.key("version"), in.text(entry.version);
-  in.key("app"), in.text(entry.app.value);
-  in.key("room"), in.text(entry.room.value);
-  in.key("operation"), in.text(entry.operation.value);
-  in.key("request_id"), in.text(entry.request_id);
-  in.key("source"), in.text(entry.source);
-  in.key("body_hash"), read_hash(in, entry.body_hash);
-  in.key("dry_run"), in.boolean(entry.is_dry_run);
-  in.key("replay"), in.boolean(entry.is_replay);
-  in.key("status"), in.number(entry.status);
-  in.key("outcome"), in.text(entry.outcome);
-  in.key("reason"), read_reason(in, entry.reason);
-  in.key("count"), in.number(entry.count);
+  if (in.has("account")) in.text(entry.account);
+  if (in.has("access_key")) in.text(entry.access_key);
+  if (in.has("action")) in.text(entry.action);
+  if (in.has("version")) in.text(entry.version);
+  if (in.has("app")) in.text(entry.app.value);
+  if (in.has("room")) in.text(entry.room.value);
+  if (in.has("operation")) in.text(entry.operation.value);
+  if (in.has("request_id")) in.text(entry.request_id);
+  if (in.has("source")) in.text(entry.source);
+  if (in.has("body_hash")) read_hash(in, entry.body_hash);
+  if (in.has("dry_run")) in.boolean(entry.is_dry_run);
+  if (in.has("replay")) in.boolean(entry.is_replay);
+  if (in.has("status")) in.number(entry.status);
+  if (in.has("outcome")) in.text(entry.outcome);
+  if (in.has("reason")) read_reason(in, entry.reason);
+  if (in.has("count")) in.number(entry.count);
   in.close();
-  // The one spelling: "01", "\u0041" and the like are read above and are not ours.
-  if (!in.is_done() || audit_body(entry) != body)
+  // The one spelling: "01", "\u0041", an empty member of a brief record and the like are read above and are not ours.
+  if (!in.is_done() || write_body(entry, in.spelling()) != body)
     return malformed("the text of an audit record is not one of ours");
   return entry;
 }

@@ -1,5 +1,6 @@
 // The text of an audit record as the store keeps it and the chain covers it: JSON in one spelling (fixed order of
-// fields, no spaces, nothing left out, numbers in decimal, only what must be escaped is).  Pure.
+// fields, no spaces, what says nothing is left out, numbers in decimal, only what must be escaped is).  Records of
+// earlier servers have all fields and are read, too.  Pure.
 #pragma once
 
 #include <string>
@@ -12,6 +13,8 @@ namespace atrium::store {
 
 // Every text at most kAuditTextBytesMax bytes, cut between two characters; what is not UTF-8 becomes U+FFFD.
 domain::AuditEntry bounded(domain::AuditEntry entry);
+// True: bounded() would change nothing.  May be false where it would not, either.
+bool is_bounded(const domain::AuditEntry& entry);
 
 std::string audit_body(const domain::AuditEntry& entry);
 // Reads that one spelling alone.  Malformed: anything else.

@@ -68,7 +68,7 @@ Sha256 audit_genesis(const AuditKey& key) {
   return hmac_sha256(key, as_bytes(kGenesisLabel));
 }
 
-Sha256 audit_mac(const AuditKey& key, const Sha256& before, const AuditRow& row) {
+Sha256 audit_mac(const HmacSha256& key, const Sha256& before, const AuditRow& row) {
   Bytes signed_bytes;
   signed_bytes.reserve(128 + row.body.size() + row.account.size() + row.action.size());
   put_text(signed_bytes, kRecordLabel);
@@ -77,7 +77,7 @@ Sha256 audit_mac(const AuditKey& key, const Sha256& before, const AuditRow& row)
   put_number(signed_bytes, static_cast<uint64_t>(row.at_us));
   for (const std::string_view text : {row.account, row.app, row.action, row.operation, row.body})
     put_text(signed_bytes, text);
-  return hmac_sha256(key, signed_bytes);
+  return key.of(signed_bytes);
 }
 
 std::string checkpoint_line(const AuditKey& key, const AuditCheckpoint& checkpoint) {

@@ -26,7 +26,7 @@ struct AuditRow {
 // What the first record of all is chained to.
 Sha256 audit_genesis(const AuditKey& key);
 // HMAC-SHA256 over a label, `before` and every column of the row, each text with its length before it.
-Sha256 audit_mac(const AuditKey& key, const Sha256& before, const AuditRow& row);
+Sha256 audit_mac(const HmacSha256& key, const Sha256& before, const AuditRow& row);
 
 // Says, under the key, that the record of this sequence had this MAC.
 struct AuditCheckpoint {

@@ -79,7 +79,7 @@ Result<bool> has_table(Database& database) {
 class Verification {
  public:
   Verification(const AuditKey& key, const AuditEvidence& evidence)
-      : key_(key), evidence_(evidence), before_(audit_genesis(key)) {
+      : mac_key_(key), evidence_(evidence), before_(audit_genesis(key)) {
     for (const AuditCheckpoint& one : evidence.checkpoints) by_sequence_.emplace(one.sequence, one);
   }
 
@@ -106,7 +106,7 @@ class Verification {
   bool is_started() const { return report_.first_sequence != 0; }
 
   // given
-  const AuditKey& key_;
+  const HmacSha256 mac_key_;
   const AuditEvidence& evidence_;
   // derived
   std::multimap<int64_t, AuditCheckpoint> by_sequence_;
@@ -184,7 +184,7 @@ bool Verification::take(const StoredRow& stored) {
     find(AuditFault::Inserted, stored.row.sequence, at, "there are two of this number");
     return false;
   }
-  const Sha256 mac = audit_mac(key_, before_, view_of(stored));
+  const Sha256 mac = audit_mac(mac_key_, before_, view_of(stored));
   if (!constant_time_equal(mac, stored.mac)) {
     find(AuditFault::Altered, expected_, at, what_differs(stored));
     return false;

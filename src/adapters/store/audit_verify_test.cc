@@ -42,7 +42,7 @@ class AuditVerifyTest : public AuditFixture {
       const int64_t number = rows.number(), at = rows.number();
       const std::string account = rows.text(), app = rows.text(), action = rows.text(),
                         operation = rows.text(), body = rows.text();
-      before = audit_mac(key, before,
+      before = audit_mac(HmacSha256(key), before,
                          {.sequence = number,
                           .at_us = at,
                           .account = account,

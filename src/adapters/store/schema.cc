@@ -401,6 +401,8 @@ constexpr const char* kVersion6 = R"sql(
   ALTER TABLE tombstones ADD COLUMN operator_id TEXT NOT NULL DEFAULT '';
   ALTER TABLE webhooks ADD COLUMN shows_secret INTEGER NOT NULL DEFAULT 0
     CHECK (shows_secret IN (0, 1));
+  -- No question was ever answered by it, and every record paid for it.
+  DROP INDEX audit_by_time;
   UPDATE schema_version SET version = 6;
 )sql";
 
