@@ -82,7 +82,7 @@ const durableScript = (calls) => `local ffi = require('ffi')
 ffi.cdef[[ typedef struct { long s; long ns; } moment; int clock_gettime(int clock, moment *now); ]]
 local function seconds() local now = ffi.new('moment'); ffi.C.clock_gettime(1, now); return tonumber(now.s) + tonumber(now.ns) / 1e9 end
 local calls = {\n${calls.map(({ path, headers, body }) => `{${[path, headers['X-Date'], headers.Authorization, headers['X-Content-Sha256'], body].map(JSON.stringify).join(',')}}`).join(',\n')}\n}
-local ready, next_call, done, began = {}, 1, 0, nil
+local ready, next_call, done, began, is_checked = {}, 1, 0, nil, false
 function init()
   for i, c in ipairs(calls) do
     ready[i] = wrk.format('POST', c[1], { ['Host'] = wrk.headers['Host'], ['Content-Type'] = 'application/json', ['X-Date'] = c[2],
@@ -90,6 +90,7 @@ function init()
   end
 end
 function request()
+  if not is_checked then is_checked = true return ready[1] end -- wrk looks at one before it begins, and does not send it
   began = began or seconds()
   next_call = next_call + 1
   return ready[next_call - 1] or wrk.format('GET', '/nothing')

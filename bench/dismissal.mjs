@@ -5,7 +5,7 @@ import { Daemon, binary, sleep, until } from '../e2e/lib/daemon.mjs';
 import { done } from '../e2e/lib/own_api.mjs';
 import { Janus } from './lib/janus.mjs';
 import { spawn } from 'node:child_process';
-import { cpuSeconds, keep, load, options, percentile, round, say, table } from './lib/tools.mjs';
+import { exactCpuSeconds, keep, load, options, percentile, round, say, table } from './lib/tools.mjs';
 
 const usage = `bench/dismissal.mjs [--users N,N] [--repeats N] [--no-janus]
   --users     sizes of rooms (default 10,100,1000,5000)
@@ -35,10 +35,10 @@ async function stuckClients(daemon, users) {
   return { end: async () => { await stopping.catch(() => {}); child.kill('SIGKILL'); } };
 }
 
-// CPU time of a process over time, to hundredths of a second.
+// CPU time of a process over time.
 function sampleCpu(pid) {
   const points = [];
-  const timer = setInterval(() => { try { points.push([Date.now(), cpuSeconds([pid])]); } catch { /* it has ended */ } }, 20);
+  const timer = setInterval(() => { try { points.push([Date.now(), exactCpuSeconds(pid)]); } catch { /* it has ended */ } }, 20);
   const at = (time) => points.findLast(([when]) => when <= time)?.[1] ?? 0;
   return { between: (from, to) => at(to) - at(from), stop: () => clearInterval(timer) };
 }
@@ -57,7 +57,7 @@ async function once(users, mode) {
       answer: found.dismissal.answer.max_ms, client_notice: found.dismissal.notice.max_ms, client_close: found.dismissal.close.max_ms,
       last_media: found.dismissal.last_media_packet.max_ms, after_notice: found.dismissal.media_after_notice,
       not_notified: receipt.NotNotified, packets_after_cut: receipt.PacketsAfterCut,
-      cpu_ms_per_user: (cpu.between(accepted, accepted + 2500) * 1e3) / users, limited: found.generator_limited };
+      cpu_ms_per_user: (cpu.between(accepted, accepted + found.dismissal.answer.max_ms + 300) * 1e3) / users, limited: found.generator_limited };
   } finally {
     cpu.stop();
     await stuck?.end();
@@ -84,7 +84,7 @@ async function measure(name, users, times, one) {
     runs.push(await one());
     await sleep(200);
   }
-  const of = (key, share) => { const all = runs.map((run) => run[key]).filter((value) => value !== undefined); return all.length ? round(percentile(all, share), 1) : undefined; };
+  const of = (key, share) => { const all = runs.map((run) => run[key]).filter((value) => value !== undefined); return all.length ? round(percentile(all, share), key.startsWith('cpu') ? 3 : 1) : undefined; };
   const row = { name, users, runs };
   for (const key of ['fence', 'cut', 'notice', 'answer', 'client_notice', 'client_close', 'last_media', 'cpu_ms_per_user'])
     row[key] = { p50: of(key, 0.5), p99: of(key, 0.99) };

@@ -15,35 +15,64 @@ namespace {
 
 constexpr size_t kShaBlock = 64;
 
+// Looked up once: the EVP_aes_… functions leave that to each initialisation.
 const EVP_CIPHER* cipher_of(SrtpProfile profile) {
+  static EVP_CIPHER* const gcm_128 = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
+  static EVP_CIPHER* const gcm_256 = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
+  static EVP_CIPHER* const ctr_128 = EVP_CIPHER_fetch(nullptr, "AES-128-CTR", nullptr);
   switch (profile) {
-    case SrtpProfile::AeadAes128Gcm: return EVP_aes_128_gcm();
-    case SrtpProfile::AeadAes256Gcm: return EVP_aes_256_gcm();
-    case SrtpProfile::Aes128CmSha1_80: return EVP_aes_128_ctr();
+    case SrtpProfile::AeadAes128Gcm:
+      return gcm_128;
+    case SrtpProfile::AeadAes256Gcm:
+      return gcm_256;
+    case SrtpProfile::Aes128CmSha1_80:
+      return ctr_128;
   }
   return nullptr;
+}
+const EVP_CIPHER* prf_of(SrtpProfile profile) {
+  static EVP_CIPHER* const ctr_256 = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
+  return srtp_key_length(profile) == 32 ? ctr_256 : cipher_of(SrtpProfile::Aes128CmSha1_80);
 }
 
 // RFC 3711 section 4.3.1: the derivation labels, counted from the use's first one.
 enum class Label : uint8_t { Encryption = 0, Authentication = 1, Salt = 2 };
 
-// One PRF call: AES-CM of zeros, with the label in the eighth byte of the salt from its right end.
-bool derive_one(SrtpProfile profile, ByteView key, ByteView salt, uint8_t label, ByteSpan out) {
-  std::array<uint8_t, 16> iv{};
-  std::copy(salt.begin(), salt.end(), iv.begin());
-  iv[7] ^= label;
-  std::array<uint8_t, 32> zeros{};
-  CHECK(out.size() <= zeros.size());
-  EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
-  if (context == nullptr) return false;
-  const EVP_CIPHER* prf = srtp_key_length(profile) == 32 ? EVP_aes_256_ctr() : EVP_aes_128_ctr();
-  int written = 0;
-  bool ok = EVP_EncryptInit_ex(context, prf, nullptr, key.data(), iv.data()) == 1 &&
-            EVP_EncryptUpdate(context, out.data(), &written, zeros.data(),
-                              static_cast<int>(out.size())) == 1;
-  EVP_CIPHER_CTX_free(context);
-  return ok && static_cast<size_t>(written) == out.size();
-}
+// The PRF of RFC 3711 section 4.3.3 under one master key: AES-CM of zeros, with the label in the eighth byte of the
+// salt from its right end.
+class KeyDerivation {
+ public:
+  KeyDerivation(SrtpProfile profile, ByteView key, ByteView salt) : context_(EVP_CIPHER_CTX_new()) {
+    std::copy(salt.begin(), salt.end(), salt_.begin());
+    is_good_ = context_ && EVP_EncryptInit_ex(context_.get(), prf_of(profile), nullptr, key.data(),
+                                              nullptr) == 1;
+  }
+  ~KeyDerivation() { OPENSSL_cleanse(salt_.data(), salt_.size()); }
+  KeyDerivation(const KeyDerivation&) = delete;
+  KeyDerivation& operator=(const KeyDerivation&) = delete;
+
+  bool derive(uint8_t label, ByteSpan out) {
+    std::array<uint8_t, 16> iv = salt_;
+    iv[7] ^= label;
+    constexpr std::array<uint8_t, 32> kZeros{};
+    CHECK(out.size() <= kZeros.size());
+    int written = 0;
+    is_good_ = is_good_ &&
+               EVP_EncryptInit_ex(context_.get(), nullptr, nullptr, nullptr, iv.data()) == 1 &&
+               EVP_EncryptUpdate(context_.get(), out.data(), &written, kZeros.data(),
+                                 static_cast<int>(out.size())) == 1 &&
+               static_cast<size_t>(written) == out.size();
+    return is_good_;
+  }
+
+ private:
+  struct Free {
+    void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_CIPHER_CTX, Free> context_;
+  std::array<uint8_t, 16> salt_{};
+  bool is_good_ = false;
+};
 
 }  // namespace
 
@@ -58,11 +87,11 @@ Result<SrtpSessionKeys> derive_session_keys(SrtpProfile profile, ByteView key, B
     return static_cast<uint8_t>(first_label + static_cast<uint8_t>(which));
   };
   SrtpSessionKeys keys;
-  bool ok =
-      derive_one(profile, key, salt, label(Label::Encryption),
-                 ByteSpan(keys.encryption).first(key_length)) &&
-      derive_one(profile, key, salt, label(Label::Salt), ByteSpan(keys.salt).first(salt_length)) &&
-      derive_one(profile, key, salt, label(Label::Authentication), keys.authentication);
+  KeyDerivation prf(profile, key, salt);
+  const bool ok =
+      prf.derive(label(Label::Encryption), ByteSpan(keys.encryption).first(key_length)) &&
+      prf.derive(label(Label::Salt), ByteSpan(keys.salt).first(salt_length)) &&
+      prf.derive(label(Label::Authentication), keys.authentication);
   if (!ok) return fail(ErrorKind::Internal, "libcrypto refused the SRTP key derivation");
   return keys;
 }
@@ -125,7 +154,7 @@ Result<SrtpCipher> SrtpCipher::create(SrtpProfile profile, const SrtpSessionKeys
   return cipher;
 }
 
-// RFC 3711 section 4.1.1 and RFC 7714 sections 8.1, 9.1: the session salt, with SSRC and 48-bit index folded in. 
+// RFC 3711 section 4.1.1 and RFC 7714 sections 8.1, 9.1: the session salt, with SSRC and 48-bit index folded in.
 // They
 // lie alike in both, but that AES-CM has two more leading bytes of salt and its block counter behind.
 bool SrtpCipher::set_nonce(SrtpNonce nonce) {

@@ -62,7 +62,8 @@ void ControlPlane::audit_finished(Audited& call, const OperationId& operation, i
   entry.at = wall_;
   entry.operation = operation.empty() ? call.accepted.value_or(operation) : operation;
   entry.reason = call.reason;
-  if (!call.accepted) {
+  // Where nothing was found to change there is no effect that "accepted" would belong to.
+  if (!call.accepted && !entry.operation.empty()) {
     entry.phase = domain::AuditPhase::Accepted;
     audit_.note(entry);
     call.accepted = entry.operation;

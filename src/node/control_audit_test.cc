@@ -198,6 +198,16 @@ TEST_F(AuditedCallsTest, a_change_is_audited_before_and_after_and_a_read_and_a_r
   EXPECT_EQ(written_audit[1].outcome, "InvalidParameter");
 }
 
+TEST_F(AuditedCallsTest, a_change_that_found_nothing_to_change_is_audited_once) {
+  dismiss("nobody-is-here");
+  advance(1s);
+  write_store(true);
+  ASSERT_EQ(written_audit.size(), 1u);
+  EXPECT_EQ(written_audit[0].phase, domain::AuditPhase::Finished);
+  EXPECT_EQ(written_audit[0].status, 200);
+  EXPECT_TRUE(written_audit[0].operation.empty());
+}
+
 TEST_F(AuditedCallsTest, callers_that_are_not_known_are_counted_by_the_minute) {
   const auto knock = [this] {
     HttpRequest request{Listener::Public,
