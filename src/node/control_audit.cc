@@ -62,10 +62,12 @@ void ControlPlane::audit_finished(Audited& call, const OperationId& operation, i
   entry.at = wall_;
   entry.operation = operation.empty() ? call.accepted.value_or(operation) : operation;
   entry.reason = call.reason;
-  // Where nothing was found to change there is no effect that "accepted" would belong to.
-  if (!call.accepted && !entry.operation.empty()) {
-    entry.phase = domain::AuditPhase::Accepted;
-    audit_.note(entry);
+  if (!call.accepted) {
+    // Where nothing was found to change there is no effect that "accepted" would belong to.
+    if (!entry.operation.empty()) {
+      entry.phase = domain::AuditPhase::Accepted;
+      audit_.note(entry);
+    }
     call.accepted = entry.operation;
   }
   entry.phase = domain::AuditPhase::Finished;

@@ -62,8 +62,8 @@ void bound(std::string& text) {
 
 // --- writing -------------------------------------------------------------------------------------
 
-// Version 1, of earlier servers, has all members.  In version 2 those that say nothing are left out: most records are of
-// reads and have half of them.
+// Version 1, of earlier servers, has all members.  In version 2 those that say nothing are left out: most records are
+// of reads and have half of them.
 enum class Version : uint8_t { All = 1, Brief = 2 };
 
 class Writer {
