@@ -151,6 +151,7 @@ TEST_F(AuditedCallsTest, a_key_that_cannot_be_stored_is_said_and_not_kept) {
 
 TEST_F(AuditedCallsTest, every_entry_of_a_call_has_the_hash_of_its_body) {
   const std::string change = of_room("room-1"), refused = R"({"AppId":"a7e100000000000000000001"})";
+  upgrade(jwt("alice", "room-1"));
   dismiss_with("k1");
   finish_dismissals();
   api("DismissRoom", "2020-12-01", refused);
