@@ -42,13 +42,21 @@ void empty_queues(EngineState& engine, IsCut is_cut) {
   engine.counters.drop(DropReason::TransportCut, count);
 }
 
+// By its name: a room of thousands closes at once, and to look through all names for each would cost their square.
+void forget_identity(Life& life, const Participant& participant) {
+  const auto [first, last] = life.identities.equal_range(participant.identity);
+  const auto entry =
+      std::find_if(first, last, [&](const auto& one) { return one.second == &participant; });
+  if (entry != last) life.identities.erase(entry);
+}
+
 void leave_life(EngineState& engine, Transport& transport) {
   Life& life = *transport.life;
   std::erase(life.transports, &transport);
   Participant& participant = *transport.participant;
   std::erase(participant.transports, &transport);
   if (participant.transports.empty()) {
-    std::erase_if(life.identities, [&](const auto& entry) { return entry.second == &participant; });
+    forget_identity(life, participant);
     life.participants.erase(std::string(participant.sid));
   }
   if (life.is_cut || life.is_closing) ++life.transports_closed;
