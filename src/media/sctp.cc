@@ -242,7 +242,14 @@ struct SctpWorld::State {
   void on(SctpOpenChannel& open, Now now);
   // usrsctp's clock is as old as its last tick, and what happens now may start a timer.
   void tick_if_due(Now now);
-  bool is_quiet() const { return last_tick >= last_active + std::chrono::milliseconds(limits::kSctpQuietAfterMs); }
+  // A tick looks at the timers of every association, so it is made more seldom the more there are.
+  int64_t tick_ms() const {
+    const auto thousands = static_cast<int64_t>(associations.size()) / 1'000;
+    return limits::kSctpTickMs * std::clamp<int64_t>(thousands / 2 + 1, 1, 3);
+  }
+  bool is_quiet() const {
+    return last_tick >= last_active + std::chrono::milliseconds(limits::kSctpQuietAfterMs);
+  }
   Association* find(TransportId transport);
   bool connect(Association& association);
 
@@ -699,7 +706,7 @@ void SctpWorld::on_command(SctpCommand command, Now now) {
 
 void SctpWorld::State::tick_if_due(Now now) {
   const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now.mono - last_tick);
-  if (elapsed.count() < limits::kSctpTickMs || associations.empty()) return;
+  if (elapsed.count() < tick_ms() || associations.empty()) return;
   last_tick += elapsed;  // the part of a millisecond counts next time
   const uint64_t packets = counters.packets_out;
   usrsctp_handle_timers(static_cast<uint32_t>(elapsed.count()));
@@ -714,7 +721,7 @@ void SctpWorld::on_deadline(Now now) {
 
 Mono SctpWorld::next_deadline() const {
   if (state_->associations.empty()) return kNever;
-  const int64_t tick = state_->is_quiet() ? limits::kSctpQuietTickMs : limits::kSctpTickMs;
+  const int64_t tick = state_->is_quiet() ? limits::kSctpQuietTickMs : state_->tick_ms();
   return state_->last_tick + std::chrono::milliseconds(tick);
 }
 

@@ -226,6 +226,17 @@ TEST_F(Sctp, after_a_quiet_time_it_looks_seldom_and_a_lost_notice_is_repeated_as
   EXPECT_EQ(all<SctpNoticeDone>().size(), 1u);
 }
 
+TEST_F(Sctp, many_associations_are_looked_at_more_seldom) {
+  const auto pause = [this] { return world_->next_deadline() - clock_.now().mono; };
+  connected();
+  send(SctpSend{kServer, DataLabel::Reliable, message_of(10)});
+  EXPECT_LE(pause(), std::chrono::milliseconds(limits::kSctpTickMs));
+  for (uint64_t n = 1'000; n < 3'000; ++n) send(SctpOpen{TransportId{n}, false});
+  run(1s);
+  send(SctpSend{kServer, DataLabel::Reliable, message_of(10)});
+  EXPECT_EQ(pause(), std::chrono::milliseconds(2 * limits::kSctpTickMs));
+}
+
 TEST_F(Sctp, notice_overtakes_what_waits_and_is_done_after_what_was_sent) {
   connected();
   bend_ = [](Packets) { return Packets(); };
