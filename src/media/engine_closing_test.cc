@@ -324,30 +324,36 @@ TEST_F(Lives, an_association_that_ended_is_not_opened_again_and_the_keys_stay) {
 
 // --- bounds --------------------------------------------------------------------------------------------------------
 
+// So many tracks of one publisher, each forwarded to one subscriber.
+void forward_tracks(EngineWorld& world, Peer& publisher, Peer& subscriber, uint32_t count) {
+  for (uint32_t n = 0; n < count; ++n) {
+    AddUplink uplink = opus_uplink(publisher.server_id, TrackId{n + 1}, 0x9000 + n);
+    uplink.mid = std::to_string(n);
+    world.command(uplink);
+    world.command(forward_to(subscriber.server_id, TrackId{n + 1}, 0x100 + n, kOpus));
+  }
+}
+void send_on_tracks(EngineWorld& world, Peer& publisher, uint32_t tracks, uint16_t packets) {
+  for (uint16_t seq = 0; seq < packets; ++seq)
+    for (uint32_t n = 0; n < tracks; ++n)
+      world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+}
+
 TEST(Turns, end_after_their_budget_of_encrypted_packets_and_go_on_in_the_next) {
   EngineWorld world;
   Peer& publisher = world.connect(1);
   Peer& subscriber = world.connect(2);
-  constexpr int kTracks = 50, kPackets = 50;  // 2 500 outputs
-  for (uint64_t n = 0; n < kTracks; ++n) {
-    AddUplink uplink =
-        opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
-    uplink.mid = std::to_string(n);
-    world.command(uplink);
-    world.command(
-        forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
-  }
+  constexpr uint32_t kTracks = 50, kPackets = 50;  // 2 500 outputs
+  forward_tracks(world, publisher, subscriber, kTracks);
   world.drains_server = false;
-  for (uint16_t seq = 0; seq < kPackets; ++seq)
-    for (uint32_t n = 0; n < kTracks; ++n)
-      world.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+  send_on_tracks(world, publisher, kTracks, kPackets);
   world.run(50ms);
   world.drains_server = true;
   world.settle();
   EXPECT_GE(world.largest_drain, 2'000u);
   EXPECT_LT(world.largest_drain, 2'100u);  // and a few control datagrams
   world.run(50ms);
-  EXPECT_EQ(subscriber.rtp.size(), static_cast<size_t>(kTracks * kPackets));
+  EXPECT_EQ(subscriber.rtp.size(), size_t{kTracks} * kPackets);
 }
 
 // One turn of the loop, fed by hand: datagrams, what is due, what leaves.
@@ -367,6 +373,15 @@ class OneTurn : public testing::Test {
       if (bytes.size() < most) bytes.emplace_back(passing.bytes.begin(), passing.bytes.end());
       return true;
     };
+  }
+  // So many more peers, whose first DTLS datagrams are held.
+  void begin_handshakes(uint64_t count) {
+    for (uint64_t n = 3; n < 3 + count; ++n) {
+      Peer& peer = world_.add_peer(n);
+      world_.server.on_command(world_.server_side(peer, kLife), world_.now());
+      peer.engine.on_command(world_.client_side(peer), world_.now());
+    }
+    world_.run(500ms);
   }
   Left turn(bool with_datagrams) {
     std::vector<Datagram> batch;
@@ -401,12 +416,7 @@ TEST_F(OneTurn, takes_one_handshake_step_and_that_after_media) {
   world_.command(forward_to(subscriber.server_id, kAudio, kDownAudio, kOpus));
   hold();
   constexpr uint64_t kNewcomers = 8;
-  for (uint64_t n = 3; n < 3 + kNewcomers; ++n) {
-    Peer& peer = world_.add_peer(n);
-    world_.server.on_command(world_.server_side(peer, kLife), world_.now());
-    peer.engine.on_command(world_.client_side(peer), world_.now());
-  }
-  world_.run(500ms);
+  begin_handshakes(kNewcomers);
   world_.inject(publisher, make_rtp({.seq = 1, .timestamp = 960, .ssrc = kAudioSsrc}));
   ASSERT_EQ(held_[false].size(), kNewcomers);
   ASSERT_EQ(held_[true].size(), 1u);
@@ -429,29 +439,14 @@ TEST_F(OneTurn, takes_one_handshake_step_and_that_after_media) {
 TEST_F(OneTurn, takes_more_handshake_steps_the_more_media_it_sends) {
   Peer& publisher = world_.connect(1);
   Peer& subscriber = world_.connect(2);
-  constexpr uint64_t kTracks = 60;
-  constexpr uint16_t kPackets = 20;  // 1,200 outputs
-  for (uint64_t n = 0; n < kTracks; ++n) {
-    AddUplink uplink =
-        opus_uplink(publisher.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x9000 + n));
-    uplink.mid = std::to_string(n);
-    world_.command(uplink);
-    world_.command(
-        forward_to(subscriber.server_id, TrackId{n + 1}, static_cast<uint32_t>(0x100 + n), kOpus));
-  }
+  constexpr uint32_t kTracks = 60, kPackets = 20;  // 1,200 outputs
+  forward_tracks(world_, publisher, subscriber, kTracks);
   constexpr uint64_t kNewcomers = 8;
   hold(1);
-  for (uint64_t n = 3; n < 3 + kNewcomers; ++n) {
-    Peer& peer = world_.add_peer(n);
-    world_.server.on_command(world_.server_side(peer, kLife), world_.now());
-    peer.engine.on_command(world_.client_side(peer), world_.now());
-  }
-  world_.run(500ms);
+  begin_handshakes(kNewcomers);
   ASSERT_EQ(held_[false].size(), kNewcomers);
   hold(size_t{kTracks} * kPackets);
-  for (uint16_t seq = 0; seq < kPackets; ++seq)
-    for (uint32_t n = 0; n < kTracks; ++n)
-      world_.inject(publisher, make_rtp({.seq = seq, .ssrc = 0x9000 + n}));
+  send_on_tracks(world_, publisher, kTracks, kPackets);
   ASSERT_EQ(held_[true].begin()->second.size(), size_t{kTracks} * kPackets);
   EXPECT_EQ(turn(true).handshakes.size(), 3u) << "one, and one for each five hundred outputs";
   EXPECT_EQ(turn(false).handshakes.size(), 1u) << "a quiet turn takes one again";
