@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <thread>
 
 namespace atrium::runtime {
 
@@ -29,6 +30,11 @@ void EventWaker::acknowledge() {
   // After the read: a wake that comes between the two is seen by the caller's look at its rings, one that comes later
   // writes again.
   is_pending_.exchange(false, std::memory_order_acq_rel);
+}
+
+void YieldingWaker::wake() {
+  waker_.wake();
+  std::this_thread::yield();
 }
 
 }  // namespace atrium::runtime

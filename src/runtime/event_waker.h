@@ -29,4 +29,15 @@ class EventWaker final : public node::Waker {
   std::atomic<bool> is_pending_{false};
 };
 
+// Wakes, and lets the woken thread in at once: where it was woken on the caller's own core it would wait for the end of
+// the caller's slice, some milliseconds.  For what is rare and urgent.
+class YieldingWaker final : public node::Waker {
+ public:
+  explicit YieldingWaker(node::Waker& waker) : waker_(waker) {}
+  void wake() override;
+
+ private:
+  node::Waker& waker_;
+};
+
 }  // namespace atrium::runtime

@@ -10,7 +10,6 @@
 #include "base/check.h"
 #include "runtime/clock.h"
 #include "runtime/loop_wait.h"
-#include "runtime/thread_slice.h"
 #include "runtime/udp_socket.h"
 
 namespace atrium::runtime {
@@ -55,7 +54,6 @@ void UdpShard::stop() {
 
 void UdpShard::State::loop(node::ShardHandler& handler) {
   ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(index)).c_str());
-  ask_for_short_slice();  // packets and cuts do not wait for whoever computes on the same core
   handler.on_wake(read_clock());
   while (!is_stopping.load(std::memory_order_acquire)) turn(handler);
 }

@@ -21,6 +21,7 @@
 #include "runtime/directory_lock.h"
 #include "runtime/disk_space.h"
 #include "runtime/durable_file.h"
+#include "runtime/event_waker.h"
 #include "runtime/process.h"
 #include "runtime/secret_file.h"
 #include "runtime/spsc_ring.h"
@@ -48,6 +49,7 @@ class StopAt final : public node::FaultPort {
 // One shard with its socket, its rings and its handler.
 struct ShardParts {
   std::unique_ptr<runtime::UdpShard> udp;
+  std::unique_ptr<runtime::YieldingWaker> cut_waker;
   std::unique_ptr<runtime::RingChannel<node::ShardCommand>> commands, urgent;
   std::unique_ptr<runtime::RingChannel<node::ShardReport>> reports;
   std::unique_ptr<runtime::RingChannel<media::SctpCommand>> to_sctp;
@@ -242,8 +244,9 @@ std::unique_ptr<ShardParts> make_shard(std::unique_ptr<runtime::UdpShard> udp, n
   node::Waker& self = shard->udp->waker();
   shard->commands =
       std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
-  shard->urgent =
-      std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands, self);
+  shard->cut_waker = std::make_unique<runtime::YieldingWaker>(self);
+  shard->urgent = std::make_unique<runtime::RingChannel<node::ShardCommand>>(limits::kRingCommands,
+                                                                             *shard->cut_waker);
   shard->reports =
       std::make_unique<runtime::RingChannel<node::ShardReport>>(limits::kRingCommands, control);
   shard->to_sctp =
