@@ -140,9 +140,10 @@ const rows = Object.keys(kinds).map((kind) => {
   bars.push({ what: `${kind}: share of nginx's requests per CPU second`, value: share, bar: 0.4, holds: share >= 0.4 });
   return [kind, Math.round(of('atrium')), Math.round(of('nginx')), share];
 });
-const times = round(median(durable.dismissals.map((one) => one.per_second)) / median(durable.commits));
+const perSecond = median(durable.dismissals.map((one) => one.per_second)), commits = median(durable.commits);
+const times = round(perSecond / commits);
 bars.push({ what: 'durable dismissals at 64 callers, times SQLite\'s single commits', value: times, bar: 2, holds: times >= 2 });
 console.log(table(['requests per CPU second', 'Atrium', 'nginx, fixed 200', 'share'], rows));
-console.log(`\ndurable dismissals a second: ${Math.round(median(durable.dismissals.map((one) => one.per_second)))}; single commits of SQLite a second: ${Math.round(median(durable.commits))}\n`);
+console.log(`\ndurable dismissals a second: ${Math.round(perSecond)}; single commits of SQLite a second: ${Math.round(commits)}\n`);
 for (const one of bars) console.log(`${one.holds ? 'holds ' : 'MISSED'} ${one.what}: ${one.value} (bar ${one.bar})`);
 keep('control_plane', { settings: wanted, rows, runs, durable, bars });

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/limits.h"
+#include "base/percent.h"
 
 namespace atrium::openapi {
 namespace {
@@ -26,36 +27,6 @@ constexpr BareSet bare_set(std::string_view also) {
   return out;
 }
 constexpr BareSet kBare = bare_set(""), kBareInPath = bare_set("/");
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-// Onto the end of `out`; false: an escape is broken.
-bool decode(std::string_view text, bool plus_is_space, std::string& out) {
-  const auto is_escaped = [plus_is_space](char c) {
-    return c == '%' || (c == '+' && plus_is_space);
-  };
-  while (true) {
-    const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());
-    out.append(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (text.empty()) return true;
-    if (text.front() == '+') {
-      out.push_back(' ');
-      text.remove_prefix(1);
-      continue;
-    }
-    if (text.size() < 3) return false;
-    const int high = hex_value(text[1]), low = hex_value(text[2]);
-    if (high < 0 || low < 0) return false;
-    out.push_back(static_cast<char>(high * 16 + low));
-    text.remove_prefix(3);
-  }
-}
 
 void append_encoded(std::string& out, std::string_view text, const BareSet& bare_set) {
   const auto is_bare = [&bare_set](char c) { return bare_set[static_cast<uint8_t>(c)]; };
@@ -91,7 +62,8 @@ std::expected<Target, Refusal> parse_target(std::string_view target) {
   target = target.substr(0, target.find('#'));
   const size_t mark = target.find('?');
   Target out;
-  if (!decode(target.substr(0, mark), false, out.path)) return std::unexpected(bad_escape());
+  if (!append_percent_decoded(out.path, target.substr(0, mark), Plus::Itself))
+    return std::unexpected(bad_escape());
   if (out.path.empty()) out.path = "/";
   std::string_view rest =
       mark == std::string_view::npos ? std::string_view{} : target.substr(mark + 1);
@@ -107,8 +79,10 @@ std::expected<Target, Refusal> parse_target(std::string_view target) {
           Refusal{ErrorCode::InvalidParameter, "The query has too many parameters."});
     const size_t equal = item.find('=');
     auto& [name, value] = out.query.emplace_back();
-    if (!decode(item.substr(0, equal), true, name)) return std::unexpected(bad_escape());
-    if (equal != std::string_view::npos && !decode(item.substr(equal + 1), true, value))
+    if (!append_percent_decoded(name, item.substr(0, equal), Plus::IsSpace))
+      return std::unexpected(bad_escape());
+    if (equal != std::string_view::npos &&
+        !append_percent_decoded(value, item.substr(equal + 1), Plus::IsSpace))
       return std::unexpected(bad_escape());
   }
   return out;

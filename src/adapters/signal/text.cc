@@ -4,18 +4,13 @@
 #include <cstdint>
 
 #include "base/bytes.h"
+#include "base/percent.h"
 
 namespace atrium::signal {
 namespace {
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (lower(c) >= 'a' && lower(c) <= 'f') return lower(c) - 'a' + 10;
-  return -1;
 }
 
 // The code point at the start of `bytes` and its length; length 0 when there is none.  RFC 3629 §4.
@@ -66,17 +61,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  while (true) {
-    const size_t plain = std::min(text.find('%'), text.size());
-    out.append(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (text.empty()) return out;
-    if (text.size() < 3) return std::nullopt;
-    const int high = hex_value(text[1]), low = hex_value(text[2]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out.push_back(static_cast<char>(high * 16 + low));
-    text.remove_prefix(3);
-  }
+  if (!append_percent_decoded(out, text, Plus::Itself)) return std::nullopt;
+  return out;
 }
 
 std::optional<std::string> query_value(std::string_view query, std::string_view name) {

@@ -261,10 +261,6 @@ void read_hash(Reader& in, std::optional<Sha256>& hash) {
   std::ranges::copy(*bytes, hash.emplace().begin());
 }
 
-}  // namespace
-
-namespace {
-
 auto texts_of(auto& entry) {
   return std::array{&entry.account,
                     &entry.access_key,

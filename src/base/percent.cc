@@ -1,0 +1,37 @@
+#include "base/percent.h"
+
+#include <algorithm>
+
+namespace atrium {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+bool append_percent_decoded(std::string& out, std::string_view text, Plus plus) {
+  const std::string_view special = plus == Plus::IsSpace ? "%+" : "%";
+  while (true) {
+    const size_t plain = std::min(text.find_first_of(special), text.size());
+    out.append(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) return true;
+    if (text.front() == '+') {
+      out.push_back(' ');
+      text.remove_prefix(1);
+      continue;
+    }
+    if (text.size() < 3) return false;
+    const int high = hex_value(text[1]), low = hex_value(text[2]);
+    if (high < 0 || low < 0) return false;
+    out.push_back(static_cast<char>(high * 16 + low));
+    text.remove_prefix(3);
+  }
+}
+
+}  // namespace atrium
