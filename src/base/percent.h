@@ -10,8 +10,8 @@ namespace atrium {
 // Forms (application/x-www-form-urlencoded) write a space as '+'; paths do not.
 enum class Plus : uint8_t { Itself, IsSpace };
 
-// Decodes `text` onto the end of `out`.  False: an escape is not '%' and two hexadecimal digits; `out` then has what came
-// before it.
+// Decodes `text` onto the end of `out`.  False: an escape is not '%' and two hexadecimal digits; `out` then has what
+// came before it.
 bool append_percent_decoded(std::string& out, std::string_view text, Plus plus);
 
 }  // namespace atrium
