@@ -15,9 +15,12 @@ int hex_value(char c) {
 }  // namespace
 
 bool append_percent_decoded(std::string& out, std::string_view text, Plus plus) {
-  const std::string_view special = plus == Plus::IsSpace ? "%+" : "%";
+  // Not find_first_of(): it calls memchr() for each byte of the text.
+  const auto is_special = [plus](char c) {
+    return c == '%' || (c == '+' && plus == Plus::IsSpace);
+  };
   while (true) {
-    const size_t plain = std::min(text.find_first_of(special), text.size());
+    const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_special) - text.begin());
     out.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) return true;
