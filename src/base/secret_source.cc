@@ -1,11 +1,13 @@
 #include "base/secret_source.h"
 
 #include <array>
+#include <ranges>
 
 namespace atrium {
 namespace {
 constexpr char kAlphabet[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-constexpr size_t kSidLength = 17;  // 62^17 > 2^96
+// 62^7 milliseconds are 111 years.
+constexpr size_t kOrderLength = 7, kRandomLength = 10;
 }  // namespace
 
 uint64_t SecretSource::u64() {
@@ -31,7 +33,15 @@ std::string SecretSource::base62(size_t count) {
 }
 
 std::string SecretSource::sid(std::string_view prefix) {
-  return std::string(prefix) + base62(kSidLength);
+  std::array<char, kOrderLength> when{};
+  uint64_t rest = order();
+  for (char& digit : when | std::views::reverse) {
+    digit = kAlphabet[rest % 62];
+    rest /= 62;
+  }
+  std::string out(prefix);
+  out.append(when.data(), when.size());
+  return out += base62(kRandomLength);
 }
 
 }  // namespace atrium

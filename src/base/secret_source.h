@@ -20,14 +20,23 @@ class SecretSource {
   uint32_t u32() { return static_cast<uint32_t>(u64()); }
   // `count` characters of [0-9A-Za-z], each uniformly chosen.
   std::string base62(size_t count);
-  // prefix + 96 random bits as 17 base-62 characters: RM_, PA_, TR_, OP_, EV_ (DESIGN section 4).
+  // prefix + 17 base-62 characters: RM_, PA_, TR_, OP_, EV_ (DESIGN section 4).  Seven say when it was made, ten are
+  // random (59 bits): what was made one after the other lies side by side in the store's trees
+  // (docs/decisions/sids-in-order.md).  Nobody is let in for knowing one.
   std::string sid(std::string_view prefix);
+
+ protected:
+  // Milliseconds of some clock, or any number that does not fall.
+  virtual uint64_t order() { return 0; }
 };
 
 // RAND_bytes; aborts when the system has no randomness to give.
 class OpenSslSecretSource final : public SecretSource {
  public:
   void fill(std::span<uint8_t> out) override;
+
+ protected:
+  uint64_t order() override;  // since 1970
 };
 
 }  // namespace atrium

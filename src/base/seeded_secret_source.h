@@ -20,8 +20,12 @@ class SeededSecretSource final : public SecretSource {
     return z ^ (z >> 31);
   }
 
+ protected:
+  uint64_t order() override { return ++sids_; }
+
  private:
   uint64_t state_;
+  uint64_t sids_ = 0;
 };
 
 }  // namespace atrium

@@ -78,9 +78,9 @@ bool take_turn(Core& core, BulkRun& run, const BulkItem& item) {
   Room* room = core.find_life(item.room_sid);
   if (room == nullptr || room->phase == LifePhase::Closing) return false;
   const bool is_begun_here = room->phase == LifePhase::Active;
-  if (is_begun_here)
-    start_dismissal(core, *room, command_of(run.bulk, item), ClientCode::RoomDismiss, {});
-  run.running.insert(room->operation);
+  run.running.insert(is_begun_here ? start_dismissal(core, *room, command_of(run.bulk, item),
+                                                     ClientCode::RoomDismiss, {})
+                                   : room->operation);
   return is_begun_here;
 }
 

@@ -83,7 +83,8 @@ void finish(Core& core, Dismissal& operation) {
   on_bulk_dismissal_over(core, id);
 }
 
-void put_final_record(Core& core, Dismissal& operation) {
+// `write`: the fence's, where no other record went before.
+void put_final_record(Core& core, Dismissal& operation, PersistDismissal write = {}) {
   if (operation.has_store_failed) {
     operation.record.state = DismissalState::Failed;
   } else if (operation.is_cut) {
@@ -93,8 +94,9 @@ void put_final_record(Core& core, Dismissal& operation) {
     mark_failed(operation, "the media cut was not confirmed");
   }
   operation.is_final_stored = true;
-  put_record(core, operation,
-             {.record = {}, .tombstones = {}, .is_final = true, .told = std::move(operation.told)});
+  write.is_final = true;
+  write.told = std::move(operation.told);
+  put_record(core, operation, std::move(write));
 }
 
 // --- sessions -----------------------------------------------------------------------------------
@@ -145,9 +147,12 @@ void send_leave(Core& core, const Dismissal& operation, Session& session,
                          close_code(operation.record.code)});
 }
 
-void put_cut(Core& core, CutRoom cut) {
+using Carried = RegistryOptions::Carried;
+
+Carried put_cut(Core& core, CutRoom cut) {
   if (core.options.cut_at_once) return core.options.cut_at_once(std::move(cut));
   core.out.put(std::move(cut));
+  return Carried::Yes;
 }
 
 // Classifies everybody present at the fence.  Yields what the fence's record says of them.
@@ -192,13 +197,47 @@ Session* find_session(Core& core, const Room& room, const ParticipantSid& partic
 
 // --- phases -------------------------------------------------------------------------------------
 
-void request_close(Core& core, Dismissal& operation) {
+void note_cut(Dismissal& operation, const RoomCut& cut) {
+  operation.is_cut = true;
+  operation.record.media_cut_at = cut.wall_at;
+  operation.record.media_cut_us = microseconds_since_accept(operation, cut.at);
+  operation.record.transports_at_fence = cut.transports;
+}
+
+void note_notified(Core& core, Dismissal& operation) {
   operation.is_close_requested = true;
   operation.record.notified_at = core.now.wall;
   operation.record.notified_us = microseconds_since_accept(operation, core.now.mono);
   operation.record.notified = operation.notified;
   operation.record.not_notified = operation.not_notified;
   operation.record.not_notified_names = operation.not_notified_names;
+}
+
+void note_closed(Core& core, Dismissal& operation, const RoomClosed& closed) {
+  operation.is_closed = true;
+  operation.sessions.clear();
+  DismissalRecord& record = operation.record;
+  record.closed_at = core.now.wall;
+  record.closed_us = microseconds_since_accept(operation, core.now.mono);
+  record.transports_closed = closed.transports_closed;
+  record.packets_after_cut = closed.packets_after_cut;
+  forget_life(core, closed.room_sid);
+}
+
+// Nothing carries the life's media and nobody is in it or on the way out: it is over with the fence, and one record says
+// all of it.
+void end_at_fence(Core& core, Dismissal& operation, PersistDismissal fence) {
+  const RoomSid room = operation.record.room_sid;
+  note_cut(operation,
+           {.room_sid = room, .at = core.now.mono, .wall_at = core.now.wall, .transports = 0});
+  note_notified(core, operation);
+  note_closed(core, operation, {.room_sid = room});
+  operation.are_events_released = true;  // never held
+  put_final_record(core, operation, std::move(fence));
+}
+
+void request_close(Core& core, Dismissal& operation) {
+  note_notified(core, operation);
   core.timers.cancel(TimerKind::DismissNotice, operation.record.operation.value);
   core.timers.cancel(TimerKind::DismissClose, operation.record.operation.value);
   core.out.put(CloseRoom{operation.record.room_sid});
@@ -236,8 +275,8 @@ Dismissal* find_operation(Core& core, const std::string& id) {
 
 }  // namespace
 
-void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
-                     std::vector<BanRule> bans) {
+OperationId start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
+                            std::vector<BanRule> bans) {
   end_schedules(core, room);
   Dismissal made = make_operation(core, room, command, code);
   made.bans_to_store = std::move(bans);
@@ -253,14 +292,24 @@ void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientC
   core.timers.cancel(TimerKind::RoomUpdates, room.sid().value);
   core.timers.cancel(TimerKind::PolicyDue, room.sid().value);
 
-  put_cut(core,
-          {room.sid(), make_notice(reason_of(operation.record), operation.record.forbidden_until)});
-  put_record(core, operation, fence_sessions(core, room, operation));
+  const RoomSid sid = room.sid();
+  const Carried carried = put_cut(
+      core, {sid, make_notice(reason_of(operation.record), operation.record.forbidden_until)});
+  PersistDismissal fence = fence_sessions(core, room, operation);
+  if (carried == Carried::No && operation.sessions.empty() && room.departures.empty()) {
+    end_at_fence(core, operation, std::move(fence));
+    return id;
+  }
+  put_record(core, operation, std::move(fence));
   core.timers.arm(TimerKind::DismissNotice, id.value, core.now.mono + kLeaveAtLatest);
   core.timers.arm(TimerKind::DismissClose, id.value,
                   core.now.mono + limit_ms(limits::kDismissCloseMs));
   core.timers.arm(TimerKind::DismissCut, id.value,
                   core.now.mono + limit_ms(limits::kMediaCutConfirmMs));
+  if (carried == Carried::No)
+    on(core,
+       RoomCut{.room_sid = sid, .at = core.now.mono, .wall_at = core.now.wall, .transports = 0});
+  return id;
 }
 
 Reason reason_of(const DismissalRecord& record) {
@@ -306,8 +355,10 @@ void on(Core& core, const DismissRoom& command) {
                              .origin = {command.operator_id, command.request_id, command.reason},
                              .code = ClientCode::RoomDismiss,
                              .accepted = command.accepted});
-  if (Room* room = core.find_current(name))
-    return start_dismissal(core, *room, command, ClientCode::RoomDismiss, {});
+  if (Room* room = core.find_current(name)) {
+    start_dismissal(core, *room, command, ClientCode::RoomDismiss, {});
+    return;
+  }
   auto latest = core.latest_dismissal.find(name);
   if (latest != core.latest_dismissal.end())
     return join_dismissal(core, core.operations.at(latest->second), command.waiter);
@@ -318,10 +369,7 @@ void on(Core& core, const RoomCut& command) {
   Room* room = core.find_life(command.room_sid);
   Dismissal* operation = room == nullptr ? nullptr : core.find_dismissal(*room);
   if (operation == nullptr || operation->is_cut) return;
-  operation->is_cut = true;
-  operation->record.media_cut_at = command.wall_at;
-  operation->record.media_cut_us = microseconds_since_accept(*operation, command.at);
-  operation->record.transports_at_fence = command.transports;
+  note_cut(*operation, command);
   release_events(core, *operation);
   const std::string& id = operation->record.operation.value;
   if (const std::optional<Mono> latest = core.timers.deadline(TimerKind::DismissNotice, id)) {
@@ -429,15 +477,8 @@ void on(Core& core, const RoomClosed& command) {
   Dismissal* operation = core.find_dismissal(*room);
   if (operation == nullptr) return forget_life(core, command.room_sid);
   if (!operation->is_close_requested) return;
-  operation->is_closed = true;
-  operation->sessions.clear();
-  DismissalRecord& record = operation->record;
-  record.closed_at = core.now.wall;
-  record.closed_us = microseconds_since_accept(*operation, core.now.mono);
-  record.transports_closed = command.transports_closed;
-  record.packets_after_cut = command.packets_after_cut;
-  core.timers.cancel(TimerKind::DismissCut, record.operation.value);
-  forget_life(core, command.room_sid);
+  core.timers.cancel(TimerKind::DismissCut, operation->record.operation.value);
+  note_closed(core, *operation, command);
   if (!operation->is_storing) put_final_record(core, *operation);
 }
 

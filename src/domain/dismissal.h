@@ -3,6 +3,8 @@
 //   fenced ─RoomCut→ media cut ─every session settled→ notified ─CloseRoom, RoomClosed→ closed ─final record→
 // answered
 //
+//   A life that nothing carries and nobody is in is over with the fence: its first record is the final one.
+//
 //   session: AwaitAck ─NoticeAcked after the cut, or 200 ms─→ AwaitLeave ─LeaveWritten / LeaveNotWritten─→ Settled
 //            not yet joined, or signalling lost → Settled at once, with a tombstone
 //
@@ -48,9 +50,9 @@ struct Dismissal {
       answered;  // what callers were told; who comes later is told the same
 };
 
-// Fences the life and starts the operation.  The room must be Active.  `code`: RoomDismiss, or KickedOut where a ban
-// of the room ends it; `bans` are in force already and are stored with the record.
-void start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
+// Fences the life and starts the operation.  The room must be Active, and may be forgotten when this comes back.  `code`:
+// RoomDismiss, or KickedOut where a ban of the room ends it; `bans` are in force already and are stored with the record.
+OperationId start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
                      std::vector<BanRule> bans);
 // Why its users are gone, as everybody is told.
 Reason reason_of(const DismissalRecord& record);

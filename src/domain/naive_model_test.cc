@@ -341,7 +341,20 @@ void RegistryModel::on(const DismissRoom& command, const Effects& effects) {
   expect(fence->record.room_sid == *life, "a dismissal acts on the current life");
   lives_.at(*life).is_fenced = true;
   lives_.at(*life).empty_since.reset();
-  operations_[fence->record.operation].life = *life;
+  Operation& operation = operations_[fence->record.operation];
+  operation.life = *life;
+  const auto carried = carried_.find(*life);
+  if (carried != carried_.end() && carried->second == RegistryOptions::Carried::No)
+    operation.is_cut = true;
+  if (fence->is_final) {
+    expect(operation.is_cut, "a life that something carries is cut first");
+    expect(std::ranges::none_of(people_, [&](const auto& one) { return one.second.life == *life; }),
+           "who is in the life is told first");
+    operation.is_closed = true;
+    operation.records = 1;
+    lives_.erase(*life);
+    return;
+  }
   for (auto person = people_.begin(); person != people_.end();) {
     if (person->second.life != *life) {
       ++person;
@@ -503,8 +516,8 @@ void RegistryModel::see(const DismissReply& effect) {
   const Operation& operation = operations_.at(effect.record->operation);
   expect(operation.is_cut, "no success before the media cut");
   expect(operation.is_closed, "no success before the room is closed");
-  expect(operation.stored_ok >= 2 && operation.stored_failed == 0,
-         "no success before both records are durable");
+  expect(operation.stored_ok >= operation.records && operation.stored_failed == 0,
+         "no success before its records are durable");
   const DismissalRecord& record = *effect.record;
   expect(record.notified.value_or(0) + record.not_notified.value_or(0) == record.users_at_fence,
          "everybody at the fence is accounted for");

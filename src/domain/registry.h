@@ -3,6 +3,7 @@
 // same command, same now → same effects.  Does not: send, store, read a clock, know a packet.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,9 +21,11 @@ struct RegistryOptions {
   Duration empty_room_grace = std::chrono::milliseconds(10'000);
   Duration resume_grace = std::chrono::milliseconds(20'000);
   // Takes each CutRoom the moment its life is fenced, before the events and tombstones of its users are made: media of
-  // a large room stops some milliseconds earlier (docs/decisions/cut-before-the-books.md).  It must not call the
-  // registry.  Empty: the cut is an effect in its place among the others.
-  std::function<void(CutRoom)> cut_at_once = {};
+  // a large room stops some milliseconds earlier (docs/decisions/cut-before-the-books.md).  Says whether anything
+  // carries the life's media: where nothing does there is no RoomCut, since the life is cut by having been asked.  It
+  // must not call the registry.  Empty: the cut is an effect in its place among the others.
+  enum class Carried : uint8_t { No, Yes };
+  std::function<Carried(CutRoom)> cut_at_once = {};
 };
 
 class Registry {

@@ -42,6 +42,7 @@ TEST_F(DismissalTest, the_cut_goes_out_before_the_events_of_the_users_are_made) 
   Registry registry(secrets, {.cut_at_once = [&](CutRoom cut) {
                       cuts.push_back(std::move(cut));
                       draws_at_cut = secrets.draws;
+                      return RegistryOptions::Carried::Yes;
                     }});
   registry.apply(RestoreTombstones{{}}, now_);
   RoomSid life;
@@ -60,6 +61,89 @@ TEST_F(DismissalTest, the_cut_goes_out_before_the_events_of_the_users_are_made) 
   EXPECT_EQ(draws_at_cut, draws_before + 1) << "the operation's id is all that was made until then";
   EXPECT_GE(secrets.draws, draws_at_cut + 21) << "each event has an id of its own";
   registry.check_invariants();
+}
+
+// A registry whose lives nothing carries.
+class UncarriedDismissalTest : public DismissalTest {
+ protected:
+  Effects uncarried(Command command) {
+    Effects effects = uncarried_.apply(std::move(command), now_);
+    uncarried_.check_invariants();
+    return effects;
+  }
+  SeededSecretSource own_secrets_{3};
+  Registry uncarried_{own_secrets_,
+                      {.cut_at_once = [](const CutRoom&) { return RegistryOptions::Carried::No; }}};
+};
+
+TEST_F(UncarriedDismissalTest, a_life_that_nothing_carries_and_nobody_is_in_needs_one_record) {
+  const OpenRoom create{.waiter = WaiterId{70}, .app = AppId(kApp), .room = RoomId(kRoom)};
+  uncarried(create);
+  now_.mono += 5ms;
+  now_.wall += 5ms;
+  DismissRoom command = dismiss_command();
+  command.accepted = now_.mono - 2ms;
+  const Effects fence = uncarried(command);
+  const PersistDismissal write = only<PersistDismissal>(fence);
+  EXPECT_TRUE(write.is_final);
+  ASSERT_EQ(write.events.size(), 1u);
+  EXPECT_EQ(write.events.front().kind, EventKind::RoomEnded);
+  EXPECT_EQ(count_of<ReleaseEvents>(fence), 0u) << "its events are not held";
+  EXPECT_EQ(count_of<CloseRoom>(fence), 0u);
+  EXPECT_EQ(count_of<LifeForgotten>(fence), 1u);
+  EXPECT_EQ(count_of<DismissReply>(fence), 0u) << "not before it is durable";
+  const DismissalRecord& record = write.record;
+  EXPECT_EQ(record.state, DismissalState::Done);
+  EXPECT_EQ(record.fenced_us, 2'000);
+  EXPECT_EQ(record.media_cut_us, 2'000);
+  EXPECT_EQ(record.notified_us, 2'000);
+  EXPECT_EQ(record.closed_us, 2'000);
+  EXPECT_EQ(record.media_cut_at, now_.wall);
+  EXPECT_EQ(record.users_at_fence, 0u);
+  EXPECT_EQ(record.notified, 0u);
+  EXPECT_EQ(record.not_notified, 0u);
+  EXPECT_EQ(record.transports_at_fence, 0u);
+  EXPECT_EQ(record.transports_closed, 0u);
+  EXPECT_EQ(record.packets_after_cut, 0u);
+
+  // Who asks again before the record is durable gets the same answer.
+  const DismissRoom again = dismiss_command();
+  EXPECT_TRUE(uncarried(again).empty());
+  const std::vector<DismissReply> replies =
+      all_of<DismissReply>(uncarried(RecordStored{record.operation, true}));
+  ASSERT_EQ(replies.size(), 2u);
+  for (const DismissReply& reply : replies) EXPECT_EQ(reply.outcome, DismissOutcome::Done);
+  EXPECT_EQ(replies[0].waiter, command.waiter);
+  EXPECT_EQ(replies[1].waiter, again.waiter);
+  EXPECT_EQ(uncarried_.next_deadline(), kNever);
+  EXPECT_EQ(uncarried_.counts().operations, 0u);
+}
+
+TEST_F(UncarriedDismissalTest, where_the_store_refuses_the_record_the_caller_hears_it) {
+  uncarried(OpenRoom{.waiter = WaiterId{70}, .app = AppId(kApp), .room = RoomId(kRoom)});
+  const OperationId operation =
+      only<PersistDismissal>(uncarried(dismiss_command())).record.operation;
+  const Effects refused = uncarried(RecordStored{operation, false});
+  EXPECT_EQ(only<DismissReply>(refused).outcome, DismissOutcome::RecordFailed);
+  EXPECT_EQ(only<DismissReply>(refused).record->state, DismissalState::Failed);
+}
+
+// Who still connects has no transport, and is told before it is over.
+TEST_F(UncarriedDismissalTest, a_life_with_somebody_in_it_is_cut_at_once_and_told_as_ever) {
+  const ConnectionId connection = new_connection();
+  const JoinAccepted ann = only<JoinAccepted>(uncarried(Join{connection, joiner("ann")}));
+  uncarried(JoinSent{ann.self.sid});
+  const Effects fence = uncarried(dismiss_command());
+  const PersistDismissal write = only<PersistDismissal>(fence);
+  EXPECT_FALSE(write.is_final);
+  EXPECT_EQ(count_of<ReleaseEvents>(fence), 1u) << "cut, without a report of it";
+  EXPECT_EQ(count_of<CloseRoom>(fence), 0u);
+  uncarried(RecordStored{write.record.operation, true});
+  uncarried(NoticeAcked{ann.self.sid});
+  EXPECT_EQ(count_of<CloseRoom>(uncarried(LeaveWritten{ann.self.sid})), 1u);
+  const Effects gone = uncarried(RoomClosed{ann.room.sid, 0, 0});
+  EXPECT_TRUE(only<PersistDismissal>(gone).is_final);
+  EXPECT_EQ(only<PersistDismissal>(gone).record.media_cut_at, now_.wall);
 }
 
 TEST_F(DismissalTest, the_phases_come_in_order_and_the_answer_last) {

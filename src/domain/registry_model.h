@@ -48,6 +48,8 @@ class RegistryModel {
 
   // Applies the command to the model, taking sids from `effects`, and compares.  Yields what was wrong, in words.
   std::vector<std::string> step(const Command& command, Now now, const Effects& effects);
+  // What the world said when the registry asked it to cut the life (RegistryOptions::cut_at_once), before the step.
+  void note_cut(const RoomSid& life, RegistryOptions::Carried carried) { carried_[life] = carried; }
   // Compares the whole state; beliefs only where nothing may be pending.
   std::vector<std::string> compare(const Registry& registry, bool with_beliefs) const;
   // Every session and life that began has ended, every caller was answered.
@@ -77,6 +79,7 @@ class RegistryModel {
   struct Operation {
     RoomSid life;
     bool is_cut = false, is_closed = false, is_final = false;
+    int records = 2;  // that must be durable before success
     int stored_ok = 0, stored_failed = 0;
   };
 
@@ -147,6 +150,7 @@ class RegistryModel {
   std::map<ParticipantSid, Person> people_;  // of Active lives
   std::map<ParticipantSid, Person> fenced_;  // of lives being dismissed
   std::map<RoomSid, Life> lives_;
+  std::map<RoomSid, RegistryOptions::Carried> carried_;
   std::map<ParticipantSid, Refusal> refusals_;
   std::map<OperationId, Operation> operations_;
   std::set<WaiterId> waiting_;

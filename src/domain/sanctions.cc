@@ -90,9 +90,11 @@ void ban_room(Core& core, const BanUsers& command, const std::optional<BanRule>&
   const RoomName name{command.app, *command.target.room};
   std::vector<BanRule> rules;
   if (rule) rules.push_back(*rule);
-  if (Room* room = core.find_current(name))
-    return start_dismissal(core, *room, as_dismissal(core, command, until), command.code,
-                           std::move(rules));
+  if (Room* room = core.find_current(name)) {
+    start_dismissal(core, *room, as_dismissal(core, command, until), command.code,
+                    std::move(rules));
+    return;
+  }
   const auto latest = core.latest_dismissal.find(name);
   if (latest != core.latest_dismissal.end()) {
     Dismissal& running = core.operations.at(latest->second);

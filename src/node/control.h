@@ -165,7 +165,8 @@ class ControlPlane final : public ControlHandler {
   void run(domain::PersistBulk& effect, Now now);
   void run(domain::PersistTombstones& effect, Now now);
   void run(domain::ReleaseEvents& effect, Now now);
-  void run(domain::CutRoom& effect, Now now);
+  void run(domain::CutRoom& effect, Now) { cut_room(effect); }  // never: see the registry's options
+  domain::RegistryOptions::Carried cut_room(const domain::CutRoom& cut);
   void run(domain::CloseRoom& effect, Now now);
   void run(domain::CutParticipant& effect, Now now);
   void run(domain::CloseParticipant& effect, Now now);

@@ -96,7 +96,10 @@ void ControlPlane::run(domain::PersistDismissal& effect, Now) {
   store::WriteRequest request(store::PutDismissal{effect.record, std::move(tombstones),
                                                   std::move(effect.told), std::move(effect.bans)});
   const bool is_first = !effect.events.empty();
-  if (is_first) {
+  if (is_first && effect.is_final) {  // nothing to wait for before they are told
+    request.events = std::move(effect.events);
+    apps_with_news_.insert(effect.record.app);
+  } else if (is_first) {
     request.hold = operation;
     request.held_events = std::move(effect.events);
   }
@@ -165,16 +168,15 @@ void ControlPlane::run(domain::PersistTombstones& effect, Now) {
 // -----------------------------------------------------------------------------------------------------------
 
 // Called from inside the registry (RegistryOptions::cut_at_once): the shard is at work while the fence is written up.
-void ControlPlane::run(domain::CutRoom& effect, Now) {
+domain::RegistryOptions::Carried ControlPlane::cut_room(const domain::CutRoom& effect) {
+  using enum domain::RegistryOptions::Carried;
   const auto life = lives_.find(effect.room_sid);
-  if (life == lives_.end()) {
-    submit(domain::RoomCut{effect.room_sid, {}, {}, 0});
-    return;
-  }
+  if (life == lives_.end()) return No;
   media_.send(life->second.id,
               media::CutLife{life->second.id, signal::notice_packet(effect.notice)});
   for (const ParticipantSid& participant : life->second.participants)
     if (Session* session = find_session(participant)) session->is_cut = true;
+  return Yes;
 }
 
 void ControlPlane::run(domain::CloseRoom& effect, Now) {

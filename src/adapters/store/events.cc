@@ -50,9 +50,9 @@ constexpr const char* kPurgeSurplusSql =
 constexpr const char* kMarkPurgedSql =
     "UPDATE event_marks SET purged_cursor = max(purged_cursor, ?)";
 constexpr const char* kRaiseFloorSql =
-    "UPDATE event_marks SET sequence_floor = max(sequence_floor, coalesce((SELECT "
-    "max(last_sequence) FROM (SELECT last_sequence FROM event_rooms WHERE last_at < ? "
-    "ORDER BY last_at, app, room LIMIT ?)), 0))";
+    "UPDATE event_marks SET sequence_floor = max(sequence_floor, (SELECT max(last_sequence) FROM "
+    "(SELECT last_sequence FROM event_rooms WHERE last_at < ?1 ORDER BY last_at, app, room LIMIT "
+    "?2))) WHERE EXISTS (SELECT 1 FROM event_rooms WHERE last_at < ?1)";
 constexpr const char* kForgetRoomsSql =
     "DELETE FROM event_rooms WHERE (app, room) IN (SELECT app, room FROM event_rooms "
     "WHERE last_at < ? ORDER BY last_at, app, room LIMIT ?)";
@@ -129,7 +129,8 @@ Result<uint32_t> EventLog::purge(Database& database, Wall now, int64_t rows) {
                                           statements_.purge_surplus, bounds_.rows_max, rows));
   const int64_t forgotten_us = unix_us(now - bounds_.keep_numbers);
   TRY(statements_.raise_floor.start().put(forgotten_us).put(rows).finish());
-  TRY(statements_.forget_rooms.start().put(forgotten_us).put(rows).finish());
+  if (database.rows_changed() > 0)
+    TRY(statements_.forget_rooms.start().put(forgotten_us).put(rows).finish());
   return old + surplus;
 }
 

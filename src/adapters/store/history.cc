@@ -193,10 +193,6 @@ Result<void> History::close_interrupted(Wall end, const domain::Reason& reason) 
 }
 
 Result<void> History::write(Database& database, std::span<const Event> facts) {
-  if (facts.empty()) return {};
-  const Wall latest = std::ranges::max(facts, {}, &Event::at).at;
-  const auto rows = static_cast<int64_t>(facts.size()) * limits::kPurgeRowsPerWrite;
-  TRY(purge(database, latest, rows));
   for (const Event& fact : facts) TRY(write_fact(database, fact));
   return {};
 }

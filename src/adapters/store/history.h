@@ -33,8 +33,7 @@ class History {
   Result<std::optional<Wall>> latest();
   // Those that a former process left open have ended with it.
   Result<void> close_interrupted(Wall end, const domain::Reason& reason);
-  // In the order in which they happened.  Facts about a life or a visit that is not known change nothing.  Takes a few
-  // old rows away for each fact, as Store does for its other tables, so that a busy hour does not outgrow the purge.
+  // In the order in which they happened.  Facts about a life or a visit that is not known change nothing.
   Result<void> write(Database& database, std::span<const domain::Event> facts);
   // At most `rows` of each kind, oldest end first, and none that is open.
   Result<HistoryPurged> purge(Database& database, Wall now, int64_t rows);

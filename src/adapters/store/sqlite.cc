@@ -82,7 +82,14 @@ void Database::Close::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
 }
 
+// What a statement that changes several rows must be able to undo stays in memory; SQLite's own choice is a file from 64
+// KiB on.  For the whole process, before its first database is opened.
+void keep_statement_journals_in_memory() {
+  [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+}
+
 Result<Database> Database::open(const std::string& path, const std::string& vfs) {
+  keep_statement_journals_in_memory();
   sqlite3* handle = nullptr;
   const int flags =
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;

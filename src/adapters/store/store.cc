@@ -23,6 +23,9 @@ namespace {
 constexpr auto kRecordKeep = std::chrono::days(limits::kRecordKeepDays);
 constexpr auto kTombstoneKeep = std::chrono::milliseconds(limits::kTombstoneMs);
 
+// Of pages in memory: what a batch touches, several times.
+constexpr int kCacheKiB = 16 * 1024;
+
 constexpr std::string_view kBeforeCommit = "before_commit", kAfterCommit = "after_commit";
 
 // What a reader asks, with its columns in the order of the table.
@@ -76,6 +79,8 @@ Result<void> set_up(Database& database, const StoreOptions& options) {
   TRY(journal.step());
   TRY(database.run(
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF"));
+  const std::string cache = "PRAGMA cache_size = -" + std::to_string(kCacheKiB);
+  TRY(database.run(cache.c_str()));
   const std::string wal_bytes =
       "PRAGMA journal_size_limit = " + std::to_string(limits::kStoreWalBytesMax);
   TRY(database.run(wal_bytes.c_str()));
@@ -151,6 +156,7 @@ struct Store::State {
   Result<void> write_event(const domain::Event& event, const OperationId& held_by);
   Result<void> end_former(Wall now);
   void forget_derived();
+  Result<void> purge_behind(std::span<const WriteRequest> batch, HistoryRows rows);
 
   Result<void> write_tombstones(std::span<const domain::Tombstone> rows);
   Result<void> write_bans(std::span<const domain::BanRule> rules, std::span<const BanId> dropped);
@@ -320,31 +326,46 @@ std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch
   if (needs_reopening_) return all_failed(read_only().error());
   if (former_ends_at_)
     if (auto ended = end_former(); !ended) return all_failed(ended.error());
-  auto transaction = Transaction::begin(state_->database);
-  if (!transaction) {
-    note(transaction.error());
-    return all_failed(transaction.error());
-  }
-  std::vector<Result<void>> results = write_all(batch, history);
-  Result<void> committed;
-  if (!state_->database.is_in_transaction())
-    committed = results.back();
-  else
-    committed = state_->commit(*transaction, batch);
-  if (!committed) {
-    state_->forget_derived();
-    note(committed.error());
-    return all_failed(committed.error());
+  std::vector<Result<void>> results;
+  for (const Undo undo : {Undo::Batch, Undo::Request}) {
+    auto transaction = Transaction::begin(state_->database);
+    if (!transaction) {
+      note(transaction.error());
+      return all_failed(transaction.error());
+    }
+    results = write_all(batch, history, undo);
+    Result<void> committed;
+    if (!state_->database.is_in_transaction()) {
+      committed = results.back();
+    } else if (undo == Undo::Batch && !results.back()) {
+      state_->forget_derived();
+      continue;
+    } else {
+      committed = state_->purge_behind(batch, history);
+      if (committed) committed = state_->commit(*transaction, batch);
+    }
+    if (!committed) {
+      state_->forget_derived();
+      note(committed.error());
+      return all_failed(committed.error());
+    }
+    break;
   }
   checkpoint();
   return results;
 }
 
-// One result per request, but fewer where SQLite itself undid the transaction: the last one says why.
-std::vector<Result<void>> Store::write_all(std::span<const WriteRequest> batch,
-                                           HistoryRows history) {
+// One result per request, but fewer where one failed that cannot be undone alone, or where SQLite itself undid the
+// transaction: the last one says why.
+std::vector<Result<void>> Store::write_all(std::span<const WriteRequest> batch, HistoryRows history,
+                                           Undo undo) {
   std::vector<Result<void>> results;
   for (const WriteRequest& request : batch) {
+    if (undo == Undo::Batch) {
+      results.push_back(state_->write_request(request, history));
+      if (!results.back()) return results;
+      continue;
+    }
     results.push_back(state_->write_alone(request, history));
     if (!state_->database.is_in_transaction()) return results;
     if (!results.back() && has_to_be_kept(request)) break;
@@ -399,10 +420,6 @@ Result<void> Store::State::write_events(const WriteRequest& request, HistoryRows
   const std::array all = {std::span<const domain::Event>(request.events),
                           std::span<const domain::Event>(request.held_events)};
   for (const auto& some : all) {
-    if (some.empty()) continue;
-    const Wall latest = std::ranges::max(some, {}, &domain::Event::at).at;
-    const auto purged = static_cast<int64_t>(some.size()) * limits::kPurgeEventsPerWrite;
-    TRY(events.purge(database, latest, purged));
     if (rows == HistoryRows::Write) TRY(history.write(database, some));
   }
   return {};
@@ -492,8 +509,6 @@ Result<void> Store::State::write(const PutDismissal& put) {
         .put(static_cast<int64_t>(all_names[i].reason));
     TRY(put_not_notified.finish());
   }
-  TRY(purge_step(purge_dismissals, unix_us(put.record.accepted_at - kRecordKeep),
-                 limits::kPurgeRowsPerWrite));
   for (const ParticipantSid& participant : put.told) {
     delete_tombstone.start().put(participant.value).put(put.record.operation.value);
     TRY(delete_tombstone.finish());
@@ -502,13 +517,7 @@ Result<void> Store::State::write(const PutDismissal& put) {
   return write_tombstones(put.tombstones);
 }
 
-// Each write takes away some of what is too old by its own time, so that the tables stay as large as what is
-// alive, however busy the hour between two purges.  No time of a row lies further ahead of now than kTombstoneMs.
 Result<void> Store::State::write_tombstones(std::span<const domain::Tombstone> rows) {
-  if (rows.empty()) return {};
-  const Wall expiry = std::ranges::max(rows, {}, &domain::Tombstone::expires_at).expires_at;
-  const auto deletions = static_cast<int64_t>(rows.size()) * limits::kPurgeRowsPerWrite;
-  TRY(purge_step(purge_tombstones, unix_us(expiry - kTombstoneKeep), deletions));
   for (const domain::Tombstone& tombstone : rows) {
     store::put_tombstone(put_tombstone, tombstone);
     TRY(put_tombstone.finish());
@@ -517,6 +526,52 @@ Result<void> Store::State::write_tombstones(std::span<const domain::Tombstone> r
 }
 
 // --- purging -------------------------------------------------------------------------------------
+
+namespace {
+
+// How many rows of one kind a batch writes, and the latest of their times.
+struct Written {
+  int64_t rows = 0;
+  std::optional<Wall> latest = {};
+
+  void add(Wall at) {
+    ++rows;
+    latest = std::max(latest.value_or(at), at);
+  }
+};
+
+std::span<const domain::Tombstone> tombstones_of(const WriteRequest::What& what) {
+  if (const auto* put = std::get_if<PutDismissal>(&what)) return put->tombstones;
+  if (const auto* put = std::get_if<PutBans>(&what)) return put->tombstones;
+  if (const auto* put = std::get_if<PutTombstones>(&what)) return put->tombstones;
+  return {};
+}
+
+}  // namespace
+
+// Each batch takes away some of what is too old by its own times, so that the tables stay as large as what is alive,
+// however busy the hour between two purges.  No time of a row lies further ahead of now than kTombstoneMs.
+Result<void> Store::State::purge_behind(std::span<const WriteRequest> batch, HistoryRows rows) {
+  Written records, stones, facts;
+  for (const WriteRequest& request : batch) {
+    if (const auto* put = std::get_if<PutDismissal>(&request.what))
+      records.add(put->record.accepted_at);
+    for (const domain::Tombstone& one : tombstones_of(request.what)) stones.add(one.expires_at);
+    for (const domain::Event& one : request.events) facts.add(one.at);
+    for (const domain::Event& one : request.held_events) facts.add(one.at);
+  }
+  if (records.latest)
+    TRY(purge_step(purge_dismissals, unix_us(*records.latest - kRecordKeep),
+                   records.rows * limits::kPurgeRowsPerWrite));
+  if (stones.latest)
+    TRY(purge_step(purge_tombstones, unix_us(*stones.latest - kTombstoneKeep),
+                   stones.rows * limits::kPurgeRowsPerWrite));
+  if (!facts.latest) return {};
+  TRY(events.purge(database, *facts.latest, facts.rows * limits::kPurgeEventsPerWrite));
+  if (rows == HistoryRows::Write)
+    TRY(history.purge(database, *facts.latest, facts.rows * limits::kPurgeRowsPerWrite));
+  return {};
+}
 
 Result<uint32_t> Store::State::purge_step(Statement& statement, int64_t first, int64_t second) {
   TRY(statement.start().put(first).put(second).finish());
