@@ -3,12 +3,15 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/log.h"
+
 namespace atrium {
 namespace {
 thread_local uint64_t bug_count = 0;
 }
 
 void check_failed(const char* expression, const char* file, int line) {
+  flush_log();
   std::fprintf(stderr, "CHECK failed: %s at %s:%d\n", expression, file, line);
   std::abort();
 }

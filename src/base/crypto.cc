@@ -9,7 +9,6 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 
 #include "base/secret_source.h"
@@ -252,10 +251,6 @@ std::optional<Bytes> unseal(const SealingKey& key, std::string_view context, Byt
 
 void OpenSslSecretSource::fill(std::span<uint8_t> out) {
   CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
-}
-uint64_t OpenSslSecretSource::order() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::floor<std::chrono::milliseconds>(now).count());
 }
 
 }  // namespace atrium

@@ -5,6 +5,7 @@
 namespace atrium {
 namespace {
 LogSink installed_sink = nullptr;
+void (*installed_flush)() = nullptr;
 
 void append_value(std::string& line, std::string_view value) {
   const bool quoted = value.empty() || value.find_first_of(" \"=\\\n\r\t") != value.npos;
@@ -25,9 +26,19 @@ void append_value(std::string& line, std::string_view value) {
 }
 }  // namespace
 
-void set_log_sink(LogSink sink) { installed_sink = sink; }
+void set_log_sink(LogSink sink, void (*flush)()) {
+  installed_sink = sink;
+  installed_flush = flush;
+}
 
-void log_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void flush_log() {
+  if (installed_flush != nullptr) installed_flush();
+}
+
+namespace {
+
+void write_line(LogLevel level, LogTime time, std::string_view message,
+                std::initializer_list<LogField> fields) {
   std::string line(message);
   for (const auto& [key, value] : fields) {
     line.push_back(' ');
@@ -36,10 +47,20 @@ void log_line(LogLevel level, std::string_view message, std::initializer_list<Lo
     append_value(line, value);
   }
   if (installed_sink != nullptr) {
-    installed_sink(level, line);
+    installed_sink(level, time, line);
     return;
   }
   std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+}  // namespace
+
+void log_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  write_line(level, LogTime::Now, message, fields);
+}
+
+void log_in_turn(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  write_line(level, LogTime::WithTheTurn, message, fields);
 }
 
 }  // namespace atrium

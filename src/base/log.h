@@ -11,10 +11,18 @@ namespace atrium {
 
 enum class LogLevel { Debug, Info, Warning, Error };
 using LogField = std::pair<std::string_view, std::string>;
-using LogSink = void (*)(LogLevel, std::string_view line);
+enum class LogTime { Now, WithTheTurn };
+using LogSink = void (*)(LogLevel, LogTime, std::string_view line);
 
-void set_log_sink(LogSink sink);
+// `flush`: writes what the sink kept.  May be null.
+void set_log_sink(LogSink sink, void (*flush)() = nullptr);
+// What waits is written now.
+void flush_log();
 // `log_line(LogLevel::Info, "room dismissed", {{"room_sid", sid.value}});` → one line of key=value text.
-void log_line(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
+void log_line(LogLevel level, std::string_view message,
+              std::initializer_list<LogField> fields = {});
+// The same for what happens many times in a turn of the control loop: it may wait for flush_log(), which the loop calls
+// before it lets the world know what it did.  One write for each turn, not for each line.
+void log_in_turn(LogLevel level, std::string_view message, std::initializer_list<LogField> fields);
 
 }  // namespace atrium

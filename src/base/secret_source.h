@@ -33,10 +33,15 @@ class SecretSource {
 // RAND_bytes; aborts when the system has no randomness to give.
 class OpenSslSecretSource final : public SecretSource {
  public:
+  // `order`: see above; may be called from any thread.  Null: sids in no order.
+  explicit OpenSslSecretSource(uint64_t (*order)() = nullptr) : order_(order) {}
   void fill(std::span<uint8_t> out) override;
 
  protected:
-  uint64_t order() override;  // since 1970
+  uint64_t order() override { return order_ == nullptr ? 0 : order_(); }
+
+ private:
+  uint64_t (*order_)();
 };
 
 }  // namespace atrium

@@ -224,8 +224,8 @@ void note_closed(Core& core, Dismissal& operation, const RoomClosed& closed) {
   forget_life(core, closed.room_sid);
 }
 
-// Nothing carries the life's media and nobody is in it or on the way out: it is over with the fence, and one record says
-// all of it.
+// Nothing carries the life's media and nobody is in it or on the way out: it is over with the fence, and one record
+// says all of it.
 void end_at_fence(Core& core, Dismissal& operation, PersistDismissal fence) {
   const RoomSid room = operation.record.room_sid;
   note_cut(operation,

@@ -50,10 +50,11 @@ struct Dismissal {
       answered;  // what callers were told; who comes later is told the same
 };
 
-// Fences the life and starts the operation.  The room must be Active, and may be forgotten when this comes back.  `code`:
-// RoomDismiss, or KickedOut where a ban of the room ends it; `bans` are in force already and are stored with the record.
+// Fences the life and starts the operation.  The room must be Active, and may be forgotten when this comes back.
+// `code`: RoomDismiss, or KickedOut where a ban of the room ends it; `bans` are in force already and are stored with
+// the record.
 OperationId start_dismissal(Core& core, Room& room, const DismissRoom& command, ClientCode code,
-                     std::vector<BanRule> bans);
+                            std::vector<BanRule> bans);
 // Why its users are gone, as everybody is told.
 Reason reason_of(const DismissalRecord& record);
 // Adds a caller to a running operation, or answers it as the others were.

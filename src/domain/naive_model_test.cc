@@ -555,12 +555,22 @@ std::vector<std::string> RegistryModel::step(const Command& command, Now now,
     if (person.connection) were_there_.insert(sid);
   fire_due();
   // What a timer decided was so before the command came.
+  std::set<RoomSid> fenced_now;
+  for (const Effect& effect : effects)
+    if (const auto* fence = std::get_if<PersistDismissal>(&effect); fence && !fence->events.empty())
+      fenced_now.insert(fence->record.room_sid);
+  const auto close_lives = [&](bool is_fenced_now) {
+    for (const Effect& effect : effects)
+      if (const auto* close = std::get_if<CloseRoom>(&effect))
+        if (fenced_now.contains(close->room_sid) == is_fenced_now) close_life(*close);
+  };
+  close_lives(false);
   for (const Effect& effect : effects) {
-    if (const auto* close = std::get_if<CloseRoom>(&effect)) close_life(*close);
     if (const auto* late = std::get_if<PersistTombstones>(&effect)) add_refusals(late->tombstones);
   }
   count_late_turns(now);
   std::visit([&](const auto& one) { on(one, effects); }, command);
+  close_lives(true);
   // The forwards of who left went with them; the rest is told.
   observe(effects);
   std::erase_if(forwards_,

@@ -77,7 +77,8 @@ class UncarriedDismissalTest : public DismissalTest {
 };
 
 TEST_F(UncarriedDismissalTest, a_life_that_nothing_carries_and_nobody_is_in_needs_one_record) {
-  const OpenRoom create{.waiter = WaiterId{70}, .app = AppId(kApp), .room = RoomId(kRoom)};
+  const OpenRoom create{
+      .waiter = WaiterId{70}, .app = AppId(kApp), .room = RoomId(kRoom), .origin = {}};
   uncarried(create);
   now_.mono += 5ms;
   now_.wall += 5ms;
@@ -120,7 +121,8 @@ TEST_F(UncarriedDismissalTest, a_life_that_nothing_carries_and_nobody_is_in_need
 }
 
 TEST_F(UncarriedDismissalTest, where_the_store_refuses_the_record_the_caller_hears_it) {
-  uncarried(OpenRoom{.waiter = WaiterId{70}, .app = AppId(kApp), .room = RoomId(kRoom)});
+  uncarried(
+      OpenRoom{.waiter = WaiterId{70}, .app = AppId(kApp), .room = RoomId(kRoom), .origin = {}});
   const OperationId operation =
       only<PersistDismissal>(uncarried(dismiss_command())).record.operation;
   const Effects refused = uncarried(RecordStored{operation, false});

@@ -177,19 +177,29 @@ Mono Engine::next_deadline() const {
   return state_->deadlines.earliest();
 }
 
-std::span<const SendRun> Engine::drain(Now now) {
+void Engine::forward(Now now) {
   begin_call(*state_, now);
   EngineState& engine = *state_;
   forward_queued(engine, engine.turn_budget, now);
   engine.turn_budget = static_cast<size_t>(limits::kEncryptedPerTurnMax);
   engine.has_ended_turn = false;
-  return engine.outbox.hand_out([&](const Transport* owner, OutKind kind, size_t bytes) {
-    ++engine.counters.datagrams_out;
-    engine.counters.bytes_out += bytes;
-    if (owner == nullptr || kind != OutKind::Media || !owner->life->is_cut) return;
-    ++owner->life->packets_after_cut;
-    ++engine.counters.packets_after_cut;
-  });
+}
+
+std::span<const SendRun> Engine::hand_out(size_t datagrams_max) {
+  EngineState& engine = *state_;
+  return engine.outbox.hand_out(
+      datagrams_max, [&](const Transport* owner, OutKind kind, size_t bytes) {
+        ++engine.counters.datagrams_out;
+        engine.counters.bytes_out += bytes;
+        if (owner == nullptr || kind != OutKind::Media || !owner->life->is_cut) return;
+        ++owner->life->packets_after_cut;
+        ++engine.counters.packets_after_cut;
+      });
+}
+
+std::span<const SendRun> Engine::drain(Now now) {
+  forward(now);
+  return hand_out(SIZE_MAX);
 }
 
 bool Engine::has_more_to_send() const {

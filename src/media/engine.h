@@ -52,6 +52,10 @@ class Engine {
   // Encrypted datagrams ready to leave, grouped into runs; at most kEncryptedPerTurnMax packets.  Valid until the
   // next call.
   std::span<const SendRun> drain(Now now);
+  // The same in pieces: forward() encrypts, then hand_out() yields about `datagrams_max` at a time until it yields
+  // nothing; commands may come in between, and what a cut takes back is not handed out.
+  void forward(Now now);
+  std::span<const SendRun> hand_out(size_t datagrams_max);
   bool has_more_to_send() const;  // the turn's bound was met: call again after looking at commands
 
   std::vector<Report> take_reports();

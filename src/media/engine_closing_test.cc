@@ -452,6 +452,51 @@ TEST_F(OneTurn, takes_more_handshake_steps_the_more_media_it_sends) {
   EXPECT_EQ(turn(false).handshakes.size(), 1u) << "a quiet turn takes one again";
 }
 
+// A room of a thousand takes some milliseconds to send to: its cut does not wait for that.
+TEST_F(OneTurn, leaves_in_pieces_and_a_cut_between_two_takes_back_what_is_left_of_its_life) {
+  Peer& publisher = world_.connect(1, kLife);
+  Peer& other_publisher = world_.connect(6, kOtherLife);
+  Peer& other_listener = world_.connect(7, kOtherLife);
+  world_.command(opus_uplink(publisher.server_id, kAudio, kAudioSsrc));
+  world_.command(opus_uplink(other_publisher.server_id, kOtherAudio, kAudioSsrc));
+  for (uint64_t n = 2; n <= 5; ++n)
+    world_.command(forward_to(world_.connect(n, kLife).server_id, kAudio, kDownAudio, kOpus));
+  world_.command(forward_to(other_listener.server_id, kOtherAudio, kDownAudio, kOpus));
+  hold(2);
+  for (uint16_t seq = 1; seq <= 2; ++seq)
+    for (Peer* from : {&publisher, &other_publisher})
+      world_.inject(*from, make_rtp({.seq = seq, .timestamp = seq * 960u, .ssrc = kAudioSsrc}));
+  std::vector<Datagram> batch;
+  for (auto& [port, datagrams] : held_[true])
+    for (Bytes& bytes : datagrams)
+      batch.push_back({{kServer, {address("198.51.100.7", port)}}, bytes});
+  ASSERT_EQ(batch.size(), 4u);
+
+  std::map<uint16_t, size_t> left;  // media, by the port that it went to
+  const auto take_piece = [&] {
+    const std::span<const SendRun> runs = world_.server.hand_out(1);
+    for (const SendRun& run : runs)
+      for (const ByteView bytes : run.datagrams)
+        if (bytes[0] >= 128 && !wire::is_rtcp(bytes)) ++left[run.path.remote.port];
+    return !runs.empty();
+  };
+  world_.server.on_datagrams(batch, world_.now());
+  world_.server.forward(world_.now());
+  while (left.empty() && take_piece()) continue;
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left.begin()->second, 2u) << "what one turn made for one peer is one run";
+  EXPECT_NE(left.begin()->first, other_listener.socket.port);
+  const uint16_t before_the_cut = left.begin()->first;
+
+  world_.server.on_command(CutLife{kLife, {}}, world_.now());
+  while (take_piece()) continue;
+  EXPECT_EQ(left,
+            (std::map<uint16_t, size_t>{{before_the_cut, 2}, {other_listener.socket.port, 2}}));
+  EXPECT_EQ(world_.server.counters().packets_after_cut, 0u);
+  EXPECT_EQ(world_.server.counters().dropped(DropReason::TransportCut), 6u);
+  EXPECT_FALSE(take_piece());
+}
+
 TEST_F(OneTurn, closes_a_bounded_number_of_transports) {
   constexpr uint64_t kPeople = 150;
   for (uint64_t n = 1; n <= kPeople; ++n) {

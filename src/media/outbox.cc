@@ -1,5 +1,7 @@
 #include "media/outbox.h"
 
+#include <utility>
+
 #include "media/transport.h"
 
 namespace atrium::media {
@@ -29,40 +31,46 @@ void Outbox::commit(size_t bytes, const FiveTuple& path, OutKind kind, Transport
   used_ += bytes;
 }
 
-// Two passes: entries are chained per owner, then each chain is written out; a change of path within it begins a new
-// run.
-std::span<const SendRun> Outbox::group() {
-  for (uint32_t i = 0; i < entries_.size(); ++i) {
-    Entry& entry = entries_[i];
+// Entries that are in no chain yet are chained per owner.
+void Outbox::chain_up() {
+  chains_.clear();
+  next_chain_ = 0;
+  const size_t begin = std::exchange(chained_, entries_.size());
+  for (size_t i = begin; i < entries_.size(); ++i) {
+    const Entry& entry = entries_[i];
     if (entry.size == 0) continue;
+    const auto at = static_cast<uint32_t>(i);
     Transport* owner = entry.owner;
     if (owner == nullptr || owner->last_out == kNoOut) {
-      chains_.push_back(i);
+      chains_.push_back(at);
     } else {
-      entries_[owner->last_out].next = i;
+      entries_[owner->last_out].next = at;
     }
-    if (owner != nullptr) owner->last_out = i;
+    if (owner != nullptr) owner->last_out = at;
   }
-  for (const uint32_t first : chains_) append_chain(first);
-  for (const Entry& entry : entries_)
-    if (entry.owner != nullptr) entry.owner->last_out = kNoOut;
-  is_handed_out_ = true;
-  return runs_;
+  for (size_t i = begin; i < entries_.size(); ++i)
+    if (Transport* owner = entries_[i].owner) owner->last_out = kNoOut;
 }
 
-void Outbox::append_chain(uint32_t first) {
+// A chain is written out; a change of path within it begins a new run.
+void Outbox::take_chain(uint32_t first) {
   size_t run_begins = views_.size();
   FiveTuple path = entries_[first].path;
   const auto close_run = [&] {
+    if (views_.size() == run_begins) return;
     runs_.push_back({path, std::span<const ByteView>(views_).subspan(run_begins)});
     run_begins = views_.size();
   };
   for (uint32_t i = first; i != kNone; i = entries_[i].next) {
-    if (entries_[i].path != path) {
+    Entry& entry = entries_[i];
+    if (entry.size == 0) continue;
+    if (entry.path != path) {
       close_run();
-      path = entries_[i].path;
+      path = entry.path;
     }
-    views_.push_back(bytes_of(entries_[i]));
+    views_.push_back(bytes_of(entry));
+    entry.size = 0;
+    entry.owner = nullptr;
   }
   close_run();
 }
@@ -71,9 +79,9 @@ void Outbox::clear() {
   used_ = 0;
   entries_.clear();
   chains_.clear();
+  chained_ = next_chain_ = 0;
   views_.clear();
   runs_.clear();
-  is_handed_out_ = false;
 }
 
 }  // namespace atrium::media

@@ -1,6 +1,6 @@
-// Outbox: datagrams made since the last drain, in one arena, then grouped into runs per peer.
+// Outbox: datagrams made since the last drain, in one arena, then grouped into runs per peer, which leave in pieces.
 // Owner: EngineState.  Thread: its shard.  Memory: fixed at creation; nothing is allocated while packets flow.
-// Handed-out bytes stay valid until clear().
+// Bytes that were handed out stay valid until clear().
 #pragma once
 
 #include <cstdint>
@@ -43,27 +43,39 @@ class Outbox {
     return count;
   }
 
-  // Groups everything into runs, calling `on_leaving(owner, kind, bytes)` once per datagram.
+  // The next runs, of at least `datagrams_max` datagrams where there are as many; everything to one peer that was there
+  // when the first of them were taken is in one run.  `on_leaving(owner, kind, bytes)` is called once per datagram.
+  // Until the last ones are taken more may be committed or discarded.  Valid until the next call.
   template <typename Visitor>
-  std::span<const SendRun> hand_out(Visitor on_leaving) {
-    for (const Entry& entry : entries_)
-      if (entry.size > 0) on_leaving(entry.owner, entry.kind, size_t{entry.size});
-    return group();
+  std::span<const SendRun> hand_out(size_t datagrams_max, Visitor on_leaving) {
+    runs_.clear();
+    views_.clear();
+    if (next_chain_ == chains_.size()) chain_up();
+    while (next_chain_ < chains_.size() && views_.size() < datagrams_max) {
+      const uint32_t first = chains_[next_chain_++];
+      for (uint32_t i = first; i != kNone; i = entries_[i].next)
+        if (const Entry& entry = entries_[i]; entry.size > 0)
+          on_leaving(entry.owner, entry.kind, size_t{entry.size});
+      take_chain(first);
+    }
+    return runs_;
   }
-  bool is_handed_out() const { return is_handed_out_; }
+  bool is_handed_out() const {
+    return chained_ == entries_.size() && next_chain_ == chains_.size();
+  }
   void clear();
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   struct Entry {
     FiveTuple path;
-    uint32_t at = 0, size = 0;  // size 0 = taken back
+    uint32_t at = 0, size = 0;  // size 0 = taken back, or handed out
     uint32_t next = kNone;      // next one to the same owner
     OutKind kind = OutKind::Control;
     Transport* owner = nullptr;
   };
-  std::span<const SendRun> group();
-  void append_chain(uint32_t first);
+  void chain_up();
+  void take_chain(uint32_t first);
   ByteView bytes_of(const Entry& entry) const {
     return ByteView(arena_).subspan(entry.at, entry.size);
   }
@@ -72,9 +84,10 @@ class Outbox {
   size_t used_ = 0;
   std::vector<Entry> entries_;
   std::vector<uint32_t> chains_;  // first entry of each owner, in order of first use
+  size_t chained_ = 0;            // entries that are in a chain
+  size_t next_chain_ = 0;         // to be handed out
   std::vector<ByteView> views_;
   std::vector<SendRun> runs_;
-  bool is_handed_out_ = false;
 };
 
 }  // namespace atrium::media

@@ -399,7 +399,7 @@ void ControlPlane::run(domain::Event& effect, Now) {
 void ControlPlane::log_event(const domain::Event& effect) {
   static constexpr const char* kNames[] = {"room started", "room ended",      "user joined",
                                            "user left",    "track published", "track unpublished"};
-  log_line(LogLevel::Info, kNames[static_cast<size_t>(effect.kind)],
+  log_in_turn(LogLevel::Info, kNames[static_cast<size_t>(effect.kind)],
            {{"app", effect.app.value},
             {"room", effect.room.value},
             {"room_sid", effect.room_sid.value},

@@ -116,6 +116,8 @@ class ShardHandler {
       Now now) = 0;  // commands may be waiting in the rings; looked at between turns
   virtual void on_deadline(Now now) = 0;
   virtual Mono next_deadline() const = 0;
+  // What is to be sent, a piece at a time: called again, until it yields nothing, when the piece before was sent.  A
+  // cut that comes in between takes back what is left of its life.
   virtual std::span<const ShardSendRun> drain(Now now) = 0;
   virtual bool has_more_to_send() const = 0;
 };

@@ -8,6 +8,8 @@ namespace atrium::node {
 namespace {
 // Commands taken in one turn, so that a burst of joins does not hold up packets.
 constexpr int kCommandsPerTurn = 256;
+// Sent between two looks at the urgent lane: most of a millisecond.
+constexpr size_t kDatagramsPerPiece = 256;
 
 bool may_be_dropped(const media::SctpCommand& command) {
   if (std::holds_alternative<media::SctpPacketIn>(command)) return true;  // SCTP sends it again
@@ -68,8 +70,12 @@ Mono Shard::next_deadline() const {
 }
 
 std::span<const ShardSendRun> Shard::drain(Now now) {
+  if (!std::exchange(is_draining_, true)) engine_.forward(now);
+  if (take_cuts(now)) forward_outputs();
   runs_.clear();
-  for (const media::SendRun& run : engine_.drain(now)) runs_.push_back({run.path, run.datagrams});
+  for (const media::SendRun& run : engine_.hand_out(kDatagramsPerPiece))
+    runs_.push_back({run.path, run.datagrams});
+  is_draining_ = !runs_.empty();
   return runs_;
 }
 
@@ -85,9 +91,16 @@ bool Shard::SctpLane::try_send(media::SctpCommand& command) {
   return true;
 }
 
-void Shard::take_commands(Now now) {
+bool Shard::take_cuts(Now now) {
+  bool is_any = false;
   ShardCommand command;
-  while (links_.urgent.try_receive(command)) take_cut(std::move(command), now);
+  for (; links_.urgent.try_receive(command); is_any = true) take_cut(std::move(command), now);
+  return is_any;
+}
+
+void Shard::take_commands(Now now) {
+  take_cuts(now);
+  ShardCommand command;
   commands_waiting_ = false;
   for (int i = 0; links_.commands.try_receive(command); ++i) {
     apply(std::move(command), now);

@@ -52,6 +52,7 @@ class Shard final : public ShardHandler {
   };
 
   void take_commands(Now now);
+  bool take_cuts(Now now);  // whether there was one
   void take_cut(ShardCommand cut, Now now);
   void apply(ShardCommand command, Now now);
   media::EngineCounters counters() const;
@@ -70,6 +71,7 @@ class Shard final : public ShardHandler {
   std::vector<media::Datagram> batch_;
   std::vector<ShardSendRun> runs_;
   bool commands_waiting_ = false;
+  bool is_draining_ = false;  // pieces of a turn's output may be left
 };
 
 }  // namespace atrium::node

@@ -1,9 +1,12 @@
 #include "runtime/connection_host.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <ctime>
 
+#include "base/log.h"
 #include "runtime/clock.h"
 #include "runtime/http_connection.h"
 
@@ -11,7 +14,6 @@ namespace atrium::runtime {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr int kRoundsPerTurn = 16;
@@ -28,9 +30,18 @@ HttpConnection* ConnectionHost::find(ConnectionId id) {
   return at == connections_.end() ? nullptr : at->second.get();
 }
 
-HttpConnection& ConnectionHost::add(std::unique_ptr<HttpConnection> connection) {
+Result<void> ConnectionHost::open() {
+  sockets_.emplace(TRY(StreamSockets::create()));
+  error_code ec;
+  sockets_ready_.assign(::dup(sockets_->descriptor()), ec);  // Asio closes what it is given
+  if (ec) return fail(ErrorKind::Unavailable, "epoll's descriptor");
+  return {};
+}
+
+HttpConnection* ConnectionHost::add(std::unique_ptr<HttpConnection> connection) {
   const ConnectionId id = connection->id();
-  return *connections_.emplace(id, std::move(connection)).first->second;
+  if (!sockets_->add(connection->socket(), id)) return nullptr;
+  return connections_.emplace(id, std::move(connection)).first->second.get();
 }
 
 void ConnectionHost::remove(HttpConnection& connection) {
@@ -49,18 +60,27 @@ void ConnectionHost::set_deadline(HttpConnection& connection, Mono at) {
   deadlines_.insert({at, connection.id()});
 }
 
-void ConnectionHost::wait(HttpConnection& connection, tcp::socket::wait_type type) {
-  connection.socket().async_wait(type, [this, type, id = connection.id()](error_code ec) {
-    if (ec == asio::error::operation_aborted) return;
-    const Now now = read_clock();
-    if (HttpConnection* found = find(id)) {
-      if (type == tcp::socket::wait_read) {
-        found->on_readable(now);
-      } else {
-        found->on_writable();
-        found->flush(now);
-      }
-    }
+void ConnectionHost::await_sockets() {
+  sockets_ready_.async_wait(asio::posix::stream_descriptor::wait_read, [this](error_code ec) {
+    if (ec) return;
+    take_events();
+    await_sockets();  // where more is ready than one call takes, this is readable at once
+  });
+}
+
+void ConnectionHost::take_events() {
+  for (const StreamSockets::Event& event : sockets_->take())
+    if (HttpConnection* connection = find(event.connection))
+      connection->on_event(event, read_clock());
+  settle_soon();
+}
+
+void ConnectionHost::look_again(ConnectionId id) {
+  to_look_at_.push_back(id);
+  if (to_look_at_.size() > 1) return;
+  asio::post(context, [this] {
+    for (ConnectionId one : std::exchange(to_look_at_, {}))
+      if (HttpConnection* connection = find(one)) connection->read_if_awaited(read_clock());
     settle_soon();
   });
 }
@@ -129,6 +149,7 @@ void ConnectionHost::settle_soon() {
 }
 
 void ConnectionHost::settle() {
+  flush_log();  // before anybody hears of what it says
   for (int round = 0; round < kRoundsPerTurn && !(dirty_.empty() && reports_.empty()); ++round) {
     const Now now = read_clock();
     for (ConnectionId id : std::exchange(dirty_, {}))
@@ -139,6 +160,7 @@ void ConnectionHost::settle() {
   }
   graveyard_.clear();
   if (!dirty_.empty() || !reports_.empty()) settle_soon();
+  flush_log();
   arm_timer();
   if (handler->is_finished()) context.stop();
 }

@@ -5,9 +5,10 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -15,8 +16,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/result.h"
 #include "node/ports.h"
 #include "runtime/http_server.h"
+#include "runtime/stream_socket.h"
 #include "runtime/websocket_codec.h"
 
 namespace atrium::runtime {
@@ -37,13 +40,17 @@ class ConnectionHost {
     bool written = false;
   };
 
+  // First of all.  Unavailable: the kernel has no descriptor.
+  Result<void> open();
   HttpConnection* find(ConnectionId id);
-  HttpConnection& add(std::unique_ptr<HttpConnection> connection);
+  // Null: its socket cannot be watched, and is closed.
+  HttpConnection* add(std::unique_ptr<HttpConnection> connection);
   void remove(HttpConnection& connection);  // its memory lives until the turn's end
   size_t size() const { return connections_.size(); }
 
   void set_deadline(HttpConnection& connection, Mono at);
-  void wait(HttpConnection& connection, boost::asio::ip::tcp::socket::wait_type type);
+  // It waits for bytes that are known to be there: its turn comes after what is ready now.
+  void look_again(ConnectionId id);
   void mark_dirty(ConnectionId id) { dirty_.push_back(id); }
   void report(Report report) { reports_.push_back(report); }
   // The handler wants on_websocket_closed_out for what it would have been told as on_closed.
@@ -51,6 +58,8 @@ class ConnectionHost {
   // IMF-fixdate of this second; valid until the next call.
   std::string_view date(Wall wall);
 
+  // From now on its connections are told what their sockets do.
+  void await_sockets();
   // The end of every turn: what was asked for is written, what happened is told, the timer is set.
   void settle();
   // The same after everything else that is ready now.
@@ -69,17 +78,21 @@ class ConnectionHost {
   std::string plain;                 // what one read said, decrypted
 
  private:
+  void take_events();
   void deliver(Report report);
   void arm_timer();
   void on_timer();
 
   // owned
   boost::asio::steady_timer timer_{context};
+  std::optional<StreamSockets> sockets_;  // from open() on
+  boost::asio::posix::stream_descriptor sockets_ready_{context};
   std::unordered_map<ConnectionId, std::unique_ptr<HttpConnection>> connections_;
   std::vector<std::unique_ptr<HttpConnection>> graveyard_;
   std::set<std::pair<Mono, ConnectionId>> deadlines_;  // when to look at whose; each at most once
   std::vector<ConnectionId> dirty_;                    // have something to write
   std::vector<Report> reports_;
+  std::vector<ConnectionId> to_look_at_;
   // derived
   bool is_settle_due_ = false;
   Mono armed_ = kNever;

@@ -1,11 +1,9 @@
 #include "runtime/http_connection.h"
 
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <span>
 #include <utility>
 
@@ -16,16 +14,13 @@
 namespace atrium::runtime {
 namespace {
 
-using boost::asio::ip::tcp;
-using boost::system::error_code;
-
 constexpr size_t kPartsPerWrite = 64;
 constexpr char kTlsHandshakeRecord = 0x16;  // RFC 8446 section 5.1
 constexpr size_t kKeptInputBytes = 4'096;   // a larger input buffer is given back between requests
 
 }  // namespace
 
-HttpConnection::HttpConnection(ConnectionHost& host, ConnectionId id, tcp::socket socket,
+HttpConnection::HttpConnection(ConnectionHost& host, ConnectionId id, StreamSocket socket,
                                const Entrance& entrance)
     : host_(host),
       id_(id),
@@ -50,21 +45,42 @@ void HttpConnection::begin_tls_or_http(Now now) {
 void HttpConnection::await_read() {
   if (is_read_awaited_) return;
   is_read_awaited_ = true;
-  host_.wait(*this, tcp::socket::wait_read);
+  if (is_readable_) host_.look_again(id_);
 }
 
 // --- reading -------------------------------------------------------------------------------------
 
-void HttpConnection::on_readable(Now now) {
-  is_read_awaited_ = false;
+void HttpConnection::on_event(const StreamSockets::Event& event, Now now) {
+  is_readable_ |= event.is_readable;
+  is_ending_ |= event.is_ending;
+  if (event.is_writable && is_write_awaited_) {
+    is_write_awaited_ = false;
+    flush(now);
+  }
+  if (event.is_readable) read_if_awaited(now);
+}
+
+void HttpConnection::read_if_awaited(Now now) {
+  if (std::exchange(is_read_awaited_, false)) read(now);
+}
+
+void HttpConnection::read(Now now) {
   // Not while an answer is due: a client that pipelines waits in its own kernel.
   if (phase_ == Phase::Pending || phase_ == Phase::Answering || phase_ == Phase::Gone) return;
-  error_code ec;
-  const size_t count = socket_.read_some(boost::asio::buffer(host_.scratch), ec);
-  if (ec == boost::asio::error::would_block || ec == boost::asio::error::try_again)
-    return await_read();
-  if (ec == boost::asio::error::eof) return on_end_of_input();
-  if (ec) return end(Farewell::Reset);
+  size_t count = 0;
+  switch (socket_.read(host_.scratch, count)) {
+    case StreamSocket::Read::NotNow:
+      is_readable_ = false;
+      return await_read();
+    case StreamSocket::Read::End:
+      return on_end_of_input();
+    case StreamSocket::Read::Broken:
+      return end(Farewell::Reset);
+    case StreamSocket::Read::Bytes:
+      break;
+  }
+  // Less than there was room for is all there was (epoll(7)), unless the end waits behind it.
+  if (count < host_.scratch.size() && !is_ending_) is_readable_ = false;
 
   on_bytes({host_.scratch.data(), count}, now);
   count_unfinished();
@@ -374,7 +390,6 @@ void HttpConnection::flush(Now now) {
     return end(Farewell::Reset);
   }
   is_write_awaited_ = true;
-  host_.wait(*this, tcp::socket::wait_write);
 }
 
 bool HttpConnection::write_some() {
@@ -384,14 +399,9 @@ bool HttpConnection::write_some() {
 bool HttpConnection::write_plain() {
   while (!out_.empty()) {
     std::array<iovec, kPartsPerWrite> parts;
-    msghdr header{};
-    header.msg_iov = parts.data();
-    header.msg_iovlen = out_.gather(parts);
-    const ssize_t written =
-        ::sendmsg(socket_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    out_.consume(static_cast<size_t>(written));
+    const auto written = socket_.write(std::span(parts).first(out_.gather(parts)));
+    if (!written || *written == 0) return written.has_value();
+    out_.consume(*written);
   }
   return true;
 }
@@ -405,11 +415,9 @@ bool HttpConnection::write_encrypted() {
     if (out_.empty() && is_last_word()) tls_->close();
     const std::string_view pending = tls_->pending();
     if (pending.empty()) return true;
-    const ssize_t written = ::send(socket_.native_handle(), pending.data(), pending.size(),
-                                   MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
-    tls_->consume(static_cast<size_t>(written));
+    const auto written = socket_.write(pending);
+    if (!written || *written == 0) return written.has_value();
+    tls_->consume(*written);
   }
 }
 
@@ -450,9 +458,7 @@ void HttpConnection::begin_drain(Now now, Duration longest) {
   if (has_fin_) return end(Farewell::Close);
   in_ = {};
   phase_ = Phase::Draining;
-  error_code ec;
-  socket_.shutdown(tcp::socket::shutdown_send, ec);
-  if (ec) return end(Farewell::Reset);
+  if (!socket_.end_output()) return end(Farewell::Reset);
   host_.set_deadline(*this, now.mono + longest);
   await_read();
 }
@@ -481,8 +487,7 @@ void HttpConnection::report_end() {
 void HttpConnection::say_tls_goodbye() {
   tls_->close();
   const std::string_view bytes = tls_->pending();
-  if (!bytes.empty())
-    ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (!bytes.empty()) static_cast<void>(socket_.write(bytes));
 }
 
 void HttpConnection::end(Farewell farewell) {
@@ -493,18 +498,15 @@ void HttpConnection::end(Farewell farewell) {
   if (farewell == Farewell::Reset) {
     reset();
   } else {
-    error_code ec;
     if (tls_) say_tls_goodbye();
-    socket_.close(ec);
+    socket_.close();
   }
   host_.set_deadline(*this, kNever);
   host_.remove(*this);
 }
 
 void HttpConnection::reset() {
-  error_code ec;
-  socket_.set_option(tcp::socket::linger(true, 0), ec);
-  socket_.close(ec);
+  socket_.reset();
 }
 
 }  // namespace atrium::runtime

@@ -4,7 +4,6 @@
 // Does not: call the handler while the handler runs: what has to be told waits in the host until the turn's end.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <memory>
 #include <string>
 
@@ -27,13 +26,13 @@ struct Entrance {
 
 class HttpConnection {
  public:
-  HttpConnection(ConnectionHost& host, ConnectionId id, boost::asio::ip::tcp::socket socket,
+  HttpConnection(ConnectionHost& host, ConnectionId id, StreamSocket socket,
                  const Entrance& entrance);
 
   // The host's calls.
   void start(Now now);
-  void on_readable(Now now);
-  void on_writable() { is_write_awaited_ = false; }
+  void on_event(const StreamSockets::Event& event, Now now);
+  void read_if_awaited(Now now);
   void on_deadline(Now now);
   void flush(Now now);
   void reset();  // RST at once; nobody is told
@@ -46,10 +45,10 @@ class HttpConnection {
   void drop() { end(Farewell::Reset); }
 
   ConnectionId id() const { return id_; }
-  boost::asio::ip::tcp::socket& socket() { return socket_; }
+  const StreamSocket& socket() const { return socket_; }
 
  private:
-  friend class ConnectionHost;  // deadline_ and the awaited flags are its bookkeeping
+  friend class ConnectionHost;  // deadline_ is its bookkeeping
 
   // ProxyHeader → TlsHandshake → Head, where the entrance has them.
   // Head → Body → Pending → Answering → Head …, or Pending → WebSocket → ClosingOut → Draining.
@@ -68,6 +67,7 @@ class HttpConnection {
   enum class Farewell : uint8_t { Close, Reset };
 
   void await_read();
+  void read(Now now);
   void on_bytes(std::string_view bytes, Now now);
   void on_proxy_bytes(std::string_view bytes, Now now);
   void on_tls_bytes(std::string_view bytes, Now now);
@@ -104,7 +104,7 @@ class HttpConnection {
   const ConnectionId id_;
   const bool has_tls_;
   // owned
-  boost::asio::ip::tcp::socket socket_;
+  StreamSocket socket_;
   std::unique_ptr<TlsSession> tls_;  // from the first byte of the handshake on
   HttpRequestReader reader_;
   size_t unfinished_bytes_ = 0;  // what this connection adds to the host's sum
@@ -117,6 +117,8 @@ class HttpConnection {
   Mono looked_at_ = kNever;  // when the host looks at it next: no later than the deadline
   Mono last_heard_{};
   Phase phase_ = Phase::Head;
+  bool is_readable_ = false;  // as far as known: not read to the end since the last event
+  bool is_ending_ = false;    // its end is among what is to be read
   bool is_read_awaited_ = false;
   bool is_write_awaited_ = false;
   bool is_dirty_ = false;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
@@ -106,6 +107,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options
     for (const auto& address : options.operator_addresses)
       TRY(state->open(node::Listener::Operator, address));
     TRY(state->open_wake());
+    TRY(state->ConnectionHost::open());
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
   } catch (const std::exception&) {
     // Asio's constructors throw when the kernel has no epoll or descriptor for them.
@@ -144,6 +146,7 @@ void HttpServer::run(node::ControlHandler& handler) {
   s.handler = &handler;
   s.context.restart();
   s.await_wake();
+  s.await_sockets();
   s.await_signal();
   for (auto& door : s.doors) s.accept_next(*door);
   asio::post(s.context, [&s] {
@@ -216,9 +219,11 @@ void HttpServer::State::on_accepted(Door& door, tcp::socket socket) {
   socket.set_option(tcp::no_delay(true), ec);
   ++counters.accepted;
   const ConnectionId id{++last_id};
-  auto connection = std::make_unique<HttpConnection>(*this, id, std::move(socket),
-                                                     entrance(door.listener, from_endpoint(peer)));
-  add(std::move(connection)).start(read_clock());
+  const int descriptor = socket.release(ec);
+  if (ec) return;
+  HttpConnection* added = add(std::make_unique<HttpConnection>(
+      *this, id, StreamSocket(descriptor), entrance(door.listener, from_endpoint(peer))));
+  if (added != nullptr) added->start(read_clock());
 }
 
 Entrance HttpServer::State::entrance(node::Listener listener, const SocketAddress& peer) const {

@@ -78,7 +78,9 @@ void UdpShard::State::turn(node::ShardHandler& handler) {
     if (!batch.empty()) handler.on_datagrams(batch, now);
   }
   if (handler.next_deadline() <= now.mono) handler.on_deadline(now);
-  socket->send(handler.drain(now));
+  socket->begin_turn();
+  for (auto runs = handler.drain(now); !runs.empty(); runs = handler.drain(read_clock()))
+    socket->send(runs);
 }
 
 node::Waker& UdpShard::waker() {

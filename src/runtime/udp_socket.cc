@@ -263,9 +263,12 @@ std::span<node::ShardDatagram> UdpSocket::receive() {
   return {r.datagrams.data(), kept};
 }
 
+void UdpSocket::begin_turn() {
+  state_->wait_left = std::chrono::milliseconds(limits::kUdpSendWaitMs);
+}
+
 void UdpSocket::send(std::span<const node::ShardSendRun> runs) {
   State& s = *state_;
-  s.wait_left = std::chrono::milliseconds(limits::kUdpSendWaitMs);
   for (const node::ShardSendRun& run : runs) {
     for (size_t i = 0; i < run.datagrams.size();) {
       const size_t size = run.datagrams[i].size();

@@ -34,6 +34,8 @@ class UdpSocket {
 
   // At most kDatagramsPerTurnMax datagrams that wait now.  Bytes and span are valid until the next call.
   std::span<node::ShardDatagram> receive();
+  // What is sent until the next turn waits at most kUdpSendWaitMs in all for room in the kernel.
+  void begin_turn();
   // Everything is with the kernel or dropped and counted when this returns.
   void send(std::span<const node::ShardSendRun> runs);
 

@@ -116,7 +116,7 @@ int main(int argc, char** argv) {
     else
       return std::fprintf(stderr, "%s", kHelp), 2;
   }
-  if (!options.is_verbose) atrium::set_log_sink([](atrium::LogLevel, std::string_view) {});
+  if (!options.is_verbose) atrium::set_log_sink([](auto, auto, auto) {});
   bool is_good = true;
   for (uint64_t i = 0; i < seeds; ++i) {
     options.seed = seed + i;

@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
     else
       return std::fprintf(stderr, "%s", kHelp), 2;
   }
-  if (!options.is_verbose) atrium::set_log_sink([](atrium::LogLevel, std::string_view) {});
+  if (!options.is_verbose) atrium::set_log_sink([](auto, auto, auto) {});
   bool is_good = true;
   const uint64_t first = options.seed;
   for (; options.seed < first + seeds; ++options.seed) {

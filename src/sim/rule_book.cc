@@ -149,6 +149,8 @@ void RuleBook::restarted(Now now) {
   for (auto& [target, rule] : rules_) {
     anew(rule.must);
     anew(rule.may);
+    // What a start finds expired it deletes: a clock that is set back later does not bring it back.
+    if (rule.must.mono <= now.mono) rule.must = {};
     rule.is_seen_out = false;
     rule.has_restarted = rule.under_way == 0;
   }

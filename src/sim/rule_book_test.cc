@@ -124,6 +124,19 @@ TEST_F(RuleBookTest, a_step_of_the_wall_clock_moves_a_rule_only_at_a_restart) {
   EXPECT_FALSE(may(51s));
 }
 
+TEST_F(RuleBookTest, a_rule_that_a_start_found_expired_does_not_come_back_with_the_clock) {
+  call(Order::Ban, 100s, 1s);
+  offset_ = 200s;
+  book_.wall_stepped(at(2s));
+  book_.restarted(at(3s));
+  EXPECT_FALSE(must(4s));
+  offset_ = 0s;
+  book_.wall_stepped(at(5s));
+  book_.restarted(at(6s));
+  EXPECT_FALSE(must(7s)) << "the start deleted it";
+  EXPECT_TRUE(may(7s)) << "unless the disk was full";
+}
+
 TEST_F(RuleBookTest, a_failed_ban_is_either_way_but_always_the_same) {
   call(Order::Ban, 600s, 1s, CallEnd::Unknown);
   book_.saw_let_in(eve_, at(3s));

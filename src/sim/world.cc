@@ -199,9 +199,10 @@ void World::carry(Duration& delay_out, bool& is_lost) {
 void World::drain_shard(size_t index) {
   node::Shard& shard = *shards_[index]->shard;
   do {
-    for (const node::ShardSendRun& run : shard.drain(now()))
-      for (const ByteView datagram : run.datagrams)
-        send_to_client(static_cast<uint16_t>(kMediaPort + index), run.path.remote.port, datagram);
+    for (auto runs = shard.drain(now()); !runs.empty(); runs = shard.drain(now()))
+      for (const node::ShardSendRun& run : runs)
+        for (const ByteView datagram : run.datagrams)
+          send_to_client(static_cast<uint16_t>(kMediaPort + index), run.path.remote.port, datagram);
   } while (shard.has_more_to_send());
 }
 

@@ -76,7 +76,7 @@ Result<bool> AuditLog::has_records() {
 
 Result<void> AuditLog::append(Database& database, std::span<const domain::AuditEntry> entries) {
   DCHECK(database.is_in_transaction());
-  Head before = TRY(head());
+  Head before = head_ ? *head_ : TRY(head());
   for (const domain::AuditEntry& given : entries) {
     std::optional<domain::AuditEntry> changed;
     const domain::AuditEntry& entry = is_bounded(given) ? given : changed.emplace(bounded(given));

@@ -82,7 +82,7 @@ void Database::Close::operator()(sqlite3* handle) const {
   sqlite3_close_v2(handle);
 }
 
-// What a statement that changes several rows must be able to undo stays in memory; SQLite's own choice is a file from 64
+// What a statement that changes several rows must be able to undo stays in memory; SQLite would take a file from 64
 // KiB on.  For the whole process, before its first database is opened.
 void keep_statement_journals_in_memory() {
   [[maybe_unused]] static const int configured = sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);

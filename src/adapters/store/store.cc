@@ -156,7 +156,8 @@ struct Store::State {
   Result<void> write_event(const domain::Event& event, const OperationId& held_by);
   Result<void> end_former(Wall now);
   void forget_derived();
-  Result<void> purge_behind(std::span<const WriteRequest> batch, HistoryRows rows);
+  Result<void> purge_ahead_of(std::span<const WriteRequest> batch, HistoryRows rows);
+  Result<void> purge_behind(std::span<const WriteRequest> batch);
 
   Result<void> write_tombstones(std::span<const domain::Tombstone> rows);
   Result<void> write_bans(std::span<const domain::BanRule> rules, std::span<const BanId> dropped);
@@ -320,38 +321,36 @@ Result<void> Store::end_former() {
 std::vector<Result<void>> Store::apply_batch(std::span<const WriteRequest> batch,
                                              HistoryRows history) {
   if (batch.empty()) return {};
-  const auto all_failed = [&](Error error) {
+  const auto all_failed = [&](const Error& error) {
     return std::vector<Result<void>>(batch.size(), std::unexpected(error));
   };
   if (needs_reopening_) return all_failed(read_only().error());
   if (former_ends_at_)
     if (auto ended = end_former(); !ended) return all_failed(ended.error());
-  std::vector<Result<void>> results;
-  for (const Undo undo : {Undo::Batch, Undo::Request}) {
-    auto transaction = Transaction::begin(state_->database);
-    if (!transaction) {
-      note(transaction.error());
-      return all_failed(transaction.error());
-    }
-    results = write_all(batch, history, undo);
-    Result<void> committed;
-    if (!state_->database.is_in_transaction()) {
-      committed = results.back();
-    } else if (undo == Undo::Batch && !results.back()) {
-      state_->forget_derived();
-      continue;
-    } else {
-      committed = state_->purge_behind(batch, history);
-      if (committed) committed = state_->commit(*transaction, batch);
-    }
-    if (!committed) {
-      state_->forget_derived();
-      note(committed.error());
-      return all_failed(committed.error());
-    }
-    break;
+  Result<std::vector<Result<void>>> written = write_batch(batch, history, Undo::Batch);
+  if (written && !written->back()) written = write_batch(batch, history, Undo::Request);
+  if (!written) {
+    state_->forget_derived();
+    note(written.error());
+    return all_failed(written.error());
   }
   checkpoint();
+  return *std::move(written);
+}
+
+// Errors: nothing of the batch is written.  With Undo::Batch nothing is written either where the last result is one.
+Result<std::vector<Result<void>>> Store::write_batch(std::span<const WriteRequest> batch,
+                                                     HistoryRows history, Undo undo) {
+  Transaction transaction = TRY(Transaction::begin(state_->database));
+  TRY(state_->purge_ahead_of(batch, history));
+  std::vector<Result<void>> results = write_all(batch, history, undo);
+  if (!state_->database.is_in_transaction()) return std::unexpected(results.back().error());
+  if (undo == Undo::Batch && !results.back()) {
+    state_->forget_derived();
+    return results;
+  }
+  TRY(state_->purge_behind(batch));
+  TRY(state_->commit(transaction, batch));
   return results;
 }
 
@@ -547,29 +546,44 @@ std::span<const domain::Tombstone> tombstones_of(const WriteRequest::What& what)
   return {};
 }
 
-}  // namespace
-
-// Each batch takes away some of what is too old by its own times, so that the tables stay as large as what is alive,
-// however busy the hour between two purges.  No time of a row lies further ahead of now than kTombstoneMs.
-Result<void> Store::State::purge_behind(std::span<const WriteRequest> batch, HistoryRows rows) {
-  Written records, stones, facts;
+Written facts_of(std::span<const WriteRequest> batch) {
+  Written facts;
   for (const WriteRequest& request : batch) {
-    if (const auto* put = std::get_if<PutDismissal>(&request.what))
-      records.add(put->record.accepted_at);
-    for (const domain::Tombstone& one : tombstones_of(request.what)) stones.add(one.expires_at);
     for (const domain::Event& one : request.events) facts.add(one.at);
     for (const domain::Event& one : request.held_events) facts.add(one.at);
   }
-  if (records.latest)
-    TRY(purge_step(purge_dismissals, unix_us(*records.latest - kRecordKeep),
-                   records.rows * limits::kPurgeRowsPerWrite));
+  return facts;
+}
+
+}  // namespace
+
+// Each batch takes away some of what is too old by its own times, so that the tables stay as large as what is alive,
+// however busy the hour between two purges: what ends with its time before the batch is written, what is kept by number
+// after it.  No time of a row lies further ahead of now than kTombstoneMs.
+Result<void> Store::State::purge_ahead_of(std::span<const WriteRequest> batch, HistoryRows rows) {
+  Written stones;
+  for (const WriteRequest& request : batch)
+    for (const domain::Tombstone& one : tombstones_of(request.what)) stones.add(one.expires_at);
   if (stones.latest)
     TRY(purge_step(purge_tombstones, unix_us(*stones.latest - kTombstoneKeep),
                    stones.rows * limits::kPurgeRowsPerWrite));
-  if (!facts.latest) return {};
-  TRY(events.purge(database, *facts.latest, facts.rows * limits::kPurgeEventsPerWrite));
-  if (rows == HistoryRows::Write)
+  const Written facts = facts_of(batch);
+  if (facts.latest && rows == HistoryRows::Write)
     TRY(history.purge(database, *facts.latest, facts.rows * limits::kPurgeRowsPerWrite));
+  return {};
+}
+
+Result<void> Store::State::purge_behind(std::span<const WriteRequest> batch) {
+  Written records;
+  for (const WriteRequest& request : batch)
+    if (const auto* put = std::get_if<PutDismissal>(&request.what))
+      records.add(put->record.accepted_at);
+  if (records.latest)
+    TRY(purge_step(purge_dismissals, unix_us(*records.latest - kRecordKeep),
+                   records.rows * limits::kPurgeRowsPerWrite));
+  const Written facts = facts_of(batch);
+  if (facts.latest)
+    TRY(events.purge(database, *facts.latest, facts.rows * limits::kPurgeEventsPerWrite));
   return {};
 }
 

@@ -235,6 +235,8 @@ class Store {
   // What a failure undoes.  To undo one request alone SQLite keeps a copy of each page that the request changes, in a
   // file when they are many: a batch is written without, and once more with it when one of its requests fails.
   enum class Undo : uint8_t { Batch, Request };
+  Result<std::vector<Result<void>>> write_batch(std::span<const WriteRequest> batch,
+                                                HistoryRows history, Undo undo);
   std::vector<Result<void>> write_all(std::span<const WriteRequest> batch, HistoryRows history,
                                       Undo undo);
   Result<Purged> purge_rows(Wall now);

@@ -60,7 +60,9 @@ struct ShardParts {
 }  // namespace
 
 struct World::Parts {
-  OpenSslSecretSource secrets;  // stateless: RAND_bytes may be called from any thread
+  // Stateless: RAND_bytes and the clock may be asked from any thread.
+  OpenSslSecretSource secrets{
+      [] { return static_cast<uint64_t>(unix_ms(runtime::read_clock().wall)); }};
   std::optional<runtime::DirectoryLock> data_lock;  // before all that uses the data: goes last
   std::unique_ptr<StopAt> faults;
   std::unique_ptr<store::FaultVfs> store_faults;  // none unless asked for
