@@ -5,6 +5,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { binary, root } from '../../e2e/lib/daemon.mjs';
 
+// Never by chance what was built with sanitizers.
+process.env.ATRIUM_BIN_DIR ??= join(root, 'build/release/bin');
 export const results = join(root, 'build/bench');
 
 export const say = (text) => process.stderr.write(`${text}\n`);

@@ -52,23 +52,20 @@ void AuditTrail::flush(Now now) {
 }
 
 void AuditTrail::flush_early() {
-  while (!waiting_.empty())
-    if (!send()) return;
+  auto next = waiting_.begin();
+  while (next != waiting_.end() && !to_store_.is_full()) {
+    const auto count = std::min<ptrdiff_t>(waiting_.end() - next, limits::kAuditBatchMax);
+    store::WriteRequest request;
+    request.audit.assign(std::move_iterator(next), std::move_iterator(next + count));
+    next += count;
+    to_store_.send(std::move(request));
+  }
+  waiting_.erase(waiting_.begin(), next);
 }
 
 void AuditTrail::flush_all(Now now) {
   close_minute(now.wall);
   flush_early();
-}
-
-bool AuditTrail::send() {
-  if (to_store_.is_full()) return false;
-  const auto count = std::min<ptrdiff_t>(std::ssize(waiting_), limits::kAuditBatchMax);
-  store::WriteRequest request;
-  request.audit.assign(std::move_iterator(waiting_.begin()),
-                       std::move_iterator(waiting_.begin() + count));
-  waiting_.erase(waiting_.begin(), waiting_.begin() + count);
-  return to_store_.send(std::move(request));
 }
 
 Mono AuditTrail::next_deadline() const {

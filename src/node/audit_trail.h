@@ -38,7 +38,6 @@ class AuditTrail {
 
  private:
   void close_minute(Wall now);
-  bool send();
 
   // given
   OverflowSender<StoreRequest>& to_store_;

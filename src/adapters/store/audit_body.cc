@@ -42,8 +42,9 @@ constexpr auto kTextBytesMax = static_cast<size_t>(limits::kAuditTextBytesMax);
 
 // Short and ASCII, as nearly all of them are.
 bool is_bounded(std::string_view text) {
-  return text.size() <= kTextBytesMax &&
-         std::ranges::all_of(text, [](char c) { return static_cast<uint8_t>(c) < 0x80; });
+  uint8_t bits = 0;  // of all bytes: many at a time, where a look at each would be one at a time
+  for (const char c : text) bits |= static_cast<uint8_t>(c);
+  return text.size() <= kTextBytesMax && bits < 0x80;
 }
 
 void bound(std::string& text) {
@@ -87,7 +88,9 @@ class Writer {
   Writer& boolean(bool value) { return raw(value ? "true" : "false"); }
   Writer& text(std::string_view value) {
     out_ += '"';
-    if (std::ranges::none_of(value, is_escaped))
+    bool is_any_escaped = false;  // as in is_bounded()
+    for (const char c : value) is_any_escaped |= is_escaped(c);
+    if (!is_any_escaped)
       out_ += value;
     else
       for (const char c : value) put(c);
@@ -116,7 +119,9 @@ class Writer {
   bool is_brief() const { return is_brief_; }
 
  private:
-  static bool is_escaped(char c) { return c == '"' || c == '\\' || static_cast<uint8_t>(c) < 0x20; }
+  static bool is_escaped(char c) {
+    return (c == '"') | (c == '\\') | (static_cast<uint8_t>(c) < 0x20);
+  }
   void put(char c) {
     if (!is_escaped(c)) {
       out_ += c;
