@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "base/crypto.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -16,6 +20,40 @@ TEST(Sids, carry_their_prefix_and_differ) {
   EXPECT_EQ(a.size(), 20u);
   EXPECT_EQ(a.substr(0, 3), "RM_");
   EXPECT_NE(a, b);
+}
+
+uint64_t told_order = 0;
+
+TEST(Sids, come_in_the_order_in_which_they_are_made) {
+  OpenSslSecretSource secrets([] { return told_order; });
+  std::string before;
+  for (const uint64_t at : {uint64_t{0}, uint64_t{61}, uint64_t{62}, uint64_t{3'843},
+                            uint64_t{3'844}, uint64_t{1'795'386'900'000}}) {
+    told_order = at;
+    const std::string sid = secrets.sid("OP_");
+    EXPECT_EQ(sid.size(), 20u);
+    EXPECT_LT(before, sid) << at;
+    before = sid;
+  }
+  EXPECT_EQ(before.substr(0, 10), secrets.sid("OP_").substr(0, 10));
+  EXPECT_NE(before, secrets.sid("OP_")) << "the rest is random";
+}
+
+std::vector<std::pair<LogTime, std::string>> logged;
+
+TEST(Log, tells_its_sink_what_may_wait_for_the_end_of_the_turn) {
+  set_log_sink([](LogLevel, LogTime time,
+                  std::string_view line) { logged.emplace_back(time, std::string(line)); },
+               [] { logged.emplace_back(LogTime::Now, "flushed"); });
+  log_in_turn(LogLevel::Info, "user left", {{"user", "a b"}});
+  log_line(LogLevel::Error, "a \"line\"");
+  flush_log();
+  set_log_sink(nullptr);
+  flush_log();
+  EXPECT_EQ(logged, (std::vector<std::pair<LogTime, std::string>>{
+                        {LogTime::WithTheTurn, "user left user=\"a b\""},
+                        {LogTime::Now, "a \"line\""},
+                        {LogTime::Now, "flushed"}}));
 }
 
 TEST(Base64, refuses_what_is_not_canonical) {
