@@ -113,6 +113,8 @@ void count_dtls_drops(EngineState& engine, Transport& transport) {
   engine.counters.drop(DropReason::DtlsApplicationFull,
                        now.dropped_application_full - before.dropped_application_full);
   engine.counters.drop(DropReason::DtlsAfterEnd, now.dropped_after_end - before.dropped_after_end);
+  engine.counters.drop(DropReason::DtlsShortRecord,
+                       now.dropped_short_record - before.dropped_short_record);
 }
 
 // Sends what the association made, hands on what it decrypted, and reacts to its state.

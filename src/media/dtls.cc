@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "base/secret_source.h"
+#include "media/dtls_library.h"
 
 namespace atrium::media {
 namespace {
@@ -131,7 +132,7 @@ DtlsFingerprint fingerprint_of(const X509* certificate) {
 }
 
 Certificate self_sign(EVP_PKEY* key) {
-  Certificate certificate(X509_new());
+  Certificate certificate(X509_new_ex(dtls_library(), nullptr));
   CHECK(certificate != nullptr);
   std::array<uint8_t, 8> serial{};
   OpenSslSecretSource().fill(serial);
@@ -177,7 +178,7 @@ int verify_leaf(X509_STORE_CTX* store, void*) {
 }
 
 SslContext make_context(EVP_PKEY* key, X509* certificate) {
-  SslContext context(SSL_CTX_new(DTLS_method()));
+  SslContext context(SSL_CTX_new_ex(dtls_library(), nullptr, DTLS_method()));
   CHECK(context != nullptr);
   SSL_CTX* const c = context.get();
   CHECK(SSL_CTX_set_min_proto_version(c, DTLS1_2_VERSION) == 1);
@@ -195,6 +196,24 @@ SslContext make_context(EVP_PKEY* key, X509* certificate) {
   SSL_CTX_set_cert_verify_callback(c, verify_leaf, nullptr);
   SSL_CTX_set_quiet_shutdown(c, 1);
   return context;
+}
+
+// RFC 6347 section 4.1: type, version, epoch, sequence number, length.
+constexpr size_t kRecordHeader = 13, kRecordEpoch = 3, kRecordLength = 11;
+// RFC 5288 section 3: explicit nonce and tag; RFC 7905 section 2: a tag alone.
+constexpr size_t kGcmSealedMin = 24, kChachaSealedMin = 16;
+
+// OpenSSL 3.0 ends an association at a sealed record without room for its nonce and tag.  Anybody can send one, so it
+// must be dropped as other bad records are (RFC 6347 section 4.1.2.7): it never gets there.
+bool has_short_record(ByteView datagram, size_t sealed_min) {
+  while (datagram.size() >= kRecordHeader) {
+    const bool is_sealed = (datagram[kRecordEpoch] | datagram[kRecordEpoch + 1]) != 0;
+    const auto length =
+        static_cast<size_t>(datagram[kRecordLength] << 8 | datagram[kRecordLength + 1]);
+    if (is_sealed && length < sealed_min) return true;
+    datagram = datagram.subspan(std::min(datagram.size(), kRecordHeader + length));
+  }
+  return false;
 }
 
 const char* profile_name(SrtpProfile profile) {
@@ -218,7 +237,7 @@ struct CertificateKey {
 
 std::shared_ptr<const CertificateKey> make_certificate() {
   auto made = std::make_shared<CertificateKey>();
-  made->key.reset(EVP_EC_gen("P-256"));
+  made->key.reset(EVP_PKEY_Q_keygen(dtls_library(), nullptr, "EC", "P-256"));
   CHECK(made->key != nullptr);
   made->certificate = self_sign(made->key.get());
   made->fingerprint = fingerprint_of(made->certificate.get());
@@ -262,6 +281,7 @@ struct Dtls::State {
   void on_result(int result);
   void end(DtlsState how, DtlsFailure why);
   void arm(Now now);
+  size_t sealed_min() const;
   bool has_ended() const { return state == DtlsState::Failed || state == DtlsState::Closed; }
 };
 
@@ -339,6 +359,14 @@ void Dtls::State::on_result(int result) {
   }
 }
 
+size_t Dtls::State::sealed_min() const {
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl.get());
+  if (cipher == nullptr) cipher = SSL_get_pending_cipher(ssl.get());
+  const bool is_chacha =
+      cipher != nullptr && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
+  return is_chacha ? kChachaSealedMin : kGcmSealedMin;
+}
+
 void Dtls::State::end(DtlsState how, DtlsFailure why) {
   state = how;
   failure = identity.is_mismatch ? DtlsFailure::FingerprintMismatch : why;
@@ -373,6 +401,10 @@ void Dtls::on_datagram(ByteView datagram, Now now) {
     return;
   }
   ++state_->wire.counters.datagrams_in;
+  if (has_short_record(datagram, state_->sealed_min())) {
+    ++state_->wire.counters.dropped_short_record;
+    return;
+  }
   state_->wire.incoming = datagram;
   state_->advance(now);
   state_->wire.incoming = {};

@@ -52,7 +52,8 @@ struct DtlsCounters {
   uint64_t retransmits = 0;            // timer-driven repeats of our last flight
   uint64_t dropped_outgoing_full = 0;  // limits::kDtlsOutgoingMax datagrams waited already
   uint64_t dropped_application_full = 0;
-  uint64_t dropped_after_end = 0;  // arrived when Failed or Closed
+  uint64_t dropped_after_end = 0;     // arrived when Failed or Closed
+  uint64_t dropped_short_record = 0;  // datagrams with a sealed record too short for nonce and tag
 };
 
 // Largest plaintext that send_application takes under an MTU: DTLS header 13, explicit nonce 8, tag 16.

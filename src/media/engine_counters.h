@@ -33,9 +33,10 @@ namespace atrium::media {
   X(DtlsOutgoingFull, "kDtlsOutgoingMax datagrams of one association are waiting already")        \
   X(DtlsApplicationFull, "kDtlsApplicationMax decrypted records are waiting already")             \
   X(DtlsAfterEnd, "a record for an association that has failed or was closed")                    \
+  X(DtlsShortRecord, "a sealed record without room for its nonce and tag")                        \
   X(SctpUnknownTransport, "an SCTP packet or message for a transport that is gone or not up")     \
   X(SctpRingFull, "SCTP packet, lossy message or one too many; the ring to or from SCTP is full") \
-  X(SctpMalformed, "neither DCEP nor a whole message, or a stream opened twice")                  \
+  X(SctpMalformed, "ports, checksum, DCEP or a message that is not whole, or a stream opened twice") \
   X(SctpReassemblyFull, "kSctpReassemblyBytesMax of one association")                             \
   X(SctpQueueFull, "kSctpSendQueueBytesMax of one association")                                   \
   X(SctpFailed, "an association that could not be made, or a message refused for good")           \
