@@ -17,6 +17,7 @@ namespace atrium::media {
 struct SctpCounters {
   uint64_t messages_in = 0, messages_out = 0;
   uint64_t packets_in = 0, packets_out = 0;
+  uint64_t dropped_bad_packet = 0;  // not from port 5000 to port 5000, or its checksum is wrong
   // a message beyond limits::kDataMessageBytesMax; its channel stays open
   uint64_t dropped_oversize_in = 0;
   uint64_t dropped_reassembly_full = 0;   // limits::kSctpReassemblyBytesMax of one association

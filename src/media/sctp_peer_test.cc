@@ -21,7 +21,7 @@ class SctpPeer : public testing::Test {
  protected:
   SctpPeer() {
     command(SctpOpen{kTransport, false});
-    run(100ms);
+    run(700ms);  // it does not begin, so we do, after 500 ms
   }
   void command(SctpCommand one) {
     world_->on_command(std::move(one), clock_.now());

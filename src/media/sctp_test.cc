@@ -117,6 +117,100 @@ TEST_F(Sctp, both_channels_open_at_both_ends) {
                           std::pair(2, DataLabel::Reliable), std::pair(2, DataLabel::Lossy)));
 }
 
+TEST_F(Sctp, one_end_begins_and_the_other_only_if_that_fails) {
+  Packets seen;
+  bend_ = [&](Packets packets) {
+    seen.insert(seen.end(), packets.begin(), packets.end());
+    return packets;
+  };
+  connect();
+  const auto inits_of = [&](TransportId transport) {
+    return std::ranges::count_if(seen, [&](const SctpPacketOut& out) {
+      return out.transport == transport && out.packet.at(12) == 1;
+    });
+  };
+  EXPECT_EQ(inits_of(kClient), 1);
+  EXPECT_EQ(inits_of(kServer), 0);
+  EXPECT_EQ(all<SctpChannelOpen>().size(), 4u);
+}
+
+TEST_F(Sctp, server_begins_when_the_client_is_not_heard) {
+  bend_ = [](Packets packets) {
+    std::erase_if(packets, [](const SctpPacketOut& out) {
+      return out.transport == kClient && out.packet.at(12) == 1;
+    });
+    return packets;
+  };
+  connect();
+  EXPECT_THAT(all<SctpChannelOpen>(), IsEmpty());
+  run(500ms);
+  EXPECT_EQ(all<SctpChannelOpen>().size(), 4u);
+}
+
+TEST_F(Sctp, all_associations_are_between_the_same_ports_on_the_wire) {
+  Packets seen;
+  bend_ = [&](Packets packets) {
+    seen.insert(seen.end(), packets.begin(), packets.end());
+    return packets;
+  };
+  connected();
+  for (const SctpPacketOut& out : seen)
+    EXPECT_EQ(Bytes(out.packet.begin(), out.packet.begin() + 4), (Bytes{0x13, 0x88, 0x13, 0x88}));
+}
+
+TEST_F(Sctp, packet_with_another_port_or_a_wrong_checksum_is_dropped) {
+  connected();
+  Packets waiting;
+  bend_ = [&](Packets packets) {
+    waiting.insert(waiting.end(), packets.begin(), packets.end());
+    return Packets{};
+  };
+  send(SctpSend{kClient, DataLabel::Reliable, message_of(10)});
+  deliver();
+  ASSERT_EQ(waiting.size(), 1u);
+  const uint64_t before = world_->counters().dropped_bad_packet;
+  for (size_t at = 0; at < waiting[0].packet.size(); ++at) {
+    Bytes bad = waiting[0].packet;
+    bad[at] ^= 0x04;
+    send(SctpPacketIn{kServer, bad});
+  }
+  for (size_t size = 0; size < 12; ++size)
+    send(SctpPacketIn{kServer,
+                      Bytes(waiting[0].packet.begin(),
+                            waiting[0].packet.begin() + static_cast<std::ptrdiff_t>(size))});
+  EXPECT_EQ(world_->counters().dropped_bad_packet - before, waiting[0].packet.size() + 12);
+  EXPECT_THAT(messages_at(kServer), IsEmpty());
+  send(SctpPacketIn{kServer, waiting[0].packet});
+  EXPECT_THAT(messages_at(kServer), ElementsAre(message_of(10)));
+}
+
+// Their ports inside are the same, as those of many thousand are.
+TEST_F(Sctp, associations_whose_numbers_differ_by_all_ports_do_not_meet) {
+  constexpr uint64_t kPorts = 65'536 - 1'024;
+  connected();
+  const TransportId far_server{kServer.value + kPorts}, far_client{kClient.value + kPorts};
+  Packets seen;
+  send(SctpOpen{far_server, false});
+  send(SctpOpen{far_client, true});
+  send(SctpOpenChannel{far_client, DataLabel::Reliable});
+  bend_ = [&](Packets packets) {
+    for (SctpPacketOut& out : packets) {
+      const TransportId to = out.transport == far_server   ? far_client
+                             : out.transport == far_client ? far_server
+                                                           : other(out.transport);
+      send(SctpPacketIn{to, std::move(out.packet)});
+    }
+    return Packets{};
+  };
+  run(200ms);
+  EXPECT_EQ(all<SctpChannelOpen>().size(), 2u);
+  send(SctpSend{far_client, DataLabel::Reliable, message_of(7)});
+  send(SctpSend{kClient, DataLabel::Reliable, message_of(8)});
+  run(100ms);
+  EXPECT_THAT(messages_at(far_server), ElementsAre(message_of(7)));
+  EXPECT_THAT(messages_at(kServer), ElementsAre(message_of(8)));
+}
+
 TEST_F(Sctp, messages_arrive_both_ways_with_their_label) {
   connected();
   send(SctpSend{kClient, DataLabel::Reliable, message_of(10)});

@@ -23,7 +23,8 @@ void add_drops(const media::SctpCounters& from, std::array<uint64_t, media::kDro
   add(DropReason::DataTooLarge, from.dropped_oversize_in + from.dropped_oversize_out);
   add(DropReason::DataNoChannel, from.dropped_no_channel_in + from.dropped_no_channel_out);
   add(DropReason::SctpReassemblyFull, from.dropped_reassembly_full);
-  add(DropReason::SctpMalformed, from.dropped_bad_ppid + from.dropped_bad_dcep);
+  add(DropReason::SctpMalformed,
+      from.dropped_bad_packet + from.dropped_bad_ppid + from.dropped_bad_dcep);
   add(DropReason::SctpQueueFull, from.dropped_queue_full_lossy + from.dropped_queue_full_reliable);
   add(DropReason::TransportCut, from.dropped_before_notice);
   add(DropReason::SctpFailed, from.dropped_send_failed + from.open_failed);
