@@ -67,6 +67,28 @@ TEST(Base64, refuses_what_is_not_canonical) {
   EXPECT_TRUE(from_base64url("_-8").has_value());
 }
 
+TEST(Base64, every_length_comes_back_and_every_foreign_character_is_refused_wherever_it_stands) {
+  Bytes bytes;
+  for (int length = 0; length <= 24; ++length) {
+    const std::string text = base64url(bytes), padded = base64(bytes);
+    EXPECT_EQ(from_base64url(text), bytes) << length;
+    EXPECT_EQ(from_base64(padded), bytes) << length;
+    for (size_t at = 0; at < text.size(); ++at)
+      for (const char foreign : {'+', '/', '=', '\0', ' ', '\x7f', '\xff', '@', '.'}) {
+        if (foreign == '=' && at + 1 == text.size()) continue;  // that may be padding
+        std::string bad = text;
+        bad[at] = foreign;
+        EXPECT_FALSE(from_base64url(bad)) << length << " " << at << " " << int{foreign};
+      }
+    bytes.push_back(static_cast<uint8_t>(37 * length + 5));
+  }
+  // One text for each value: the bits that carry nothing are zero.
+  EXPECT_TRUE(from_base64url("AQ"));
+  for (const char* other : {"AR", "AS", "AY"}) EXPECT_FALSE(from_base64url(other)) << other;
+  EXPECT_TRUE(from_base64url("AQI"));
+  for (const char* other : {"AQJ", "AQK"}) EXPECT_FALSE(from_base64url(other)) << other;
+}
+
 TEST(Hashes, of_nothing_and_of_something_are_the_published_ones) {
   const std::string of_nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
   EXPECT_EQ(hex(sha256({})), of_nothing);

@@ -62,20 +62,31 @@ std::optional<Bytes> decode64(std::string_view text, const Digits64& digits) {
   if (padding > 2 || (padding != 0 && full % 4 != 0) || text.size() % 4 == 1) return std::nullopt;
   Bytes out(text.size() * 3 / 4);
   uint8_t* to = out.data();
-  uint32_t group = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const uint8_t value = digits[static_cast<uint8_t>(c)];
-    if (value == kNo) return std::nullopt;
-    group = (group << 6) | value;
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      *to++ = static_cast<uint8_t>(group >> bits);
-    }
+  const auto value_of = [&](size_t at) -> uint32_t {
+    return digits[static_cast<uint8_t>(text[at])];
+  };
+  const size_t whole = text.size() / 4 * 4;
+  uint32_t seen = 0;  // the bits of all values: more than six where one was kNo
+  for (size_t at = 0; at < whole; at += 4, to += 3) {
+    const uint32_t a = value_of(at), b = value_of(at + 1), c = value_of(at + 2), d = value_of(at + 3);
+    seen |= a | b | c | d;
+    const uint32_t group = a << 18 | b << 12 | c << 6 | d;
+    to[0] = static_cast<uint8_t>(group >> 16);
+    to[1] = static_cast<uint8_t>(group >> 8);
+    to[2] = static_cast<uint8_t>(group);
   }
-  if ((group & ((1u << bits) - 1)) != 0)
+  uint32_t group = 0;
+  for (size_t at = whole; at < text.size(); ++at) {
+    seen |= value_of(at);
+    group = group << 6 | value_of(at);
+  }
+  if (seen > 63) return std::nullopt;
+  const size_t left = text.size() - whole;  // 0, 2 or 3 digits: 0, 4 or 2 bits too many
+  const uint32_t extra = left == 2 ? 4 : left == 3 ? 2 : 0;
+  if ((group & ((1u << extra) - 1)) != 0)
     return std::nullopt;  // trailing bits must be zero: one text per value
+  if (left == 3) *to++ = static_cast<uint8_t>(group >> 10);
+  if (left >= 2) *to = static_cast<uint8_t>(group >> extra);
   return out;
 }
 

@@ -15,25 +15,28 @@ int hex_value(char c) {
 }  // namespace
 
 bool append_percent_decoded(std::string& out, std::string_view text, Plus plus) {
-  // Not find_first_of(): it calls memchr() for each byte of the text.
-  const auto is_special = [plus](char c) {
-    return c == '%' || (c == '+' && plus == Plus::IsSpace);
-  };
+  // Each of the two is looked for anew only once it was reached: texts of many kilobytes have few of them.
+  size_t at = 0;
+  const auto next = [&](char c) { return std::min(text.find(c, at), text.size()); };
+  size_t percent = next('%');
+  size_t space = plus == Plus::IsSpace ? next('+') : text.size();
   while (true) {
-    const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_special) - text.begin());
-    out.append(text.substr(0, plain));
-    text.remove_prefix(plain);
-    if (text.empty()) return true;
-    if (text.front() == '+') {
+    const size_t special = std::min(percent, space);
+    out.append(text.substr(at, special - at));
+    at = special;
+    if (at == text.size()) return true;
+    if (at == space) {
       out.push_back(' ');
-      text.remove_prefix(1);
+      ++at;
+      space = next('+');
       continue;
     }
-    if (text.size() < 3) return false;
-    const int high = hex_value(text[1]), low = hex_value(text[2]);
+    if (text.size() - at < 3) return false;
+    const int high = hex_value(text[at + 1]), low = hex_value(text[at + 2]);
     if (high < 0 || low < 0) return false;
     out.push_back(static_cast<char>(high * 16 + low));
-    text.remove_prefix(3);
+    at += 3;
+    percent = next('%');
   }
 }
 

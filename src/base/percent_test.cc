@@ -23,6 +23,8 @@ TEST(Percent, escapes_of_either_case_are_decoded_behind_what_is_there) {
 TEST(Percent, a_plus_is_a_space_in_forms_alone) {
   EXPECT_EQ(decoded("a+b%2B"), "a+b+");
   EXPECT_EQ(decoded("a+b%2B", Plus::IsSpace), "a b+");
+  EXPECT_EQ(decoded("+%2B++%41b%20+", Plus::IsSpace), " +  Ab  ");
+  EXPECT_EQ(decoded("+%2B++%41b%20+"), "++++Ab +");
 }
 
 TEST(Percent, a_broken_escape_is_refused) {
