@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 
 #include "base/limits.h"
@@ -13,11 +12,21 @@ namespace {
 
 using Text = std::string_view;
 
+// SDP's words are ASCII, whatever the locale.
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_hex_digit(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 char lower(char c) {
-  return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 char upper(char c) {
-  return static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
 
 std::string lower_case(Text text) {
@@ -43,7 +52,7 @@ Text take_until(Text& rest, char separator) {
 
 // The next word between spaces; empty at the end.
 Text take_word(Text& rest) {
-  rest = trim(rest);
+  while (rest.starts_with(' ')) rest.remove_prefix(1);
   return take_until(rest, ' ');
 }
 
@@ -70,10 +79,17 @@ std::unexpected<Error> too_many(const char* literal) {
   return fail(ErrorKind::LimitExceeded, literal);
 }
 
-bool is_token_char(char c) {
+constexpr bool is_token_char(char c) {
   if (c <= 0x20 || c >= 0x7f) return false;
   return Text("\"(),/:;<=>?@[\\]").find(c) == Text::npos;
 }
+// is_token_char of each byte.
+constexpr auto kTokenChars = [] {
+  std::array<bool, 256> out{};
+  for (size_t byte = 0; byte < out.size(); ++byte)
+    out[byte] = is_token_char(static_cast<char>(byte));
+  return out;
+}();
 
 bool is_mid(Text text) {
   return is_sdp_token(text) && !is_longer(text, limits::kMidBytesMax);
@@ -81,16 +97,27 @@ bool is_mid(Text text) {
 
 bool is_rid(Text text) {
   return !text.empty() && !is_longer(text, limits::kMidBytesMax) &&
-         std::ranges::all_of(text, [](char c) {
-           return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
-         });
+         std::ranges::all_of(
+             text, [](char c) { return is_digit(c) || is_letter(c) || c == '-' || c == '_'; });
 }
 
+bool is_control_character(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+}
 bool has_control_character(Text line) {
-  return std::ranges::any_of(line, [](char c) {
-    auto byte = static_cast<unsigned char>(c);
-    return (byte < 0x20 && c != '\t') || byte == 0x7f;
-  });
+  return std::ranges::any_of(line, is_control_character);
+}
+// false: no line of the text has one.  Without an early exit the compiler looks at many bytes at
+// once, so that this costs far less than to look at each line of a sound text.
+bool may_have_control_character(Text text) {
+  bool found = !text.empty() && text.back() != '\n' && is_control_character(text.back());
+  for (size_t i = 1; i < text.size(); ++i) {
+    const char c = text[i - 1], next = text[i];
+    const bool is_carriage_return = (c == '\r') & (next == '\n');
+    found |= is_control_character(c) && c != '\n' && !is_carriage_return;
+  }
+  return found;
 }
 
 std::optional<SdpDirection> direction_of(Text word) {
@@ -112,14 +139,12 @@ SdpKind kind_of(Text media) {
 // SHA-512, has 64 of them.
 std::optional<std::string> fingerprint_value(Text text) {
   if (text.size() % 3 != 2 || text.size() > 64 * 3 - 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    bool colon = i % 3 == 2;
-    if (colon ? text[i] != ':' : !std::isxdigit(static_cast<unsigned char>(text[i])))
-      return std::nullopt;
-    out.push_back(upper(text[i]));
+  for (size_t i = 0; i < text.size(); i += 3) {
+    if (!is_hex_digit(text[i]) || !is_hex_digit(text[i + 1])) return std::nullopt;
+    if (i + 2 < text.size() && text[i + 2] != ':') return std::nullopt;
   }
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), upper);
   return out;
 }
 
@@ -156,6 +181,10 @@ Result<std::vector<SdpSimulcastStream>> simulcast_streams(Text text) {
   return streams;
 }
 
+// What browsers write, or more.  Room for it is made at once, so that lists need not grow step by
+// step.
+constexpr size_t kUsualSections = 16, kUsualFeedback = 5, kUsualExtmaps = 14;
+
 // Goes through the lines once.  Attributes before the first m= line are gathered in `defaults_`, a
 // section that is never handed out, and copied to the sections that lack their own.
 class SdpReader {
@@ -163,13 +192,15 @@ class SdpReader {
   Result<SdpSession> read(Text text);
 
  private:
-  using Handler = Result<void> (SdpReader::*)(Text value);
-  struct Attribute {
-    Text name;
-    Handler handler;
-  };
-  static const Attribute kAttributes[];
+  // For each payload type its position in `codecs`.
+  using CodecIndex = std::array<uint8_t, 128>;
+  static constexpr uint8_t kNoCodec = 255;
 
+  static constexpr CodecIndex no_codecs() {
+    CodecIndex index;
+    index.fill(kNoCodec);
+    return index;
+  }
   Result<void> on_line(Text line);
   Result<void> on_origin(Text value);
   Result<void> on_media(Text value);
@@ -195,28 +226,8 @@ class SdpReader {
   Result<void> on_sctp_port(Text value);
   Result<void> on_max_message_size(Text value);
   Result<void> on_candidate(Text value);
-
   Result<void> on_ice_options(Text value);
-  Result<void> on_ice_lite(Text) { return session_.ice_lite = true, Result<void>(); }
-  Result<void> on_allow_mixed(Text) { return here().extmap_allow_mixed = true, Result<void>(); }
-  Result<void> on_rtcp_mux(Text) { return here().rtcp_mux = true, Result<void>(); }
-  Result<void> on_rtcp_rsize(Text) { return here().rtcp_rsize = true, Result<void>(); }
-  Result<void> on_bundle_only(Text) { return here().bundle_only = true, Result<void>(); }
-  Result<void> on_end_of_candidates(Text) {
-    return here().end_of_candidates = true, Result<void>();
-  }
-  Result<void> on_sendrecv(Text) {
-    return here().direction = SdpDirection::SendRecv, Result<void>();
-  }
-  Result<void> on_sendonly(Text) {
-    return here().direction = SdpDirection::SendOnly, Result<void>();
-  }
-  Result<void> on_recvonly(Text) {
-    return here().direction = SdpDirection::RecvOnly, Result<void>();
-  }
-  Result<void> on_inactive(Text) {
-    return here().direction = SdpDirection::Inactive, Result<void>();
-  }
+  void on_flag(Text name);
 
   SdpSection& here() { return session_.sections.empty() ? defaults_ : session_.sections.back(); }
   SdpCodec* codec(Text payload_type);
@@ -224,44 +235,16 @@ class SdpReader {
 
   SdpSession session_;
   SdpSection defaults_;
+  CodecIndex codec_index_ = no_codecs();  // of here()
+  bool may_have_control_character_ = false;
   int64_t lines_ = 0;
   bool origin_seen_ = false;
 };
 
-const SdpReader::Attribute SdpReader::kAttributes[] = {
-    {"rtpmap", &SdpReader::on_rtpmap},
-    {"rtcp-fb", &SdpReader::on_rtcp_fb},
-    {"fmtp", &SdpReader::on_fmtp},
-    {"extmap", &SdpReader::on_extmap},
-    {"ssrc", &SdpReader::on_ssrc},
-    {"ssrc-group", &SdpReader::on_ssrc_group},
-    {"mid", &SdpReader::on_mid},
-    {"msid", &SdpReader::on_msid},
-    {"rid", &SdpReader::on_rid},
-    {"simulcast", &SdpReader::on_simulcast},
-    {"ice-ufrag", &SdpReader::on_ufrag},
-    {"ice-pwd", &SdpReader::on_pwd},
-    {"ice-options", &SdpReader::on_ice_options},
-    {"ice-lite", &SdpReader::on_ice_lite},
-    {"fingerprint", &SdpReader::on_fingerprint},
-    {"setup", &SdpReader::on_setup},
-    {"candidate", &SdpReader::on_candidate},
-    {"end-of-candidates", &SdpReader::on_end_of_candidates},
-    {"group", &SdpReader::on_group},
-    {"sendrecv", &SdpReader::on_sendrecv},
-    {"sendonly", &SdpReader::on_sendonly},
-    {"recvonly", &SdpReader::on_recvonly},
-    {"inactive", &SdpReader::on_inactive},
-    {"rtcp-mux", &SdpReader::on_rtcp_mux},
-    {"rtcp-rsize", &SdpReader::on_rtcp_rsize},
-    {"bundle-only", &SdpReader::on_bundle_only},
-    {"extmap-allow-mixed", &SdpReader::on_allow_mixed},
-    {"sctp-port", &SdpReader::on_sctp_port},
-    {"max-message-size", &SdpReader::on_max_message_size},
-};
-
 Result<SdpSession> SdpReader::read(Text text) {
   if (is_longer(text, limits::kSdpBytesMax)) return too_many("sdp: too many bytes");
+  may_have_control_character_ = may_have_control_character(text);
+  session_.sections.reserve(kUsualSections);
   while (!text.empty()) {
     Text line = take_until(text, '\n');
     if (line.ends_with('\r')) line.remove_suffix(1);
@@ -291,7 +274,8 @@ void SdpReader::inherit() {
 
 Result<void> SdpReader::on_line(Text line) {
   if (line.size() < 2 || line[1] != '=') return malformed("sdp: line is not type=value");
-  if (has_control_character(line)) return malformed("sdp: control character");
+  if (may_have_control_character_ && has_control_character(line))
+    return malformed("sdp: control character");
   Text value = line.substr(2);
   switch (line[0]) {
     case 'o':
@@ -311,7 +295,7 @@ Result<void> SdpReader::on_origin(Text value) {
   take_word(value);
   Text id = take_word(value);
   auto version = number<uint64_t>(take_word(value));
-  bool digits = std::ranges::all_of(id, [](unsigned char c) { return std::isdigit(c) != 0; });
+  bool digits = std::ranges::all_of(id, is_digit);
   if (id.empty() || id.size() > 32 || !digits || !version)
     return malformed("sdp: o= ids are not numbers");
   session_.origin_id = id;
@@ -324,7 +308,7 @@ Result<void> SdpReader::on_origin(Text value) {
 Result<void> SdpReader::on_media(Text value) {
   if (is_full(session_.sections, limits::kSdpSectionsMax))
     return too_many("sdp: too many m= sections");
-  SdpSection section;
+  SdpSection& section = session_.sections.emplace_back();
   section.media = take_word(value);
   auto port = number<uint16_t>(take_word(value));
   section.protocol = take_word(value);
@@ -335,6 +319,7 @@ Result<void> SdpReader::on_media(Text value) {
   section.port = *port;
   section.kind = kind_of(section.media);
   section.direction = defaults_.direction;
+  codec_index_ = no_codecs();
   bool is_media = section.kind == SdpKind::Audio || section.kind == SdpKind::Video;
   if (is_media && section.protocol.find("RTP/") != std::string::npos) {
     TRY(on_payload_types(section, value));
@@ -342,27 +327,60 @@ Result<void> SdpReader::on_media(Text value) {
     for (Text word = take_word(value); !word.empty(); word = take_word(value))
       section.formats.emplace_back(word);
   }
-  session_.sections.push_back(std::move(section));
   return {};
 }
 
 Result<void> SdpReader::on_payload_types(SdpSection& section, Text formats) {
-  std::array<bool, 128> seen{};
+  const auto spaces = static_cast<size_t>(std::ranges::count(formats, ' '));
+  section.codecs.reserve(std::min(spaces + 1, codec_index_.size()));
   for (Text word = take_word(formats); !word.empty(); word = take_word(formats)) {
     auto payload_type = number<uint8_t>(word);
-    if (!payload_type || *payload_type > 127) return malformed("sdp: m= payload type");
-    if (seen[*payload_type]) return malformed("sdp: m= payload type twice");
-    seen[*payload_type] = true;
-    section.codecs.push_back({.payload_type = *payload_type});
+    if (!payload_type || *payload_type >= codec_index_.size())
+      return malformed("sdp: m= payload type");
+    uint8_t& position = codec_index_[*payload_type];
+    if (position != kNoCodec) return malformed("sdp: m= payload type twice");
+    position = static_cast<uint8_t>(section.codecs.size());
+    section.codecs.emplace_back().payload_type = *payload_type;
   }
   return {};
 }
 
+// The names are compared one by one; those that browsers write most stand first.
 Result<void> SdpReader::on_attribute(Text value) {
-  Text name = take_until(value, ':');
-  for (const Attribute& attribute : kAttributes)
-    if (attribute.name == name) return (this->*attribute.handler)(value);
+  const Text name = take_until(value, ':');
+  if (name == "rtcp-fb") return on_rtcp_fb(value);
+  if (name == "rtpmap") return on_rtpmap(value);
+  if (name == "fmtp") return on_fmtp(value);
+  if (name == "extmap") return on_extmap(value);
+  if (name == "ssrc") return on_ssrc(value);
+  if (name == "ssrc-group") return on_ssrc_group(value);
+  if (name == "mid") return on_mid(value);
+  if (name == "msid") return on_msid(value);
+  if (name == "rid") return on_rid(value);
+  if (name == "simulcast") return on_simulcast(value);
+  if (name == "ice-ufrag") return on_ufrag(value);
+  if (name == "ice-pwd") return on_pwd(value);
+  if (name == "ice-options") return on_ice_options(value);
+  if (name == "fingerprint") return on_fingerprint(value);
+  if (name == "setup") return on_setup(value);
+  if (name == "candidate") return on_candidate(value);
+  if (name == "group") return on_group(value);
+  if (name == "sctp-port") return on_sctp_port(value);
+  if (name == "max-message-size") return on_max_message_size(value);
+  on_flag(name);
   return {};
+}
+
+// Attributes that say all by their name.
+void SdpReader::on_flag(Text name) {
+  SdpSection& section = here();
+  if (const auto direction = direction_of(name)) section.direction = *direction;
+  if (name == "ice-lite") session_.ice_lite = true;
+  if (name == "rtcp-mux") section.rtcp_mux = true;
+  if (name == "rtcp-rsize") section.rtcp_rsize = true;
+  if (name == "bundle-only") section.bundle_only = true;
+  if (name == "end-of-candidates") section.end_of_candidates = true;
+  if (name == "extmap-allow-mixed") section.extmap_allow_mixed = true;
 }
 
 // a=group:BUNDLE <mid> … (RFC 9143); other semantics are not ours.
@@ -436,10 +454,9 @@ Result<void> SdpReader::on_setup(Text value) {
 // nullptr: a payload type that is not in the m= line, whose lines mean nothing.
 SdpCodec* SdpReader::codec(Text payload_type) {
   auto wanted = number<uint8_t>(payload_type);
-  if (!wanted) return nullptr;
-  auto& codecs = here().codecs;
-  auto found = std::ranges::find(codecs, *wanted, &SdpCodec::payload_type);
-  return found == codecs.end() ? nullptr : &*found;
+  if (!wanted || *wanted >= codec_index_.size()) return nullptr;
+  const uint8_t position = codec_index_[*wanted];
+  return position == kNoCodec ? nullptr : &here().codecs[position];
 }
 
 // a=rtpmap:<pt> <name>/<rate>[/<channels>]
@@ -478,6 +495,7 @@ Result<void> SdpReader::on_rtcp_fb(Text value) {
   auto& list = target == nullptr ? here().wildcard_feedback : target->feedback;
   if (is_full(list, limits::kSdpFeedbackMax))
     return too_many("sdp: too many a=rtcp-fb of a payload type");
+  if (list.empty()) list.reserve(kUsualFeedback);
   list.emplace_back(value);
   return {};
 }
@@ -497,6 +515,7 @@ Result<void> SdpReader::on_extmap(Text value) {
   if (is_longer(uri, limits::kSdpExtmapBytesMax) ||
       is_longer(attributes, limits::kSdpExtmapBytesMax))
     return too_many("sdp: a=extmap too long");
+  if (list.empty()) list.reserve(kUsualExtmaps);
   list.push_back({.id = *id,
                   .direction = direction,
                   .uri = std::string(uri),
@@ -644,7 +663,9 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
 }
 
 bool is_sdp_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, is_token_char);
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return kTokenChars[static_cast<unsigned char>(c)];
+  });
 }
 
 }  // namespace atrium::wire

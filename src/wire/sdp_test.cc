@@ -159,6 +159,68 @@ TEST(SdpReader, attributes_of_payload_types_outside_the_media_line_change_nothin
             parsed(kHead + kAudio));
 }
 
+TEST(SdpReader, a_payload_type_belongs_to_the_section_at_hand) {
+  const std::string video = "m=video 9 UDP/TLS/RTP/SAVPF 96 111\r\n";
+  const std::string data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n";
+  SdpSession session = parsed(kHead + kAudio + "a=rtpmap:111 opus/48000/2\r\n" + video +
+                              "a=rtpmap:111 rtx/90000\r\na=rtcp-fb:96 nack\r\n" + kAudio +
+                              "a=rtpmap:96 VP8/90000\r\na=fmtp:111 x=1\r\n" + data +
+                              "a=rtpmap:111 opus/48000/2\r\na=fmtp:96 x=1\r\n");
+  ASSERT_THAT(session.sections, SizeIs(4));
+  EXPECT_EQ(session.sections[0].codecs[0].name, "opus");
+  EXPECT_EQ(session.sections[1].codecs[0].name, "");
+  EXPECT_THAT(session.sections[1].codecs[0].feedback, ElementsAre("nack"));
+  EXPECT_EQ(session.sections[1].codecs[1].name, "rtx");
+  ASSERT_THAT(session.sections[2].codecs, SizeIs(1));
+  EXPECT_EQ(session.sections[2].codecs[0],
+            (SdpCodec{.payload_type = 111, .name = "", .clock_rate = 0, .fmtp = "x=1"}));
+  EXPECT_THAT(session.sections[3].codecs, IsEmpty());
+}
+
+TEST(SdpReader, payload_types_before_the_first_section_mean_nothing) {
+  EXPECT_EQ(parsed(kHead +
+                   "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 x=1\r\na=rtcp-fb:111 nack\r\n"
+                   "a=rtcp-fb:* nack\r\n" +
+                   kAudio),
+            parsed(kHead + kAudio));
+  EXPECT_EQ(kind_of_error(kHead + "a=rtcp-fb:111\r\n" + kAudio), ErrorKind::Malformed);
+}
+
+TEST(SdpReader, every_payload_type_can_be_named) {
+  std::string formats, lines;
+  for (int type = 127; type >= 0; --type) {
+    formats += " " + std::to_string(type);
+    lines += "a=rtpmap:" + std::to_string(type) + " c" + std::to_string(type) + "/8000\r\n";
+  }
+  SdpSession session = parsed(kHead + "m=audio 9 UDP/TLS/RTP/SAVPF " + formats + "\r\n" + lines +
+                              "a=rtpmap:128 no/1\r\na=rtpmap:255 no/1\r\na=rtpmap:256 no/1\r\n");
+  ASSERT_THAT(session.sections[0].codecs, SizeIs(128));
+  for (const SdpCodec& codec : session.sections[0].codecs)
+    EXPECT_EQ(codec.name, "c" + std::to_string(codec.payload_type));
+}
+
+TEST(SdpReader, names_that_only_resemble_known_ones_change_nothing) {
+  for (const char* line :
+       {"a=rtpmaq:111 x", "a=Rtpmap:111 x", "a=rtcp-fc:111", "a=fmtq:111 x=1", "a=mie:0",
+        "a=sendonlx", "a=recvonlyy", "a=rtcp-muy", "a=ice-litf", "a=extmap-allow-mixee", "a=rtpma",
+        "a=rtpmap ", "a=", "a=:x", "a=bundle-onlz", "a=end-of-candidatez"})
+    EXPECT_EQ(parsed(with_line(line)), parsed(kHead + kAudio)) << line;
+}
+
+TEST(SdpReader, what_follows_the_name_of_a_flag_is_not_read) {
+  const SdpSection section = parsed(with_line("a=rtcp-mux:x\r\na=inactive: y")).sections[0];
+  EXPECT_TRUE(section.rtcp_mux);
+  EXPECT_EQ(section.direction, SdpDirection::Inactive);
+}
+
+TEST(SdpReader, spaces_around_words_mean_nothing) {
+  EXPECT_EQ(parsed(kHead + "m=audio  9   UDP/TLS/RTP/SAVPF  111   \r\n" +
+                   "a=rtpmap:  111  opus/48000/2  \r\na=fmtp: 111  x=1 \r\na=extmap: 1  urn:x \r\n"
+                   "a=msid: s  t  \r\na=ssrc: 7  cname:c \r\n"),
+            parsed(with_line("a=rtpmap:111 opus/48000/2\r\na=fmtp:111 x=1\r\na=extmap:1 urn:x\r\n"
+                             "a=msid:s t\r\na=ssrc:7 cname:c")));
+}
+
 TEST(SdpReader, takes_bare_line_feeds) {
   std::string text = sample("chromium_publish.sdp");
   std::string bare = text;
@@ -221,6 +283,37 @@ TEST(SdpReader, refuses_known_lines_that_do_not_parse) {
 
 TEST(SdpReader, refuses_a_carriage_return_inside_a_line) {
   EXPECT_EQ(kind_of_error(with_line("a=msid:a\rb c")), ErrorKind::Malformed);
+  EXPECT_EQ(kind_of_error(with_line("a=x:y\r")), ErrorKind::Malformed);
+}
+
+std::string_view text_of_error(const std::string& text) {
+  auto session = parse_sdp(text);
+  return session ? "" : session.error().message();
+}
+
+TEST(SdpReader, refuses_control_characters_wherever_they_stand) {
+  for (const char* control : {"\x01", "\x08", "\x0b", "\x0c", "\x1f", "\x7f", "\r"}) {
+    const std::string lines[] = {"z=" + std::string(control) + "x\r\n",
+                                 "a=long-name:with-a-long-value" + std::string(control) + "x\n",
+                                 "a=x" + std::string(control) + "\r\n",
+                                 "a=x" + std::string(control) + "\r"};
+    for (const std::string& line : lines)
+      EXPECT_EQ(text_of_error(kHead + kAudio + line), "sdp: control character") << line;
+  }
+  const std::string zero("a=x\0y", 6);
+  EXPECT_EQ(text_of_error(with_line(zero)), "sdp: control character");
+  EXPECT_EQ(text_of_error(kHead + "a=x\x01"), "sdp: control character");
+}
+
+TEST(SdpReader, takes_tabs_other_bytes_and_a_last_line_that_does_not_end) {
+  for (const char* line : {"a=x:\ty", "a=x:\x80\xff", "a=x:\xc3\xa9", "a=x", "a=x\r"})
+    EXPECT_EQ(parsed(kHead + kAudio + line), parsed(kHead + kAudio)) << line;
+}
+
+TEST(SdpReader, the_first_line_at_fault_is_the_one_reported) {
+  EXPECT_EQ(text_of_error(with_line("a=mid:x y\r\na=x:\x01")), "sdp: a=mid");
+  EXPECT_EQ(text_of_error(with_line("a=x:\x01\r\na=mid:x y")), "sdp: control character");
+  EXPECT_EQ(text_of_error(with_line("\x01")), "sdp: line is not type=value");
 }
 
 std::string repeated(int64_t times, const std::string& line) {
