@@ -44,13 +44,17 @@ std::string encode64(ByteView data, const char* alphabet, bool pad) {
   return out;
 }
 
-// By character: its six bits, or kNo.  A table: offers of 16 kB arrive in this form.
-constexpr uint8_t kNo = 0xff;
-using Digits64 = std::array<uint8_t, 256>;
+// By character: its six bits where the first to fourth of a group has them, or kNo.  Tables: offers of 16 kB arrive in
+// this form.
+constexpr uint32_t kNo = 1u << 31;
+using Digits64 = std::array<std::array<uint32_t, 256>, 4>;
 constexpr Digits64 digits64(std::string_view alphabet) {
   Digits64 out{};
-  out.fill(kNo);
-  for (size_t i = 0; i < 64; ++i) out[static_cast<uint8_t>(alphabet[i])] = static_cast<uint8_t>(i);
+  for (uint32_t place = 0; place < 4; ++place) {
+    out[place].fill(kNo);
+    for (uint32_t i = 0; i < 64; ++i)
+      out[place][static_cast<uint8_t>(alphabet[i])] = i << (18 - 6 * place);
+  }
   return out;
 }
 constexpr Digits64 kStandardDigits = digits64(kStandard), kUrlDigits = digits64(kUrl);
@@ -62,31 +66,25 @@ std::optional<Bytes> decode64(std::string_view text, const Digits64& digits) {
   if (padding > 2 || (padding != 0 && full % 4 != 0) || text.size() % 4 == 1) return std::nullopt;
   Bytes out(text.size() * 3 / 4);
   uint8_t* to = out.data();
-  const auto value_of = [&](size_t at) -> uint32_t {
-    return digits[static_cast<uint8_t>(text[at])];
+  uint32_t seen = 0;  // the bits of all groups: kNo's too where a character is none
+  const auto bits = [&](size_t at, size_t place) {
+    return digits[place][static_cast<uint8_t>(text[at + place])];
   };
   const size_t whole = text.size() / 4 * 4;
-  uint32_t seen = 0;  // the bits of all values: more than six where one was kNo
   for (size_t at = 0; at < whole; at += 4, to += 3) {
-    const uint32_t a = value_of(at), b = value_of(at + 1), c = value_of(at + 2), d = value_of(at + 3);
-    seen |= a | b | c | d;
-    const uint32_t group = a << 18 | b << 12 | c << 6 | d;
+    const uint32_t group = bits(at, 0) | bits(at, 1) | bits(at, 2) | bits(at, 3);
+    seen |= group;
     to[0] = static_cast<uint8_t>(group >> 16);
     to[1] = static_cast<uint8_t>(group >> 8);
     to[2] = static_cast<uint8_t>(group);
   }
+  // None, two or three digits: no byte, one or two; what is over must be zero, so that a value has one text.
   uint32_t group = 0;
-  for (size_t at = whole; at < text.size(); ++at) {
-    seen |= value_of(at);
-    group = group << 6 | value_of(at);
-  }
-  if (seen > 63) return std::nullopt;
-  const size_t left = text.size() - whole;  // 0, 2 or 3 digits: 0, 4 or 2 bits too many
-  const uint32_t extra = left == 2 ? 4 : left == 3 ? 2 : 0;
-  if ((group & ((1u << extra) - 1)) != 0)
-    return std::nullopt;  // trailing bits must be zero: one text per value
-  if (left == 3) *to++ = static_cast<uint8_t>(group >> 10);
-  if (left >= 2) *to = static_cast<uint8_t>(group >> extra);
+  for (size_t place = 0; whole + place < text.size(); ++place) group |= bits(whole, place);
+  seen |= group;
+  const size_t bytes = (text.size() - whole) * 3 / 4;
+  if ((seen & kNo) != 0 || (group & (0xffffffu >> (8 * bytes))) != 0) return std::nullopt;
+  for (size_t i = 0; i < bytes; ++i) to[i] = static_cast<uint8_t>(group >> (16 - 8 * i));
   return out;
 }
 

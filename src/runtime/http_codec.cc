@@ -14,6 +14,8 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using boost::beast::string_view;
 
+constexpr size_t kLongLine = 1'024;  // bytes
+
 std::string text(string_view view) {
   return std::string(view.data(), view.size());
 }
@@ -25,6 +27,14 @@ class EventParser final : public http::basic_parser<true> {
     header_limit(static_cast<uint32_t>(limits::kHttpHeaderBytesMax));
     body_limit(boost::none);  // looked at after the head, see HttpRequestReader::is_body_too_long
     eager(false);
+  }
+
+  // What is parsed has "/" in its place, so its length is taken off what the head may have.
+  void set_target(std::string target) {
+    header_limit(static_cast<uint32_t>(limits::kHttpHeaderBytesMax) -
+                 static_cast<uint32_t>(target.size()) + 1);
+    out_.target = std::move(target);
+    is_target_known_ = true;
   }
 
   bool has_too_many_headers() const { return has_too_many_headers_; }
@@ -39,7 +49,7 @@ class EventParser final : public http::basic_parser<true> {
   void on_request_impl(http::verb, string_view method, string_view target, int version,
                        error_code&) override {
     out_.method = text(method);
-    out_.target = text(target);
+    if (!is_target_known_) out_.target = text(target);
     version_ = version;
   }
   void on_response_impl(int, string_view, int, error_code&) override {}
@@ -103,6 +113,7 @@ class EventParser final : public http::basic_parser<true> {
   node::HttpRequest& out_;
   int version_ = 0;
   int hosts_ = 0;
+  bool is_target_known_ = false;
   bool is_head_done_ = false;
   bool has_too_many_headers_ = false;
   bool is_framing_refused_ = false;
@@ -117,6 +128,13 @@ bool is_printable_field(std::string_view value) {
   for (unsigned char c : value)
     if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
   return true;
+}
+
+// Characters that stand for themselves in a target, whatever it is: none of them is looked at again.
+bool is_visible_ascii(std::string_view text) {
+  bool is_visible = true;
+  for (const char c : text) is_visible &= c > ' ' && c < '\x7f';
+  return is_visible;
 }
 
 }  // namespace
@@ -141,6 +159,7 @@ struct HttpRequestReader::State {
 
   // nullopt: the request line is within its bound so far.
   std::optional<Step> check_line(std::string& buffer);
+  void take_long_target(std::string& buffer);
   Step read_head(std::string& buffer);
   Step finish_head();
   Step read_body(std::string& buffer);
@@ -169,7 +188,20 @@ std::optional<HttpRequestReader::Step> HttpRequestReader::State::check_line(std:
   line_scanned = length;
   if (end == buffer.npos) return Step::NeedMore;
   is_line_seen = true;
+  take_long_target(buffer);
   return std::nullopt;
+}
+
+// Beast looks at a target one character after the other.  A client's join has its offer in there, 20 kB of it, so a long
+// target that is plainly one is taken out beforehand.
+void HttpRequestReader::State::take_long_target(std::string& buffer) {
+  if (line_scanned <= kLongLine) return;
+  const size_t begin = buffer.find(' ') + 1, end = buffer.find(' ', begin);
+  if (begin > line_scanned || end > line_scanned || buffer[begin] != '/') return;
+  const std::string_view target = std::string_view(buffer).substr(begin, end - begin);
+  if (target.size() <= 1 || !is_visible_ascii(target)) return;
+  parser->set_target(std::string(target));
+  buffer.erase(begin + 1, target.size() - 1);
 }
 
 HttpRequestReader::Step HttpRequestReader::State::read_head(std::string& buffer) {

@@ -112,6 +112,48 @@ TEST(HttpRequestReader, bounds_the_line_the_headers_and_their_number) {
   EXPECT_EQ(fault_of(many + "\r\n"), HttpFault::HeadersTooLong);
 }
 
+// Long targets take another way than short ones, to the same end.
+TEST(HttpRequestReader, long_target_is_read_as_a_short_one_is) {
+  const std::string filling(2'000, 'a');
+  for (const std::string& filler : {std::string(), filling}) {
+    const std::string target = "/x?" + filler + "%20&b=\"<>";
+    const std::string head = " HTTP/1.1\r\nHost: a\r\nB: c\r\n\r\n";
+    for (size_t split : {size_t{0}, size_t{3}, filler.size() + 10, filler.size() + 25}) {
+      auto r = reader();
+      std::string bytes = "GET " + target + head;
+      std::string second = bytes.substr(split);
+      bytes.resize(split);
+      r.read(bytes);
+      bytes += second;
+      ASSERT_EQ(r.read(bytes), Step::Head) << split;
+      EXPECT_EQ(r.request().target, target);
+      EXPECT_EQ(r.request().method, "GET");
+      ASSERT_EQ(r.request().headers.size(), 2u);
+      EXPECT_EQ(r.request().headers[1].second, "c");
+      std::string next = "POST /short HTTP/1.1\r\nHost: a\r\n\r\n";
+      r.next_request();
+      ASSERT_EQ(r.read(next), Step::Head);
+      EXPECT_EQ(r.request().target, "/short");
+    }
+    for (const char* bad : {"\x01", "\x7f", "\t", " y"})
+      EXPECT_EQ(fault_of("GET /" + filler + bad + head), HttpFault::Malformed) << int{bad[0]};
+    EXPECT_EQ(fault_of("GET /" + filler + "\xc3\xa9" + head), std::nullopt);
+    EXPECT_EQ(fault_of("GET http://a/" + filler + head), std::nullopt);
+    EXPECT_EQ(fault_of("GET /" + filler + " HTTP/9.9\r\nHost: a\r\n\r\n"), HttpFault::Malformed);
+    EXPECT_EQ(fault_of("GET  /" + filler + head), HttpFault::Malformed);
+    EXPECT_EQ(fault_of("G\"T /" + filler + head), HttpFault::Malformed);
+    EXPECT_EQ(fault_of("GET /" + filler + "\r\nHost: a\r\n\r\n"), HttpFault::Malformed);
+  }
+  // A long target counts in what the head may have.
+  const auto rest = static_cast<size_t>(limits::kHttpHeaderBytesMax) - 40'000;
+  const auto with = [&](size_t field) {
+    return "GET /" + std::string(40'000, 'a') + " HTTP/1.1\r\nHost: a\r\nA: " +
+           std::string(field, 'a') + "\r\n\r\n";
+  };
+  EXPECT_EQ(fault_of(with(rest + 100)), HttpFault::HeadersTooLong);
+  EXPECT_EQ(fault_of(with(rest - 100)), std::nullopt);
+}
+
 TEST(HttpRequestReader, bounds_bodies_of_both_kinds) {
   const auto body_max = static_cast<size_t>(limits::kHttpBodyBytesMax);
   auto r = reader();

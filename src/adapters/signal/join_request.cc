@@ -63,7 +63,7 @@ Result<std::string> inner_join_request(std::string_view query) {
     return malformed("join_request is compressed unknown to us");
   if (wrapped.join_request().size() > limits::kJoinRequestInflatedMax)
     return too_large("join_request is too long");
-  return wrapped.join_request();
+  return std::move(*wrapped.mutable_join_request());
 }
 
 ClientInfo read_client(const pb::ClientInfo& info) {
