@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,6 +66,22 @@ TEST(Base64, refuses_what_is_not_canonical) {
   EXPECT_FALSE(from_base64("Zg=").has_value());
   EXPECT_FALSE(from_base64("Z-==").has_value());
   EXPECT_TRUE(from_base64url("_-8").has_value());
+}
+
+TEST(OpenSslSecretSource, small_and_large_draws_never_give_the_same_twice) {
+  OpenSslSecretSource one, other;
+  std::set<Bytes> seen;
+  size_t draws = 0;
+  for (int round = 0; round < 400; ++round)
+    for (const size_t size : {8, 16, 31, 63, 64, 65, 200}) {
+      Bytes bytes(size);
+      (round % 2 == 0 ? one : other).fill(bytes);
+      bytes.resize(8);  // also not where one draw goes on in another
+      seen.insert(std::move(bytes));
+      ++draws;
+    }
+  EXPECT_EQ(seen.size(), draws);
+  one.fill({});
 }
 
 TEST(Base64, every_length_comes_back_and_every_foreign_character_is_refused_wherever_it_stands) {

@@ -258,8 +258,43 @@ std::optional<Bytes> unseal(const SealingKey& key, std::string_view context, Byt
   return out;
 }
 
+namespace {
+
+// Each call of RAND_bytes asks the system which process this is, so small draws share one.  What was given away is wiped.
+class RandomPool {
+ public:
+  RandomPool() = default;
+  ~RandomPool() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
+  RandomPool(const RandomPool&) = delete;
+  RandomPool& operator=(const RandomPool&) = delete;
+
+  static void draw(std::span<uint8_t> out) {
+    CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
+  }
+  // At most kShare bytes.
+  void fill(std::span<uint8_t> out) {
+    if (left_ < out.size()) {
+      draw(bytes_);
+      left_ = bytes_.size();
+    }
+    left_ -= out.size();
+    const auto taken = std::span(bytes_).subspan(left_, out.size());
+    std::ranges::copy(taken, out.begin());
+    OPENSSL_cleanse(taken.data(), taken.size());
+  }
+  static constexpr size_t kShare = 64;
+
+ private:
+  std::array<uint8_t, 1'024> bytes_{};
+  size_t left_ = 0;
+};
+
+}  // namespace
+
 void OpenSslSecretSource::fill(std::span<uint8_t> out) {
-  CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
+  thread_local RandomPool pool;
+  if (out.size() > RandomPool::kShare) return RandomPool::draw(out);
+  pool.fill(out);
 }
 
 }  // namespace atrium

@@ -27,6 +27,8 @@ namespace atrium::media {
 namespace {
 
 constexpr long kCertificateDays = 3'650;  // WebRTC peers look at the fingerprint, not at dates
+// No record of ours is longer than a datagram; by it libssl measures the buffer that each association keeps.
+constexpr long kSendFragment = 2'048;
 // A 1,500-byte datagram holds at most 39 records of one byte.
 constexpr size_t kRecordsPerDatagramMax = 128;
 constexpr const char* kCiphers =
@@ -192,6 +194,7 @@ SslContext make_context(EVP_PKEY* key, X509* certificate) {
                              SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+  CHECK(SSL_CTX_set_max_send_fragment(c, kSendFragment) == 1);
   SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(c, verify_leaf, nullptr);
   SSL_CTX_set_quiet_shutdown(c, 1);

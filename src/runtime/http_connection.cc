@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kPartsPerWrite = 64;
 constexpr char kTlsHandshakeRecord = 0x16;  // RFC 8446 section 5.1
-constexpr size_t kKeptInputBytes = 4'096;   // a larger input buffer is given back between requests
+constexpr size_t kKeptInputBytes = 4'096;   // a larger input buffer is given back once it was read
 
 }  // namespace
 
@@ -222,6 +222,7 @@ void HttpConnection::on_head(Now now) {
 
 void HttpConnection::hand_over(Now now) {
   keep_alive_ = reader_.wants_keep_alive();
+  give_back_input();
   if (reader_.request().is_websocket_upgrade) {
     codec_ = std::make_unique<WebSocketCodec>(host_.websocket_loop);
     if (!codec_->accept(reader_.request())) {
@@ -236,6 +237,11 @@ void HttpConnection::hand_over(Now now) {
   node::HttpRequest request = reader_.take_request();
   request.arrived = now.mono;
   host_.handler->on_request(id_, std::move(request), read_clock());
+}
+
+// A join's head is 20 kB, and its connection then stays for hours.  By swapping: assigning an empty string keeps memory.
+void HttpConnection::give_back_input() {
+  if (in_.empty() && in_.capacity() > kKeptInputBytes) std::string().swap(in_);
 }
 
 void HttpConnection::on_websocket_bytes(std::string_view bytes, Now now) {
@@ -436,7 +442,7 @@ void HttpConnection::on_all_written(Now now) {
       phase_ = Phase::Head;
       is_head_begun_ = is_answer_to_head_ = false;
       reader_.next_request();
-      if (in_.empty() && in_.capacity() > kKeptInputBytes) in_ = {};
+      give_back_input();
       host_.set_deadline(*this, now.mono + host_.times.idle);
       advance(now);
       if (phase_ != Phase::Head && phase_ != Phase::Body) return;
@@ -456,7 +462,8 @@ void HttpConnection::on_all_written(Now now) {
 // bytes would reset the connection and could take the last answer out of the client's hands.
 void HttpConnection::begin_drain(Now now, Duration longest) {
   if (has_fin_) return end(Farewell::Close);
-  in_ = {};
+  in_.clear();
+  give_back_input();
   phase_ = Phase::Draining;
   if (!socket_.end_output()) return end(Farewell::Reset);
   host_.set_deadline(*this, now.mono + longest);

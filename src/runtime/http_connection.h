@@ -73,6 +73,7 @@ class HttpConnection {
   void on_tls_bytes(std::string_view bytes, Now now);
   void on_tls_failed(Now now);
   void on_plain_bytes(std::string_view bytes, Now now);
+  void give_back_input();
   void begin_tls_or_http(Now now);
   void advance(Now now);
   void on_head(Now now);
