@@ -129,8 +129,9 @@ TEST(Hashes, hmac_under_a_prepared_key_is_that_of_the_key) {
 }
 
 TEST(IpAddresses, are_printed_as_rfc5952_says_and_read_back) {
-  for (const char* text : {"127.0.0.1", "192.0.2.7", "::1", "::", "2001:db8::1", "fe80::1:0:0:1",
-                           "2001:db8:0:1:1:1:1:1"}) {
+  for (const char* text :
+       {"127.0.0.1", "192.0.2.7", "0.0.0.0", "255.255.255.255", "::1", "::", "2001:db8::1",
+        "abcd:ef01:2345:6789:abcd:ef01:2345:6789", "fe80::1:0:0:1", "2001:db8:0:1:1:1:1:1"}) {
     auto address = IpAddress::parse(text);
     ASSERT_TRUE(address.has_value()) << text;
     EXPECT_EQ(address->text(), text);

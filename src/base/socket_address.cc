@@ -1,6 +1,6 @@
 #include "base/socket_address.h"
 
-#include <cstdio>
+#include <charconv>
 #include <cstring>
 #include <vector>
 
@@ -90,10 +90,15 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 std::string IpAddress::text() const {
-  char buffer[48];
-  if (!is_v6) {
-    std::snprintf(buffer, sizeof buffer, "%d.%d.%d.%d", bytes[0], bytes[1], bytes[2], bytes[3]);
-    return buffer;
+  char buffer[16];
+  char* const end = buffer + sizeof buffer;
+  if (!is_v6) {  // each audited call has one: no snprintf
+    char* at = std::to_chars(buffer, end, bytes[0]).ptr;
+    for (size_t i = 1; i < 4; ++i) {
+      *at++ = '.';
+      at = std::to_chars(at, end, bytes[i]).ptr;
+    }
+    return std::string(buffer, at);
   }
   // RFC 5952: lower case, no leading zeros, the longest run of zero groups (at least two) as "::".
   uint16_t groups[8];
@@ -112,8 +117,7 @@ std::string IpAddress::text() const {
       continue;
     }
     if (!out.empty() && out.back() != ':') out.push_back(':');
-    std::snprintf(buffer, sizeof buffer, "%x", groups[i]);
-    out += buffer;
+    out.append(buffer, std::to_chars(buffer, end, groups[i], 16).ptr);
   }
   return out;
 }
