@@ -1,7 +1,9 @@
 // bare_dtls: CPU time that a loop around libssl takes for the server's half of DTLS-SRTP handshakes over loopback, with
 // the certificate, groups, versions, ciphers and profiles of Atrium's and nothing else: no ICE, SDP or SCTP.  It uses the
 // library as its manual shows: its default context, a connected socket and a datagram BIO for each peer.  A second thread
-// is the peers; only the loop's CPU time is counted, from the first SSL_new to the last SSL_free, sockets made before.
+// is the peers, as a server's are on other cores; only the loop's CPU time is counted, from the first SSL_new to the last
+// SSL_free, sockets made before.  --alone: the peers take turns with the loop in its thread, so that nothing shares the
+// core with it, and their turns are not counted.
 // Exit codes: 0, 1 a handshake failed, 2 usage.
 #include <arpa/inet.h>
 #include <openssl/bio.h>
@@ -18,6 +20,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -32,6 +35,7 @@ constexpr const char* kSrtpProfiles =
 constexpr long kMtu = 1'200;
 constexpr int kInFlight = 20;
 constexpr int kSilenceMs = 5'000, kLateMs = 200;
+constexpr int kSilentTurns = 1'000'000;
 
 [[noreturn]] void give_up(const char* what) {
   std::fprintf(stderr, "bare_dtls: %s failed\n", what);
@@ -233,6 +237,34 @@ double measure(const std::vector<Pair>& pairs, SSL_CTX* server_context, SSL_CTX*
   return seconds;
 }
 
+double measure_alone(const std::vector<Pair>& pairs, SSL_CTX* server_context,
+                     SSL_CTX* client_context) {
+  double seconds = 0;
+  const auto counted = [&seconds](auto&& work) {
+    const double begun = cpu_seconds();
+    work();
+    seconds += cpu_seconds() - begun;
+  };
+  End client(client_context, false);
+  std::optional<End> server(std::in_place, server_context, true);
+  size_t started = 0, done = 0;
+  int silent = 0;
+  while (done < pairs.size()) {
+    for (; started < pairs.size() && started < done + kInFlight; ++started) {
+      counted([&] { server->start(started, pairs[started].server); });
+      client.start(started, pairs[started].client);
+    }
+    counted([&] {
+      for (const size_t index : server->turn(0)) server->finish(index, pairs[index].server), ++done;
+    });
+    silent = server->is_silent() ? silent + 1 : 0;
+    need(silent < kSilentTurns, "a handshake");
+    for (const size_t index : client.turn(0)) client.finish(index, pairs[index].client);
+  }
+  counted([&] { server.reset(); });
+  return seconds;
+}
+
 }  // namespace
 }  // namespace atrium::bench
 
@@ -242,6 +274,8 @@ int main(int argc, char** argv) {
   app.add_option("--handshakes", handshakes, "how many")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  bool is_alone = false;
+  app.add_flag("--alone", is_alone, "peers in the same thread, by turns");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -259,7 +293,7 @@ int main(int argc, char** argv) {
     std::vector<Pair> pairs;
     for (int64_t i = done; i < std::min(handshakes, done + kPart); ++i)
       pairs.push_back(connected_pair());
-    seconds += measure(pairs, server_context, client_context);
+    seconds += (is_alone ? measure_alone : measure)(pairs, server_context, client_context);
     for (const Pair& pair : pairs) ::close(pair.server), ::close(pair.client);
   }
   SSL_CTX_free(server_context);

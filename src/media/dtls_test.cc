@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/crypto.h"
+#include "base/seeded_secret_source.h"
 #include "media/library_clock_testing.h"
 
 namespace atrium::media {
@@ -330,6 +331,34 @@ TEST_F(DtlsPair, tampered_application_data_is_dropped_and_the_association_goes_o
   EXPECT_EQ(server_->state(), DtlsState::Connected);
   server_->on_datagram(datagram, clock_.now());
   server_->on_datagram(datagram, clock_.now());  // RFC 6347 section 4.1.2.6: the repeat is dropped
+  EXPECT_EQ(server_->take_application().size(), 1u);
+}
+
+// Whoever knows a client's address can send these.
+TEST_F(DtlsPair, records_of_any_shape_without_the_key_end_nothing) {
+  pump();
+  ASSERT_TRUE(both(DtlsState::Connected));
+  SeededSecretSource random(7);
+  const auto below = [&](uint64_t n) { return random.next() % n; };
+  for (int i = 0; i < 20'000; ++i) {
+    Bytes datagram(13 + below(60));
+    random.fill(datagram);
+    datagram[0] = static_cast<uint8_t>(20 + below(6));
+    if (below(8) != 0) datagram[1] = 0xfe, datagram[2] = 0xfd;
+    datagram[3] = 0, datagram[4] = static_cast<uint8_t>(below(3));
+    if (below(2) == 0) std::fill(datagram.begin() + 5, datagram.begin() + 10, uint8_t{0});
+    const size_t length = below(3) == 0 ? below(70) : datagram.size() - 13;
+    datagram[11] = static_cast<uint8_t>(length >> 8), datagram[12] = static_cast<uint8_t>(length);
+    for (Dtls* end : {&*server_, &*client_}) {
+      end->on_datagram(datagram, clock_.now());
+      end->take_datagrams();
+    }
+    ASSERT_TRUE(both(DtlsState::Connected)) << i;
+  }
+  EXPECT_TRUE(server_->take_application().empty());
+  ASSERT_TRUE(client_->send_application(as_bytes("honest")));
+  for (const Bytes& datagram : client_->take_datagrams())
+    server_->on_datagram(datagram, clock_.now());
   EXPECT_EQ(server_->take_application().size(), 1u);
 }
 
