@@ -75,7 +75,12 @@ void step(World& world, uint8_t action, uint8_t argument, ByteView chunk) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   World world;
   world.command(SctpOpen{kTransport, false});
-  world.answer();
+  for (int n = 0; n < 100 && !world.peer.is_up(); ++n) {  // the peer does not begin, so we do at last
+    world.now.mono += std::chrono::milliseconds(10);
+    world.sctp.on_deadline(world.now);
+    world.collect();
+    world.answer();
+  }
   CHECK(world.peer.is_up());
   ByteReader reader(ByteView(data, size));
   for (int steps = 0; steps < 100; ++steps) {

@@ -39,7 +39,7 @@ TEST_F(SctpWorkerTest, what_sctp_drops_is_told_to_a_shard_once) {
 
 TEST_F(SctpWorkerTest, packets_that_find_the_ring_full_are_counted_and_told_when_there_is_room) {
   events_.room = 0;
-  for (uint64_t n = 1; n <= 3; ++n) command(media::SctpOpen{TransportId{n}});
+  for (uint64_t n = 1; n <= 3; ++n) command(media::SctpOpen{TransportId{n}, true});
   worker_.on_wake(now_);  // three INITs: the first waits
   EXPECT_TRUE(events_.values.empty());
   events_.room = 1'000;
