@@ -1,9 +1,9 @@
 // bare_dtls: CPU time that a loop around libssl takes for the server's half of DTLS-SRTP handshakes over loopback, with
-// the certificate, groups, versions, ciphers and profiles of Atrium's and nothing else: no ICE, SDP or SCTP.  It uses the
-// library as its manual shows: its default context, a connected socket and a datagram BIO for each peer.  A second thread
-// is the peers, as a server's are on other cores; only the loop's CPU time is counted, from the first SSL_new to the last
-// SSL_free, sockets made before.  --alone: the peers take turns with the loop in its thread, so that nothing shares the
-// core with it, and their turns are not counted.
+// the certificate, groups, versions, ciphers and profiles of Atrium's and nothing else: no ICE, SDP or SCTP.  It uses
+// the library as its manual shows: its default context, a connected socket and a datagram BIO for each peer.  A second
+// thread is the peers, as a server's are on other cores; only the loop's CPU time is counted, from the first SSL_new to
+// the last SSL_free, sockets made before.  --alone: the peers take turns with the loop in its thread, so that nothing
+// shares the core with it, and their turns are not counted.
 // Exit codes: 0, 1 a handshake failed, 2 usage.
 #include <arpa/inet.h>
 #include <openssl/bio.h>

@@ -260,7 +260,8 @@ std::optional<Bytes> unseal(const SealingKey& key, std::string_view context, Byt
 
 namespace {
 
-// Each call of RAND_bytes asks the system which process this is, so small draws share one.  What was given away is wiped.
+// Each call of RAND_bytes asks the system which process this is, so small draws share one.  What was given away is
+// wiped.
 class RandomPool {
  public:
   RandomPool() = default;

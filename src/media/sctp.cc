@@ -22,12 +22,11 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "media/sctp_dcep.h"
+#include "media/sctp_packet.h"
 
 namespace atrium::media {
 namespace {
 
-constexpr uint16_t kPort = 5'000;  // RFC 8841: WebRTC's one association, both ends
-constexpr size_t kCommonHeader = 12;  // bytes before a packet's first chunk
 constexpr size_t kMessageBytesMax = static_cast<size_t>(limits::kDataMessageBytesMax);
 // A backend's message is larger than what we take from a client: it has its own limit, a topic and a frame.
 constexpr size_t kOutgoingBytesMax =
@@ -44,17 +43,10 @@ TransportId transport_of(const void* address) {
   return {reinterpret_cast<uint64_t>(address)};
 }
 
-// usrsctp looks for an endpoint, and for the association of a packet without a tag, among all of one pair of ports.  So
-// inside it each association has ports of its own; on the wire both ends are kPort.
-uint16_t inner_port(TransportId transport) {
-  constexpr uint64_t kFirst = 1'024, kPorts = 65'536 - kFirst;
-  return static_cast<uint16_t>(kFirst + transport.value % kPorts);
-}
-
 sockaddr_conn socket_address(TransportId transport) {
   sockaddr_conn out{};
   out.sconn_family = AF_CONN;
-  out.sconn_port = htons(inner_port(transport));
+  out.sconn_port = htons(sctp_inner_port(transport));
   out.sconn_addr = address_of(transport);
   return out;
 }
@@ -217,58 +209,6 @@ bool is_retriable(int error) {
   return error == EAGAIN || error == EWOULDBLOCK || error == ENOBUFS || error == ENOMEM;
 }
 
-// A packet that only asks whether we are there, or says so (RFC 9260 sections 3.1, 3.3.5): it starts no timer.
-bool is_heartbeat(ByteView packet) {
-  constexpr uint8_t kHeartbeat = 4, kHeartbeatAck = 5;
-  return packet.size() > kCommonHeader &&
-         (packet[kCommonHeader] == kHeartbeat || packet[kCommonHeader] == kHeartbeatAck);
-}
-
-// RFC 9260 section 3.1.
-struct CommonHeader {
-  uint16_t source, destination;  // network order
-  uint32_t tag, checksum;
-};
-static_assert(sizeof(CommonHeader) == kCommonHeader);
-
-CommonHeader header_of(ByteView packet) {
-  CommonHeader header{};
-  std::memcpy(&header, packet.data(), kCommonHeader);
-  return header;
-}
-void put_header(std::span<uint8_t> packet, const CommonHeader& header) {
-  std::memcpy(packet.data(), &header, kCommonHeader);
-}
-
-// `packet` is at least a common header.
-void make_outer(std::span<uint8_t> packet) {
-  CommonHeader header = header_of(packet);
-  header.source = header.destination = htons(kPort);
-  header.checksum = 0;
-  put_header(packet, header);
-  header.checksum = usrsctp_crc32c(packet.data(), packet.size());
-  put_header(packet, header);
-}
-
-// False: not from kPort to kPort, or with a checksum that it should not have; usrsctp is told to look at none.
-bool make_inner(std::span<uint8_t> packet, TransportId transport) {
-  if (packet.size() < kCommonHeader) return false;
-  CommonHeader header = header_of(packet);
-  if (header.source != htons(kPort) || header.destination != htons(kPort)) return false;
-  const uint32_t checksum = std::exchange(header.checksum, 0);
-  put_header(packet, header);
-  if (usrsctp_crc32c(packet.data(), packet.size()) != checksum) return false;
-  header.source = header.destination = htons(inner_port(transport));
-  put_header(packet, header);
-  return true;
-}
-
-// RFC 9260 section 3.3.2; it is alone in its packet.
-bool is_init(ByteView packet) {
-  constexpr uint8_t kInit = 1;
-  return packet.size() > kCommonHeader && packet[kCommonHeader] == kInit;
-}
-
 }  // namespace
 
 struct SctpWorld::State {
@@ -335,17 +275,17 @@ struct SctpWorld::State {
 
 int SctpWorld::State::on_output(void* address, void* data, size_t size, uint8_t, uint8_t) {
   const TransportId transport = transport_of(address);
-  if (current == nullptr || size < kCommonHeader) return 0;
+  if (current == nullptr || size < kSctpCommonHeader) return 0;
   const auto at = current->associations.find(transport.value);
   if (at == current->associations.end()) return 0;
   const auto* bytes = static_cast<const uint8_t*>(data);
   Bytes packet(bytes, bytes + size);
   // WebRTC's peers begin both, and the collision (RFC 9260 section 5.2.1) costs four packets more than one beginning.
   // So the DTLS server's INIT stays here; if the peer has not begun meanwhile, the retransmission timer repeats it.
-  if (!at->second.is_dtls_client && is_init(packet) &&
+  if (!at->second.is_dtls_client && is_sctp_init(packet) &&
       !std::exchange(at->second.is_first_init_kept, true))
     return 0;
-  make_outer(packet);
+  make_sctp_outer(packet);
   current->events.emplace_back(SctpPacketOut{transport, std::move(packet)});
   ++current->counters.packets_out;
   return 0;
@@ -396,7 +336,7 @@ void SctpWorld::State::on(SctpOpen& open, Now now) {
 void SctpWorld::State::on(SctpPacketIn& in, Now) {
   if (find(in.transport) == nullptr) return;
   ++counters.packets_in;
-  if (!make_inner(in.packet, in.transport)) {
+  if (!make_sctp_inner(in.packet, in.transport)) {
     ++counters.dropped_bad_packet;
     return;
   }
@@ -743,7 +683,7 @@ void SctpWorld::State::drop_queue_before_notice(Association& association) {
 SctpWorld::SctpWorld() : state_(std::make_unique<State>()) {
   CHECK(State::current == nullptr);
   usrsctp_init_nothreads(0, State::on_output, nullptr);
-  usrsctp_enable_crc32c_offload();  // make_outer and make_inner
+  usrsctp_enable_crc32c_offload();  // media/sctp_packet.h
   tune();
   State::current = state_.get();
 }
@@ -762,7 +702,7 @@ void SctpWorld::on_command(SctpCommand command, Now now) {
   const uint64_t transport =
       std::visit([](const auto& each) { return each.transport.value; }, command);
   const auto* packet = std::get_if<SctpPacketIn>(&command);
-  if (packet == nullptr || !is_heartbeat(packet->packet)) {
+  if (packet == nullptr || !is_sctp_heartbeat(packet->packet)) {
     state_->tick_if_due(now);
     state_->last_active = now.mono;
   }

@@ -192,8 +192,8 @@ std::optional<HttpRequestReader::Step> HttpRequestReader::State::check_line(std:
   return std::nullopt;
 }
 
-// Beast looks at a target one character after the other.  A client's join has its offer in there, 20 kB of it, so a long
-// target that is plainly one is taken out beforehand.
+// Beast looks at a target one character after the other.  A client's join has its offer in there, 20 kB of it, so a
+// long target that is plainly one is taken out beforehand.
 void HttpRequestReader::State::take_long_target(std::string& buffer) {
   if (line_scanned <= kLongLine) return;
   const size_t begin = buffer.find(' ') + 1, end = buffer.find(' ', begin);

@@ -239,7 +239,8 @@ void HttpConnection::hand_over(Now now) {
   host_.handler->on_request(id_, std::move(request), read_clock());
 }
 
-// A join's head is 20 kB, and its connection then stays for hours.  By swapping: assigning an empty string keeps memory.
+// A join's head is 20 kB, and its connection then stays for hours.  By swapping: assigning an empty string keeps the
+// memory.
 void HttpConnection::give_back_input() {
   if (in_.empty() && in_.capacity() > kKeptInputBytes) std::string().swap(in_);
 }
