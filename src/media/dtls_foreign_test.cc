@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/freed.h"
 #include "media/dtls.h"
 #include "media/library_clock_testing.h"
 
@@ -15,13 +16,6 @@ namespace {
 
 using testing::IsEmpty;
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using PrivateKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 

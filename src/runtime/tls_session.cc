@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/freed.h"
 
 namespace atrium::runtime {
 namespace {
@@ -40,13 +41,6 @@ constexpr size_t kRecordOverheadMax = 512;  // RFC 5246 allows 2,048; ours need 
 constexpr size_t kControlReserve = 4'096;   // alerts and key updates behind a full buffer of data
 constexpr size_t kKeptBytes = 4'096;        // a larger buffer is given back when it is empty
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using SslContext = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Freed<SSL_free>>;
 using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;

@@ -21,6 +21,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/freed.h"
 #include "runtime/event_waker.h"
 #include "runtime/sockaddr.h"
 
@@ -32,13 +33,6 @@ constexpr int kFullRingMs = 5;
 constexpr int kPollMs = 60'000;  // anything: wakes and libcurl's timers end a poll
 constexpr auto kAnswerBytesMax = static_cast<size_t>(limits::kWebhookAnswerBytesMax);
 
-template <auto Free>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Multi = std::unique_ptr<CURLM, Freed<curl_multi_cleanup>>;
 using Easy = std::unique_ptr<CURL, Freed<curl_easy_cleanup>>;
 using HeaderList = std::unique_ptr<curl_slist, Freed<curl_slist_free_all>>;
