@@ -5,7 +5,9 @@
 #include <openssl/x509.h>
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/freed.h"
 #include "media/dtls.h"
@@ -100,6 +102,7 @@ class ForeignPeer : public testing::Test {
                   .value();
     Bytes up = client_->step();
     for (int round = 0; round < 10 && !up.empty(); ++round) {
+      for (const Bytes& datagram : intruding_) hear(datagram);
       hear(up);
       up.clear();
       for (const Bytes& datagram : server_->take_datagrams()) {
@@ -124,6 +127,7 @@ class ForeignPeer : public testing::Test {
   LibraryClock clock_;
   std::optional<ForeignClient> client_;
   std::optional<Dtls> server_;
+  std::vector<Bytes> intruding_;  // heard before each flight of the handshake
 };
 
 TEST_F(ForeignPeer, may_have_an_rsa_certificate) {
@@ -152,21 +156,8 @@ TEST_F(ForeignPeer, record_too_short_for_its_seal_ends_nothing) {
 }
 
 TEST_F(ForeignPeer, record_too_short_for_its_seal_ends_no_handshake_either) {
-  client_.emplace(PrivateKey(EVP_EC_gen("P-256")), kGcm);
-  server_ = Dtls::create({.certificate = make_certificate(), .remote = client_->fingerprint()},
-                         clock_.now())
-                .value();
-  Bytes up = client_->step();
-  for (int round = 0; round < 10 && !up.empty(); ++round) {
-    for (size_t length = 0; length < 40; length += 5) hear(sealed(length));
-    hear(up);
-    up.clear();
-    for (const Bytes& datagram : server_->take_datagrams()) {
-      const Bytes said = client_->step(datagram);
-      up.insert(up.end(), said.begin(), said.end());
-    }
-  }
-  EXPECT_EQ(server_->state(), DtlsState::Connected);
+  for (size_t length = 0; length < 40; length += 5) intruding_.push_back(sealed(length));
+  meet(PrivateKey(EVP_EC_gen("P-256")));
 }
 
 }  // namespace

@@ -278,13 +278,13 @@ int SctpWorld::State::on_output(void* address, void* data, size_t size, uint8_t,
   if (current == nullptr || size < kSctpCommonHeader) return 0;
   const auto at = current->associations.find(transport.value);
   if (at == current->associations.end()) return 0;
-  const auto* bytes = static_cast<const uint8_t*>(data);
-  Bytes packet(bytes, bytes + size);
+  const ByteView said(static_cast<const uint8_t*>(data), size);
   // WebRTC's peers begin both, and the collision (RFC 9260 section 5.2.1) costs four packets more than one beginning.
   // So the DTLS server's INIT stays here; if the peer has not begun meanwhile, the retransmission timer repeats it.
-  if (!at->second.is_dtls_client && is_sctp_init(packet) &&
+  if (!at->second.is_dtls_client && is_sctp_init(said) &&
       !std::exchange(at->second.is_first_init_kept, true))
     return 0;
+  Bytes packet(said.begin(), said.end());
   make_sctp_outer(packet);
   current->events.emplace_back(SctpPacketOut{transport, std::move(packet)});
   ++current->counters.packets_out;

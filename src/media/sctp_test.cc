@@ -83,6 +83,13 @@ class Sctp : public testing::Test {
       if (message.transport == transport) out.push_back(message.message);
     return out;
   }
+  // All that is delivered from now on is in seen_, too.
+  void watch() {
+    bend_ = [this](Packets packets) {
+      seen_.insert(seen_.end(), packets.begin(), packets.end());
+      return packets;
+    };
+  }
   void lose_one_in(uint64_t n) {
     bend_ = [this, n](Packets packets) {
       std::erase_if(packets, [&](const auto&) { return random_.next() % n == 0; });
@@ -94,7 +101,7 @@ class Sctp : public testing::Test {
   SeededSecretSource random_{42};
   std::optional<SctpWorld> world_{std::in_place};
   std::vector<SctpEvent> events_;
-  Packets wire_;
+  Packets wire_, seen_;
   size_t largest_packet_ = 0;
   std::function<Packets(Packets)> bend_ = [](Packets packets) { return packets; };
 };
@@ -118,14 +125,10 @@ TEST_F(Sctp, both_channels_open_at_both_ends) {
 }
 
 TEST_F(Sctp, one_end_begins_and_the_other_only_if_that_fails) {
-  Packets seen;
-  bend_ = [&](Packets packets) {
-    seen.insert(seen.end(), packets.begin(), packets.end());
-    return packets;
-  };
+  watch();
   connect();
   const auto inits_of = [&](TransportId transport) {
-    return std::ranges::count_if(seen, [&](const SctpPacketOut& out) {
+    return std::ranges::count_if(seen_, [&](const SctpPacketOut& out) {
       return out.transport == transport && out.packet.at(12) == 1;
     });
   };
@@ -148,13 +151,9 @@ TEST_F(Sctp, server_begins_when_the_client_is_not_heard) {
 }
 
 TEST_F(Sctp, all_associations_are_between_the_same_ports_on_the_wire) {
-  Packets seen;
-  bend_ = [&](Packets packets) {
-    seen.insert(seen.end(), packets.begin(), packets.end());
-    return packets;
-  };
+  watch();
   connected();
-  for (const SctpPacketOut& out : seen)
+  for (const SctpPacketOut& out : seen_)
     EXPECT_EQ(Bytes(out.packet.begin(), out.packet.begin() + 4), (Bytes{0x13, 0x88, 0x13, 0x88}));
 }
 
@@ -189,7 +188,6 @@ TEST_F(Sctp, associations_whose_numbers_differ_by_all_ports_do_not_meet) {
   constexpr uint64_t kPorts = 65'536 - 1'024;
   connected();
   const TransportId far_server{kServer.value + kPorts}, far_client{kClient.value + kPorts};
-  Packets seen;
   send(SctpOpen{far_server, false});
   send(SctpOpen{far_client, true});
   send(SctpOpenChannel{far_client, DataLabel::Reliable});
