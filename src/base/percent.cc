@@ -2,17 +2,9 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace atrium {
-namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-}  // namespace
 
 bool append_percent_decoded(std::string& out, std::string_view text, Plus plus) {
   // Each of the two is looked for anew only once it was reached: texts of many kilobytes have few of them.

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace atrium::openapi {
-namespace {
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-}  // namespace
 
 bool same_but_for_case(std::string_view a, std::string_view b) {
   if (a == b) return true;

@@ -3,15 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "base/percent.h"
 
 namespace atrium::signal {
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
 
 // The code point at the start of `bytes` and its length; length 0 when there is none.  RFC 3629 §4.
 struct CodePoint {
