@@ -20,9 +20,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
+
+#include "base/freed.h"
 
 namespace atrium::bench {
 namespace {
@@ -91,32 +94,36 @@ int is_expected(X509_STORE_CTX* store, void* expected) {
 }
 
 struct Identity {
-  EVP_PKEY* key = EVP_EC_gen("P-256");
-  X509* certificate = X509_new();
+  std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>> key{EVP_EC_gen("P-256")};
+  std::unique_ptr<X509, Freed<X509_free>> certificate{X509_new()};
   Identity() {
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 4711);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -86'400L);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 86'400L);
-    X509_NAME* name = X509_get_subject_name(certificate);
+    X509* own = certificate.get();
+    X509_set_version(own, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(own), 4711);
+    X509_gmtime_adj(X509_getm_notBefore(own), -86'400L);
+    X509_gmtime_adj(X509_getm_notAfter(own), 86'400L);
+    X509_NAME* name = X509_get_subject_name(own);
     const unsigned char common_name[] = "bare";
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name, -1, -1, 0);
-    X509_set_issuer_name(certificate, name);
-    need(X509_set_pubkey(certificate, key) == 1, "X509_set_pubkey");
-    need(X509_sign(certificate, key, EVP_sha256()) > 0, "X509_sign");
+    X509_set_issuer_name(own, name);
+    need(X509_set_pubkey(own, key.get()) == 1, "X509_set_pubkey");
+    need(X509_sign(own, key.get(), EVP_sha256()) > 0, "X509_sign");
   }
 };
 
-SSL_CTX* make_context(const Identity& own, Fingerprint& peer) {
-  SSL_CTX* context = SSL_CTX_new(DTLS_method());
+using Context = std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>>;
+
+Context make_context(const Identity& own, Fingerprint& peer) {
+  Context owner(SSL_CTX_new(DTLS_method()));
+  SSL_CTX* context = owner.get();
   need(context != nullptr, "SSL_CTX_new");
   SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
   SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION);
   need(SSL_CTX_set_cipher_list(context, kCiphers) == 1, "ciphers");
   need(SSL_CTX_set1_groups_list(context, kGroups) == 1, "groups");
   need(SSL_CTX_set_tlsext_use_srtp(context, kSrtpProfiles) == 0, "profiles");
-  need(SSL_CTX_use_certificate(context, own.certificate) == 1, "certificate");
-  need(SSL_CTX_use_PrivateKey(context, own.key) == 1, "key");
+  need(SSL_CTX_use_certificate(context, own.certificate.get()) == 1, "certificate");
+  need(SSL_CTX_use_PrivateKey(context, own.key.get()) == 1, "key");
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION |
                                    SSL_OP_NO_QUERY_MTU | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
@@ -124,7 +131,7 @@ SSL_CTX* make_context(const Identity& own, Fingerprint& peer) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(context, is_expected, &peer);
   SSL_CTX_set_quiet_shutdown(context, 1);
-  return context;
+  return owner;
 }
 
 // One end of the handshakes: takes up one after the other, at most kInFlight at a time.
@@ -283,9 +290,9 @@ int main(int argc, char** argv) {
   }
   using namespace atrium::bench;
   const Identity server, client;
-  Fingerprint of_server(server.certificate), of_client(client.certificate);
-  SSL_CTX* const server_context = make_context(server, of_client);
-  SSL_CTX* const client_context = make_context(client, of_server);
+  Fingerprint of_server(server.certificate.get()), of_client(client.certificate.get());
+  const Context server_context = make_context(server, of_client);
+  const Context client_context = make_context(client, of_server);
   double seconds = 0;
   // In parts, since each handshake has two descriptors.
   constexpr int64_t kPart = 200;
@@ -293,11 +300,10 @@ int main(int argc, char** argv) {
     std::vector<Pair> pairs;
     for (int64_t i = done; i < std::min(handshakes, done + kPart); ++i)
       pairs.push_back(connected_pair());
-    seconds += (is_alone ? measure_alone : measure)(pairs, server_context, client_context);
+    seconds +=
+        (is_alone ? measure_alone : measure)(pairs, server_context.get(), client_context.get());
     for (const Pair& pair : pairs) ::close(pair.server), ::close(pair.client);
   }
-  SSL_CTX_free(server_context);
-  SSL_CTX_free(client_context);
   std::printf(
       "{\"handshakes\": %lld, \"server_cpu_seconds\": %.6f, \"handshakes_per_cpu_second\": %.1f}\n",
       static_cast<long long>(handshakes), seconds, static_cast<double>(handshakes) / seconds);
