@@ -17,21 +17,13 @@ constexpr const char* kMacOfSql = "SELECT mac FROM audit WHERE sequence = ?";
 constexpr const char* kLatestTimeSql =
     "SELECT max(at) FROM audit WHERE sequence > ? AND sequence <= ?";
 constexpr const char* kRemoveSql = "DELETE FROM audit WHERE sequence <= ?";
+constexpr const char* kRowEndSql = "SELECT max(sequence) FROM audit WHERE sequence <= ?";
 constexpr const char* kOfAccountSql =
-    "SELECT sequence, body, mac FROM audit WHERE account = ? AND sequence > ? AND sequence <= ? "
-    "AND at >= ? AND at < ? AND (? = '' OR app = ?) AND (? = '' OR action = ?) "
-    "ORDER BY sequence LIMIT ?";
+    "SELECT sequence, body, mac FROM audit WHERE account = ? AND sequence > ? ORDER BY sequence";
 // The unary plus keeps the account's index out of it: an operation has few records.
 constexpr const char* kOfOperationSql =
     "SELECT sequence, body, mac FROM audit WHERE operation = ? AND operation <> '' "
-    "AND +account = ? AND sequence > ? AND sequence <= ? AND at >= ? AND at < ? "
-    "AND (? = '' OR app = ?) AND (? = '' OR action = ?) ORDER BY sequence LIMIT ?";
-constexpr const char* kScanAccountSql =
-    "SELECT max(sequence), count(*) FROM (SELECT sequence FROM audit WHERE account = ? "
-    "AND sequence > ? ORDER BY sequence LIMIT ?)";
-constexpr const char* kScanOperationSql =
-    "SELECT max(sequence), count(*) FROM (SELECT sequence FROM audit WHERE operation = ? "
-    "AND operation <> '' AND sequence > ? ORDER BY sequence LIMIT ?)";
+    "AND +account = ? AND sequence > ? ORDER BY sequence";
 
 // One of another length was not written by us; the chain shows it.
 Sha256 mac_from(ByteView bytes) {
@@ -50,8 +42,7 @@ Result<AuditLog> AuditLog::create(Database& database, AuditOptions options) {
                 .mac_of = TRY(prepare(kMacOfSql)),
                 .latest_time = TRY(prepare(kLatestTimeSql)),
                 .remove = TRY(prepare(kRemoveSql)),
-                .scan_account = TRY(prepare(kScanAccountSql)),
-                .scan_operation = TRY(prepare(kScanOperationSql)),
+                .row_end = TRY(prepare(kRowEndSql)),
                 .of_account = TRY(prepare(kOfAccountSql)),
                 .of_operation = TRY(prepare(kOfOperationSql))},
                std::move(options));
@@ -74,20 +65,60 @@ Result<bool> AuditLog::has_records() {
   return TRY(head()).sequence > 0;
 }
 
+// --- writing -------------------------------------------------------------------------------------
+
+namespace {
+
+// Records that one row can hold: those of one account, which its index finds, and of no operation, which another one
+// does.  Reads and refusals, of which there are many a second, are so.
+bool may_share_row(const domain::AuditEntry& one, const domain::AuditEntry& other) {
+  return one.account == other.account && one.operation.empty() && other.operation.empty();
+}
+
+// The first of `entries` and those after it that its row has room for, as the row has them.
+struct Run {
+  size_t size = 0;
+  Wall latest{};
+  std::string body{};
+};
+Run first_run(std::span<const domain::AuditEntry> entries) {
+  const domain::AuditEntry& first = entries.front();
+  const auto size_max = std::min<size_t>(entries.size(), limits::kAuditRowRecordsMax);
+  Run run{.size = 1, .latest = first.at, .body = audit_body(first)};
+  while (run.size < size_max && run.body.size() < limits::kAuditRowBytes &&
+         may_share_row(first, entries[run.size])) {
+    const domain::AuditEntry& entry = entries[run.size++];
+    run.body += kAuditBodiesEnd;
+    append_audit_body(run.body, entry);
+    run.latest = std::max(run.latest, entry.at);
+  }
+  return run;
+}
+
+}  // namespace
+
 Result<void> AuditLog::append(Database& database, std::span<const domain::AuditEntry> entries) {
   DCHECK(database.is_in_transaction());
+  if (std::ranges::all_of(entries, [](const auto& entry) { return is_bounded(entry); }))
+    return append_bounded(entries);
+  std::vector<domain::AuditEntry> changed;
+  for (const domain::AuditEntry& entry : entries) changed.push_back(bounded(entry));
+  return append_bounded(changed);
+}
+
+Result<void> AuditLog::append_bounded(std::span<const domain::AuditEntry> entries) {
   Head before = head_ ? *head_ : TRY(head());
-  for (const domain::AuditEntry& given : entries) {
-    std::optional<domain::AuditEntry> changed;
-    const domain::AuditEntry& entry = is_bounded(given) ? given : changed.emplace(bounded(given));
-    const std::string body = audit_body(entry);
-    const AuditRow row{.sequence = before.sequence + 1,
-                       .at_us = unix_us(entry.at),
-                       .account = entry.account,
-                       .app = entry.app.value,
-                       .action = entry.action,
-                       .operation = entry.operation.value,
-                       .body = body};
+  while (!entries.empty()) {
+    const domain::AuditEntry& first = entries.front();
+    const Run run = first_run(entries);
+    const bool is_single = run.size == 1;
+    const AuditRow row{.sequence = before.sequence + static_cast<int64_t>(run.size),
+                       .at_us = unix_us(run.latest),
+                       .account = first.account,
+                       .app = is_single ? std::string_view(first.app.value) : "",
+                       .action = is_single ? std::string_view(first.action) : "",
+                       .operation = first.operation.value,
+                       .body = run.body};
     const Sha256 mac = audit_mac(mac_key_, before.mac, row);
     statements_.insert.start()
         .put(row.sequence)
@@ -100,6 +131,7 @@ Result<void> AuditLog::append(Database& database, std::span<const domain::AuditE
         .put(mac);
     TRY(statements_.insert.finish());
     before = Head{.sequence = row.sequence, .mac = mac};
+    entries = entries.subspan(run.size);
   }
   head_ = before;
   return {};
@@ -137,7 +169,7 @@ Result<void> AuditLog::write(AuditCheckpoint::Kind kind, const Head& of, Wall no
 
 // --- pruning -------------------------------------------------------------------------------------
 
-// The end of the last segment to go, first - 1 when none is to.
+// The last record to go, less than `first` when none is to.  `first`: the end of the first row.
 Result<int64_t> AuditLog::last_to_remove(int64_t first, int64_t head, Wall now, int64_t rows) {
   const int64_t segment = options_.checkpoint_records;
   const int64_t last_allowed = std::min(head - 1, checkpointed_);
@@ -153,7 +185,12 @@ Result<int64_t> AuditLog::last_to_remove(int64_t first, int64_t head, Wall now, 
     }
     last = end;
   }
-  return last;
+  if (last < first) return last;
+  // A row that goes on behind a segment's end stays whole.
+  statements_.row_end.start().put(last);
+  int64_t row_end = 0;
+  while (TRY(statements_.row_end.step())) row_end = statements_.row_end.number();
+  return row_end;
 }
 
 Result<uint32_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
@@ -175,56 +212,76 @@ Result<uint32_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
 
 // --- reading -------------------------------------------------------------------------------------
 
+namespace {
+
 bool is_of_operation(const domain::AuditQuery& query) {
   return query.operation && !query.operation->empty();
 }
 
-// How far this page looks, and whether there is more behind it.
-Result<void> AuditLog::bound_scan(const domain::AuditQuery& query, domain::AuditPage& page) {
-  const bool is_of_one = is_of_operation(query);
-  Statement& scan = (is_of_one ? statements_.scan_operation : statements_.scan_account).start();
-  scan.put(is_of_one ? query.operation->value : query.account);
-  scan.put(query.after_sequence).put(options_.scan_max);
-  page.looked_until = query.after_sequence;
-  while (TRY(scan.step())) {
-    page.looked_until = scan.optional_number<int64_t>().value_or(query.after_sequence);
-    page.has_more = scan.number() >= options_.scan_max;
+// What one page takes of the records that are shown to it, in the order of their sequences.
+class Pager {
+ public:
+  Pager(const domain::AuditQuery& query, int64_t scan_max) : query_(query), scan_max_(scan_max) {
+    if (!query.app.empty()) members_.push_back(audit_member("app", query.app.value));
+    if (!query.action.empty()) members_.push_back(audit_member("action", query.action));
+    page_.looked_until = query.after_sequence;
   }
-  return {};
-}
+  // True: it has all that it may have, or has looked at all that it may look at.
+  bool is_full() const { return std::ssize(page_.records) >= limit_ || looked_at_ >= scan_max_; }
+  // The records of a row whose last one is `sequence`.  Malformed: one of them cannot be read.
+  Result<void> take(int64_t sequence, std::string_view row, const Sha256& mac) {
+    const auto bodies = audit_bodies(row);
+    sequence -= std::ssize(bodies);
+    for (const std::string_view body : bodies) {
+      if (++sequence <= query_.after_sequence) continue;
+      if (is_full()) return {};
+      ++looked_at_;
+      page_.looked_until = sequence;
+      if (!has_members(body)) continue;
+      domain::AuditEntry entry = TRY(parse_audit_body(body));
+      if (is_in_time(entry.at)) page_.records.push_back({sequence, std::move(entry), mac});
+    }
+    return {};
+  }
+  domain::AuditPage finish() {
+    page_.has_more = is_full();
+    return std::move(page_);
+  }
+
+ private:
+  bool has_members(std::string_view body) const {
+    return std::ranges::all_of(members_, [&](const auto& member) { return body.contains(member); });
+  }
+  bool is_in_time(Wall at) const {
+    return (!query_.from || at >= *query_.from) && (!query_.until || at < *query_.until);
+  }
+
+  const domain::AuditQuery& query_;
+  const int64_t scan_max_;
+  const int64_t limit_ =
+      static_cast<int64_t>(std::min<size_t>(query_.limit, limits::kAuditPageMax));
+  std::vector<std::string> members_;  // of what is asked for
+  int64_t looked_at_ = 0;
+  domain::AuditPage page_;
+};
+
+}  // namespace
 
 Result<domain::AuditPage> AuditLog::list(const domain::AuditQuery& query) {
-  domain::AuditPage page;
-  TRY(bound_scan(query, page));
-  const auto limit = std::min<size_t>(query.limit, limits::kAuditPageMax);
   const bool is_of_one = is_of_operation(query);
   Statement& row = (is_of_one ? statements_.of_operation : statements_.of_account).start();
   if (is_of_one) row.put(query.operation->value);
-  row.put(query.account)
-      .put(query.after_sequence)
-      .put(page.looked_until)
-      .put(query.from ? unix_us(*query.from) : std::numeric_limits<int64_t>::min())
-      .put(query.until ? unix_us(*query.until) : std::numeric_limits<int64_t>::max())
-      .put(query.app.value)
-      .put(query.app.value)
-      .put(query.action)
-      .put(query.action)
-      .put(static_cast<int64_t>(limit));
-  while (TRY(row.step())) {
-    domain::StoredAudit record{.sequence = row.number(), .entry = {}, .mac = {}};
-    auto entry = parse_audit_body(row.text());
-    if (!entry) {
-      row.start();  // an open statement would keep its transaction from ending
-      return std::unexpected(entry.error());
-    }
-    record.entry = std::move(*entry);
-    record.mac = mac_from(row.bytes());
-    page.records.push_back(std::move(record));
+  row.put(query.account).put(query.after_sequence);
+  Pager pager(query, options_.scan_max);
+  Result<void> taken;
+  while (taken && !pager.is_full() && TRY(row.step())) {
+    const int64_t sequence = row.number();
+    const std::string body = row.text();
+    taken = pager.take(sequence, body, mac_from(row.bytes()));
   }
-  if (page.records.size() < limit) return page;
-  page.looked_until = limit == 0 ? query.after_sequence : page.records.back().sequence;
-  page.has_more = true;
-  return page;
+  row.start();  // an open statement would keep its transaction from ending
+  if (!taken) return std::unexpected(taken.error());
+  return pager.finish();
 }
 
 }  // namespace atrium::store

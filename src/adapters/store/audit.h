@@ -1,5 +1,6 @@
-// AuditLog: the table of audit records (schema.cc), each chained to the one before by a MAC whose key lies outside the
-// store.  Owner: Store, within whose transactions it writes.  Thread: store.
+// AuditLog: the table of audit records (schema.cc), each row chained to the one before by a MAC whose key lies outside
+// the store.  A row has one record, or a run of records of one account and of no operation that were given at once; its
+// sequence is that of the last.  Owner: Store, within whose transactions it writes.  Thread: store.
 // Does not: begin or commit transactions, read a clock, write files, verify (audit_verify.h).
 #pragma once
 
@@ -47,9 +48,10 @@ class AuditLog {
   Result<void> committed(Now now);
   // As committed(), but due as soon as there is something new: at the end of the process.
   Result<void> checkpoint(Now now);
-  // Removes whole segments of records that are all older than `keep`, or that `rows_max` has no room for; about `rows`
-  // records, at least one segment if one is to go.  Never the latest record, nor one that no checkpoint covers.  The
-  // segment's end is checkpointed as the new base first, so that the transaction may still be rolled back.
+  // Removes whole segments of records that are all older than `keep`, or that `rows_max` has no room for: the rows that
+  // end in them.  About `rows` records, at least one segment if one is to go.  Never the latest record, nor one that no
+  // checkpoint covers.  The end of what goes is checkpointed as the new base first, so that the transaction may still be
+  // rolled back.  The number of rows.
   Result<uint32_t> purge(Database& database, Wall now, int64_t rows);
 
   // When committed() has something to do without any new commit; kNever: nothing.
@@ -66,14 +68,14 @@ class AuditLog {
     Sha256 mac{};
   };
   struct Statements {
-    Statement insert, head, first, mac_of, latest_time, remove;
-    Statement scan_account, scan_operation, of_account, of_operation;
+    Statement insert, head, first, mac_of, latest_time, remove, row_end;
+    Statement of_account, of_operation;
   };
   AuditLog(Statements statements, AuditOptions options)
       : statements_(std::move(statements)), options_(std::move(options)), mac_key_(options_.key) {}
   // As the table has it now: one that is remembered might have been rolled back since.
   Result<Head> head();
-  Result<void> bound_scan(const domain::AuditQuery& query, domain::AuditPage& page);
+  Result<void> append_bounded(std::span<const domain::AuditEntry> entries);
   Result<int64_t> last_to_remove(int64_t first, int64_t head, Wall now, int64_t rows);
   Result<void> write(AuditCheckpoint::Kind kind, const Head& of, Wall now);
 

@@ -67,10 +67,38 @@ void bound(std::string& text) {
 // of reads and have half of them.
 enum class Version : uint8_t { All = 1, Brief = 2 };
 
+bool is_escaped(char c) {
+  return (c == '"') | (c == '\\') | (static_cast<uint8_t>(c) < 0x20);
+}
+
+void append_escaped(std::string& out, char c) {
+  if (!is_escaped(c)) {
+    out += c;
+  } else if (c == '"' || c == '\\') {
+    out += '\\';
+    out += c;
+  } else {
+    out.append("\\u00");
+    out += kHexDigits[static_cast<uint8_t>(c) >> 4];
+    out += kHexDigits[c & 0xf];
+  }
+}
+
+void append_text(std::string& out, std::string_view value) {
+  out += '"';
+  bool is_any_escaped = false;  // as in is_bounded()
+  for (const char c : value) is_any_escaped |= is_escaped(c);
+  if (!is_any_escaped)
+    out += value;
+  else
+    for (const char c : value) append_escaped(out, c);
+  out += '"';
+}
+
 class Writer {
  public:
-  explicit Writer(Version version) : is_brief_(version == Version::Brief) {
-    out_.reserve(1'024);  // longer than most records
+  // Appends to `out`, which outlives it.
+  Writer(std::string& out, Version version) : is_brief_(version == Version::Brief), out_(out) {
     out_ += '{';
   }
   Writer& key(std::string_view name) {
@@ -87,17 +115,9 @@ class Writer {
   }
   Writer& boolean(bool value) { return raw(value ? "true" : "false"); }
   Writer& text(std::string_view value) {
-    out_ += '"';
-    bool is_any_escaped = false;  // as in is_bounded()
-    for (const char c : value) is_any_escaped |= is_escaped(c);
-    if (!is_any_escaped)
-      out_ += value;
-    else
-      for (const char c : value) put(c);
-    out_ += '"';
+    append_text(out_, value);
     return *this;
   }
-  std::string take() { return std::move(out_); }
 
   // Members, left out of a brief record where they say nothing.
   void text_member(std::string_view name, std::string_view value) {
@@ -119,24 +139,8 @@ class Writer {
   bool is_brief() const { return is_brief_; }
 
  private:
-  static bool is_escaped(char c) {
-    return (c == '"') | (c == '\\') | (static_cast<uint8_t>(c) < 0x20);
-  }
-  void put(char c) {
-    if (!is_escaped(c)) {
-      out_ += c;
-    } else if (c == '"' || c == '\\') {
-      out_ += '\\';
-      out_ += c;
-    } else {
-      out_.append("\\u00");
-      out_ += kHexDigits[static_cast<uint8_t>(c) >> 4];
-      out_ += kHexDigits[c & 0xf];
-    }
-  }
-
   const bool is_brief_;
-  std::string out_;
+  std::string& out_;
 };
 
 // --- reading -------------------------------------------------------------------------------------
@@ -297,9 +301,9 @@ AuditEntry bounded(AuditEntry entry) {
 
 namespace {
 
-std::string write_body(const AuditEntry& entry, Version version) {
+void write_body(std::string& text, const AuditEntry& entry, Version version) {
   static const AuditEntry kUsual;
-  Writer out(version);
+  Writer out(text, version);
   out.key("v").number(static_cast<int>(version));
   out.key("phase").text(kPhases[static_cast<size_t>(entry.phase)]);
   out.key("door").text(kDoors[static_cast<size_t>(entry.door)]);
@@ -320,13 +324,19 @@ std::string write_body(const AuditEntry& entry, Version version) {
   out.text_member("outcome", entry.outcome);
   write_reason(out, entry.reason);
   out.number_member("count", entry.count, kUsual.count);
-  return out.raw("}").take();
+  out.raw("}");
 }
 
 }  // namespace
 
 std::string audit_body(const AuditEntry& entry) {
-  return write_body(entry, Version::Brief);
+  std::string out;
+  append_audit_body(out, entry);
+  return out;
+}
+
+void append_audit_body(std::string& out, const AuditEntry& entry) {
+  write_body(out, entry, Version::Brief);
 }
 
 Result<AuditEntry> parse_audit_body(std::string_view body) {
@@ -357,9 +367,29 @@ Result<AuditEntry> parse_audit_body(std::string_view body) {
   if (in.has("count")) in.number(entry.count);
   in.close();
   // The one spelling: "01", "\u0041", an empty member of a brief record and the like are read above and are not ours.
-  if (!in.is_done() || write_body(entry, in.spelling()) != body)
+  std::string ours;
+  write_body(ours, entry, in.spelling());
+  if (!in.is_done() || ours != body)
     return malformed("the text of an audit record is not one of ours");
   return entry;
+}
+
+std::vector<std::string_view> audit_bodies(std::string_view row) {
+  std::vector<std::string_view> out;
+  for (size_t end = row.find(kAuditBodiesEnd); end != row.npos; end = row.find(kAuditBodiesEnd)) {
+    out.push_back(row.substr(0, end));
+    row.remove_prefix(end + 1);
+  }
+  out.push_back(row);
+  return out;
+}
+
+std::string audit_member(std::string_view name, std::string_view value) {
+  std::string out =
+      ",\"";  // none of them is a record's first, and no text has a quotation mark that is not escaped
+  out.append(name).append("\":");
+  append_text(out, value);
+  return out;
 }
 
 }  // namespace atrium::store

@@ -1,10 +1,12 @@
 // The text of an audit record as the store keeps it and the chain covers it: JSON in one spelling (fixed order of
 // fields, no spaces, what says nothing is left out, numbers in decimal, only what must be escaped is).  Records of
-// earlier servers have all fields and are read, too.  Pure.
+// earlier servers have all fields and are read, too.  A row of the store has one record, or a run of them: a line each,
+// the last without its end.  Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "domain/audit.h"
@@ -17,7 +19,15 @@ domain::AuditEntry bounded(domain::AuditEntry entry);
 bool is_bounded(const domain::AuditEntry& entry);
 
 std::string audit_body(const domain::AuditEntry& entry);
+void append_audit_body(std::string& out, const domain::AuditEntry& entry);
 // Reads that one spelling alone.  Malformed: anything else.
 Result<domain::AuditEntry> parse_audit_body(std::string_view body);
+
+inline constexpr char kAuditBodiesEnd =
+    '\n';  // between two records of a row: none has one, since it is escaped
+// The records of a row's text, views into it; at least one.
+std::vector<std::string_view> audit_bodies(std::string_view row);
+// What a record holds whose member `name`, a text of "account", "app" and "action", is `value`, and no other record.
+std::string audit_member(std::string_view name, std::string_view value);
 
 }  // namespace atrium::store

@@ -29,7 +29,8 @@ constexpr const char* kAllSql =
 struct StoredRow {
   AuditRow row;
   std::string account, app, action, operation, body;
-  ByteView mac;  // until the next row is read
+  ByteView mac;                // until the next row is read
+  int64_t first_sequence = 0;  // as many before its own as its text has records
 };
 
 StoredRow read_row(Statement& from) {
@@ -42,6 +43,7 @@ StoredRow read_row(Statement& from) {
   out.operation = from.text();
   out.body = from.text();
   out.mac = from.bytes();
+  out.first_sequence = out.row.sequence - std::ssize(audit_bodies(out.body)) + 1;
   return out;
 }
 
@@ -55,16 +57,24 @@ AuditRow view_of(const StoredRow& stored) {
           .body = stored.body};
 }
 
-// What can be said of a record whose MAC does not fit.
+// What can be said of a row whose MAC does not fit.
 const char* what_differs(const StoredRow& stored) {
-  const auto entry = parse_audit_body(stored.body);
   if (stored.mac.size() != Sha256().size()) return "its MAC is not 32 bytes long";
-  if (!entry) return "its text is not one that the server writes";
-  if (stored.row.at_us != unix_us(entry->at)) return "its time is not the one in its text";
-  if (stored.account != entry->account) return "its account is not the one in its text";
-  if (stored.app != entry->app.value) return "its app is not the one in its text";
-  if (stored.action != entry->action) return "its action is not the one in its text";
-  if (stored.operation != entry->operation.value) return "its operation is not the one in its text";
+  Wall latest{};
+  const bool is_single = stored.first_sequence == stored.row.sequence;
+  for (const std::string_view body : audit_bodies(stored.body)) {
+    const auto entry = parse_audit_body(body);
+    if (!entry) return "its text is not one that the server writes";
+    latest = std::max(latest, entry->at);
+    if (stored.account != entry->account) return "its account is not the one in its text";
+    if (stored.operation != entry->operation.value)
+      return "its operation is not the one in its text";
+    if (stored.app != (is_single ? entry->app.value : ""))
+      return "its app is not the one in its text";
+    if (stored.action != (is_single ? entry->action : ""))
+      return "its action is not the one in its text";
+  }
+  if (stored.row.at_us != unix_us(latest)) return "its time is not the one in its text";
   return "its MAC is not that of what it says after the record before it";
 }
 
@@ -86,15 +96,20 @@ class Verification {
   // False: the first fault is found.
   bool take(const StoredRow& stored);
   AuditReport finish();
+  int64_t records() const { return report_.records; }  // intact until now
 
  private:
   bool start_at(const StoredRow& first);
-  bool compare_with_checkpoints(int64_t sequence);
+  bool compare_with_checkpoints(int64_t first, int64_t last);
   int64_t confirmed_before(const AuditCheckpoint& checkpoint) const;
   void find(AuditFault fault, int64_t sequence, std::optional<Wall> at, const char* detail,
             std::optional<AuditCheckpoint> against = {}) {
-    report_.finding = AuditFinding{
-        .fault = fault, .sequence = sequence, .at = at, .detail = detail, .against = against};
+    report_.finding = AuditFinding{.fault = fault,
+                                   .sequence = sequence,
+                                   .until = sequence,
+                                   .at = at,
+                                   .detail = detail,
+                                   .against = against};
   }
   int64_t newest_base(int64_t until) const;
   bool is_unguarded() const {
@@ -136,7 +151,7 @@ bool Verification::start_at(const StoredRow& first) {
   }
   const int64_t base = newest_base(sequence - 1);
   expected_ = base + 1;
-  if (sequence != expected_) {
+  if (first.first_sequence > expected_) {
     find(AuditFault::Missing, expected_, std::nullopt,
          "the log does not begin where a purge left off, nor with record 1");
     return false;
@@ -144,15 +159,16 @@ bool Verification::start_at(const StoredRow& first) {
   const auto [begin, end] = by_sequence_.equal_range(base);
   for (auto at = begin; at != end; ++at)
     if (at->second.kind == Kind::Base) before_ = at->second.mac;
-  report_.first_sequence = sequence;
+  report_.first_sequence = expected_;
   report_.confirmed_sequence = base;
   return true;
 }
 
-bool Verification::compare_with_checkpoints(int64_t sequence) {
-  const auto [begin, end] = by_sequence_.equal_range(sequence);
-  for (auto at = begin; at != end; ++at) {
-    if (!constant_time_equal(at->second.mac, before_)) {
+// Of a row; a checkpoint is of a row's last record.
+bool Verification::compare_with_checkpoints(int64_t first, int64_t last) {
+  const auto end = by_sequence_.upper_bound(last);
+  for (auto at = by_sequence_.lower_bound(first); at != end; ++at) {
+    if (at->first != last || !constant_time_equal(at->second.mac, before_)) {
       find(AuditFault::Replaced, confirmed_before(at->second) + 1, std::nullopt,
            "the records up to a checkpoint are not those that it was made of: they were cut off "
            "and others written in their place",
@@ -160,7 +176,7 @@ bool Verification::compare_with_checkpoints(int64_t sequence) {
       return false;
     }
     confirmed_.push_back(at->second);
-    report_.confirmed_sequence = sequence;
+    report_.confirmed_sequence = last;
   }
   return true;
 }
@@ -176,7 +192,7 @@ int64_t Verification::confirmed_before(const AuditCheckpoint& checkpoint) const 
 bool Verification::take(const StoredRow& stored) {
   if (!is_started() && !start_at(stored)) return false;
   const Wall at = wall_from_unix_us(stored.row.at_us);
-  if (stored.row.sequence > expected_) {
+  if (stored.first_sequence > expected_) {
     find(AuditFault::Missing, expected_, std::nullopt, "later records are there");
     return false;
   }
@@ -185,17 +201,19 @@ bool Verification::take(const StoredRow& stored) {
     return false;
   }
   const Sha256 mac = audit_mac(mac_key_, before_, view_of(stored));
-  if (!constant_time_equal(mac, stored.mac)) {
+  if (!constant_time_equal(mac, stored.mac) || stored.first_sequence != expected_) {
     find(AuditFault::Altered, expected_, at, what_differs(stored));
+    report_.finding->until = stored.row.sequence;
     return false;
   }
   before_ = mac;
   if (report_.last_sequence == report_.confirmed_sequence || report_.records == 0)
     uncovered_since_us_ = stored.row.at_us;
   uncovered_until_us_ = stored.row.at_us;
-  report_.last_sequence = expected_++;
-  ++report_.records;
-  return compare_with_checkpoints(stored.row.sequence);
+  report_.last_sequence = stored.row.sequence;
+  report_.records += stored.row.sequence - expected_ + 1;
+  expected_ = stored.row.sequence + 1;
+  return compare_with_checkpoints(stored.first_sequence, stored.row.sequence);
 }
 
 AuditReport Verification::finish() {
@@ -236,10 +254,12 @@ Result<AuditReport> verify_audit(Database& database, const AuditKey& key,
   }
   Statement rows = TRY(Statement::prepare(database, kAllSql));
   rows.start();
-  int64_t looked_at = 0;
+  int64_t next_progress = kProgressEvery;
   while (TRY(rows.step())) {
     if (!verification.take(read_row(rows))) break;
-    if (on_progress && ++looked_at % kProgressEvery == 0) on_progress(looked_at);
+    if (!on_progress || verification.records() < next_progress) continue;
+    on_progress(verification.records());
+    next_progress += kProgressEvery;
   }
   return verification.finish();
 }

@@ -1,5 +1,5 @@
 // Whether the audit log is what the server wrote: the rows against their chain, and the chain against the checkpoints.
-// Owner: apps/atriumctl.  Any thread; blocks on the disk.  Streams: one record at a time, whatever their number.
+// Owner: apps/atriumctl.  Any thread; blocks on the disk.  Streams: one row at a time, whatever their number.
 // docs/operations/audit.md says what this proves and what it cannot.
 #pragma once
 
@@ -27,6 +27,8 @@ enum class AuditFault : uint8_t {
 struct AuditFinding {
   AuditFault fault = AuditFault::Altered;
   int64_t sequence = 0;
+  int64_t until =
+      0;  // of Altered, where several records stand in one row: one of them up to this one; else sequence
   std::optional<Wall> at;  // as the record says; none: it is not there
   const char* detail = "";
   std::optional<AuditCheckpoint> against;  // of Replaced and CutOff: the checkpoint that shows it

@@ -264,35 +264,46 @@ class AuditVerifyProperty : public AuditFixture {
            0) {  // what a purge that was undone left: some of it might be gone, and none may tell
     }
   }
-  std::string mutate(int64_t first, int64_t last) {
-    const int64_t at = first + random(last - first + 1);
-    const std::string where = " WHERE sequence = " + std::to_string(at);
-    const std::string name = std::to_string(at);
+  // One row, or several; what is to be said of it.
+  std::string mutate() {
+    Statement rows = MUST(Statement::prepare(database_, "SELECT sequence FROM audit ORDER BY 1"));
+    std::vector<int64_t> ends;
+    for (rows.start(); MUST(rows.step());) ends.push_back(rows.number());
+    const auto chosen = static_cast<size_t>(random(std::ssize(ends)));
+    const bool is_last = chosen + 1 == ends.size();
+    const std::string end = std::to_string(ends[chosen]);
+    const int64_t before = chosen == 0 ? verify().first_sequence - 1 : ends[chosen - 1];
+    const std::string first = std::to_string(before + 1);
+    const std::string where = " WHERE sequence = " + end;
     switch (random(6)) {
       case 0:
         sql("UPDATE audit SET mac = randomblob(32)" + where);
-        return "altered " + name;
+        return "altered " + first;
       case 1: {
         constexpr const char* kColumns[] = {"account", "app", "action", "operation", "body"};
         const std::string column = kColumns[random(5)];
         sql("UPDATE audit SET " + column + " = " + column + " || '0'" + where);
-        return "altered " + name;
+        return "altered " + first;
       }
       case 2:
         sql("UPDATE audit SET at = at - 1" + where);
-        return "altered " + name;
+        return "altered " + first;
       case 3:
         sql("DELETE FROM audit" + where);
-        return (at == last ? "cut off " : "missing ") + name;
+        return (is_last ? "cut off " : "missing ") + first;
       case 4:
-        sql("DELETE FROM audit WHERE sequence >= " + name);
-        return "cut off " + name;
-      default:
-        if (at == last) return "intact";
+        sql("DELETE FROM audit WHERE sequence >= " + end);
+        return "cut off " + first;
+      default: {
+        if (is_last) return "intact";
+        const std::string next = std::to_string(ends[chosen + 1]);
         sql("UPDATE audit SET sequence = -1" + where);
-        sql("UPDATE audit SET sequence = " + name + " WHERE sequence = " + std::to_string(at + 1));
-        sql("UPDATE audit SET sequence = " + std::to_string(at + 1) + " WHERE sequence = -1");
-        return "altered " + name;
+        sql("UPDATE audit SET sequence = " + end + " WHERE sequence = " + next);
+        sql("UPDATE audit SET sequence = " + next + " WHERE sequence = -1");
+        // Rows of as many records change places; of others one is not where it must begin.
+        return (ends[chosen + 1] - ends[chosen] < ends[chosen] - before ? "missing " : "altered ") +
+               first;
+      }
     }
   }
 
@@ -312,7 +323,7 @@ TEST_F(AuditVerifyProperty, any_run_is_intact_and_any_change_is_named) {
     ASSERT_EQ(verdict(report), "intact");
     ASSERT_EQ(report.confirmed_sequence, report.last_sequence);
     ASSERT_EQ(report.bases_ahead, 0);
-    const std::string expected = mutate(report.first_sequence, report.last_sequence);
+    const std::string expected = mutate();
     EXPECT_EQ(verdict(), expected);
   }
 }

@@ -5,7 +5,7 @@
 
 namespace atrium::store {
 
-inline constexpr int64_t kSchemaVersion = 6;
+inline constexpr int64_t kSchemaVersion = 7;
 
 // What wrote the file; 0: it is empty.  Unsupported: it is the database of another program, or none at all.
 Result<int64_t> version_of(Database& database);

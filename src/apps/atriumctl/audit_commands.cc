@@ -132,6 +132,7 @@ void AuditRun::show_json(const AuditReport& report, const Evidence& evidence) co
   if (const auto& found = report.finding)
     finding = Json::Object{{"Fault", name_of(found->fault)},
                            {"Sequence", found->sequence},
+                           {"SequenceUntil", found->until},
                            {"At", found->at ? Json(openapi::extended_time_ms(*found->at)) : Json()},
                            {"Detail", found->detail}};
   const bool is_intact = !report.finding && evidence.lines.damaged_count == 0;
@@ -150,7 +151,8 @@ void AuditRun::show_json(const AuditReport& report, const Evidence& evidence) co
 void AuditRun::show_finding(const AuditReport& report, bool has_good_checkpoint) const {
   const AuditFinding& found = *report.finding;
   err_ << "atriumctl: the audit log is not what the server wrote.\n"
-       << "Record " << found.sequence;
+       << (found.until > found.sequence ? "One of the records " : "Record ") << found.sequence;
+  if (found.until > found.sequence) err_ << " to " << found.until;
   if (found.at) err_ << " of " << openapi::extended_time_ms(*found.at);
   err_ << " is the first that is wrong: " << name_of(found.fault) << "; " << found.detail << ".\n";
   if (found.against)
