@@ -89,7 +89,7 @@ class ControlPlane final : public ControlHandler {
   void on_stop_signal(Now now);
 
   // ControlHandler
-  std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) override;
+  std::optional<HttpResponse> on_head(const HttpRequest& head, bool has_come, Now now) override;
   HttpResponse on_fault(const HttpRequest& head, HttpFault fault, Now now) override;
   void on_request(ConnectionId connection, HttpRequest request, Now now) override;
   void on_websocket_message(ConnectionId connection, std::string_view data, bool is_binary,
@@ -291,7 +291,7 @@ class ControlPlane final : public ControlHandler {
     std::optional<openapi::Response> held = std::nullopt;
     std::optional<domain::KeyedCall> held_call = std::nullopt;
   };
-  void wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
+  void wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall&& call,
                 const IpAddress& source);
   void answer_api(WaiterId waiter, openapi::Response response);
   // The outcome of a changing call (`outcome` as domain::KeyedCall has it): for the audit, for its key, and to its
@@ -305,17 +305,17 @@ class ControlPlane final : public ControlHandler {
 
   // --- control_audit.cc
   // Who asked, of a request to either dialect; phase and outcome are open.
-  domain::AuditEntry audit_entry(const openapi::Response& response, const IpAddress& source) const;
+  domain::AuditEntry audit_entry(openapi::Response&& response, const IpAddress& source) const;
   domain::AuditEntry audit_entry(const twirp::PendingCall& call, const HttpRequest& request) const;
   Audited* find_audited(WaiterId waiter);
   // With the write of what it causes.
   void audit_accepted(Audited& call, store::WriteRequest& request, const OperationId& operation);
-  // What came of a changing call; its acceptance, too, where no write took it along.
+  // What came of a changing call; its acceptance, too, where no write took it along.  Once: the entry is moved on.
   void audit_finished(Audited& call, const OperationId& operation, int status,
                       std::string_view outcome);
   void audit_refused_or_read(domain::AuditEntry entry, int status, std::string_view outcome);
-  // Of a call that was answered at once.
-  void audit_answer(const openapi::Response& response, const IpAddress& source, Now now);
+  // Of a call that is answered at once; of `response` its status, headers and body are left.
+  void audit_answer(openapi::Response& response, const IpAddress& source, Now now);
   void audit_refused_twirp(const twirp::CallerOutcome& caller, const twirp::Response& response,
                            const HttpRequest& request, Now now);
   // Of a dismissal that no call asked for: a schedule's, a policy's, one of many.

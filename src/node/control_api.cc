@@ -59,8 +59,9 @@ void ControlPlane::on_api_request(ConnectionId connection, HttpRequest request, 
   } else if (auto* repeated = std::get_if<openapi::RepeatedCall>(&outcome)) {
     auto& others = repeats_[*repeated->call.key];
     if (others.size() >= static_cast<size_t>(limits::kCallKeyWaitersMax)) {
-      audit_answer(gateway_.on_abandoned(repeated->call), source, now);
-      http_.respond(connection, to_http(gateway_.on_abandoned(repeated->call)));
+      openapi::Response busy = gateway_.on_abandoned(repeated->call);
+      audit_answer(busy, source, now);
+      http_.respond(connection, to_http(std::move(busy)));
       return;
     }
     others.push_back(waiter);
@@ -81,10 +82,10 @@ void ControlPlane::on_api_request(ConnectionId connection, HttpRequest request, 
   }
 }
 
-void ControlPlane::wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall call,
+void ControlPlane::wait_for(WaiterId waiter, ConnectionId connection, openapi::PendingCall&& call,
                             const IpAddress& source) {
-  Audited audited{audit_entry(gateway_.trace(call), source)};
-  waiting_.emplace(waiter, Waiting{connection, std::move(call), std::move(audited)});
+  domain::AuditEntry entry = audit_entry(gateway_.trace(call), source);
+  waiting_.try_emplace(waiter, connection, std::move(call), Audited{std::move(entry)});
   waiter_of_[connection] = waiter;
 }
 
@@ -97,7 +98,7 @@ void ControlPlane::answer_api(WaiterId waiter, openapi::Response response) {
   Waiting& waiting = found->second;
   if (response.error) ++counters_.api_refused;
   if (!waiting.audited.accepted)
-    audit_refused_or_read(waiting.audited.entry, response.status, code_of(response));
+    audit_refused_or_read(std::move(waiting.audited.entry), response.status, code_of(response));
   if (waiting.connection) {
     waiter_of_.erase(*waiting.connection);
     http_.respond(*waiting.connection, to_http(std::move(response)));

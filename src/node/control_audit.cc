@@ -6,20 +6,20 @@
 
 namespace atrium::node {
 
-domain::AuditEntry ControlPlane::audit_entry(const openapi::Response& response,
+domain::AuditEntry ControlPlane::audit_entry(openapi::Response&& response,
                                              const IpAddress& source) const {
-  const openapi::CallTrace& trace = response.trace;
+  openapi::CallTrace& trace = response.trace;
   const bool is_read = !trace.changes || trace.is_dry_run;
   return {.phase = is_read ? domain::AuditPhase::Read : domain::AuditPhase::Finished,
           .door = domain::AuditDoor::OpenApi,
           .at = wall_,
-          .account = trace.account,
-          .access_key = trace.access_key,
-          .action = trace.action,
-          .version = trace.version,
-          .app = trace.app,
-          .room = trace.room,
-          .request_id = response.request_id,
+          .account = std::move(trace.account),
+          .access_key = std::move(trace.access_key),
+          .action = std::move(trace.action),
+          .version = std::move(trace.version),
+          .app = std::move(trace.app),
+          .room = std::move(trace.room),
+          .request_id = std::move(response.request_id),
           .source = source.text(),
           .body_hash = trace.content_hash,
           .is_dry_run = trace.is_dry_run,
@@ -58,10 +58,10 @@ void ControlPlane::audit_accepted(Audited& call, store::WriteRequest& request,
 
 void ControlPlane::audit_finished(Audited& call, const OperationId& operation, int status,
                                   std::string_view outcome) {
-  domain::AuditEntry entry = call.entry;
+  domain::AuditEntry entry = std::move(call.entry);
   entry.at = wall_;
   entry.operation = operation.empty() ? call.accepted.value_or(operation) : operation;
-  entry.reason = call.reason;
+  entry.reason = std::move(call.reason);
   if (!call.accepted) {
     // Where nothing was found to change there is no effect that "accepted" would belong to.
     if (!entry.operation.empty()) {
@@ -85,10 +85,10 @@ void ControlPlane::audit_refused_or_read(domain::AuditEntry entry, int status,
   audit_.note(std::move(entry));
 }
 
-void ControlPlane::audit_answer(const openapi::Response& response, const IpAddress& source,
-                                Now now) {
+void ControlPlane::audit_answer(openapi::Response& response, const IpAddress& source, Now now) {
   if (!response.trace.access_key.empty())
-    return audit_refused_or_read(audit_entry(response, source), response.status, code_of(response));
+    return audit_refused_or_read(audit_entry(std::move(response), source), response.status,
+                                 code_of(response));
   if (response.error)
     audit_.count_unknown(source, domain::AuditDoor::OpenApi, std::string(code_of(response)), now);
 }

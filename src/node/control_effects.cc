@@ -400,12 +400,12 @@ void ControlPlane::log_event(const domain::Event& effect) {
   static constexpr const char* kNames[] = {"room started", "room ended",      "user joined",
                                            "user left",    "track published", "track unpublished"};
   log_in_turn(LogLevel::Info, kNames[static_cast<size_t>(effect.kind)],
-           {{"app", effect.app.value},
-            {"room", effect.room.value},
-            {"room_sid", effect.room_sid.value},
-            {"user", effect.user.value},
-            {"participant", effect.participant.value},
-            {"track", effect.track.value}});
+              {{"app", effect.app.value},
+               {"room", effect.room.value},
+               {"room_sid", effect.room_sid.value},
+               {"user", effect.user.value},
+               {"participant", effect.participant.value},
+               {"track", effect.track.value}});
 }
 
 // --- the ends

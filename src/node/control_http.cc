@@ -30,14 +30,12 @@ bool asks_for_action(std::string_view target) {
 
 }  // namespace
 
-std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, Now now) {
+std::optional<HttpResponse> ControlPlane::on_head(const HttpRequest& head, bool has_come, Now now) {
   if (head.listener != Listener::Public || head.is_websocket_upgrade || !is_api_path(head.target))
     return std::nullopt;
   if (head.method == "OPTIONS")
     return to_response(signal::preflight(head.header("Access-Control-Request-Headers")));
-  const bool has_body =
-      !head.header("Content-Length").empty() || !head.header("Transfer-Encoding").empty();
-  if (!has_body) return std::nullopt;  // on_request is next, and looks at all of it
+  if (has_come) return std::nullopt;  // on_request looks at all of it
   auto response = gateway_.check_head(to_openapi(head), now);
   if (!response) return std::nullopt;
   return to_http(std::move(*response));

@@ -89,7 +89,7 @@ void ControlPlane::finish_twirp(WaiterId waiter, twirp::Response response,
   if (is_done || waiting.audited.accepted)
     audit_finished(waiting.audited, operation, response.status, response.error);
   else
-    audit_refused_or_read(waiting.audited.entry, response.status, response.error);
+    audit_refused_or_read(std::move(waiting.audited.entry), response.status, response.error);
   if (waiting.connection) {
     waiter_of_.erase(*waiting.connection);
     http_.respond(*waiting.connection, to_http(std::move(response)));

@@ -63,8 +63,8 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   // The head is complete, the body not yet read.  nullopt: go on and read at most kHttpBodyBytesMax; a response:
-  // answer at once.
-  virtual std::optional<HttpResponse> on_head(const HttpRequest& head, Now now) = 0;
+  // answer at once.  `has_come`: there is no body, or all of it is here, and on_request() would be next.
+  virtual std::optional<HttpResponse> on_head(const HttpRequest& head, bool has_come, Now now) = 0;
   // The shape of an answer to a fault; the server closes after it.
   virtual HttpResponse on_fault(const HttpRequest& head, HttpFault fault, Now now) = 0;
   // Complete request, or complete upgrade head.  Answered later by HttpPort::respond, or for upgrades

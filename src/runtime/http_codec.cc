@@ -15,6 +15,8 @@ using boost::beast::error_code;
 using boost::beast::string_view;
 
 constexpr size_t kLongLine = 1'024;  // bytes
+constexpr size_t kUsualHeaders = 12;
+constexpr size_t kUsualHeadBytes = 512;  // of a response
 
 std::string text(string_view view) {
   return std::string(view.data(), view.size());
@@ -62,6 +64,7 @@ class EventParser final : public http::basic_parser<true> {
       ec = http::error::header_limit;
       return;
     }
+    if (out_.headers.empty()) out_.headers.reserve(kUsualHeaders);
     out_.headers.emplace_back(text(name_string), text(value));
     note(name, value, ec);
   }
@@ -124,10 +127,14 @@ class EventParser final : public http::basic_parser<true> {
   bool expects_continue_ = false;
 };
 
+// Without a branch for each character, so that many are looked at in one step.
 bool is_printable_field(std::string_view value) {
-  for (unsigned char c : value)
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-  return true;
+  bool is_printable = true;
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    is_printable &= ((byte >= 0x20) | (c == '\t')) & (byte != 0x7f);
+  }
+  return is_printable;
 }
 
 // Characters that stand for themselves in a target, whatever it is: none of them is looked at again.
@@ -294,6 +301,10 @@ node::HttpFault HttpRequestReader::fault() const {
 bool HttpRequestReader::has_body() const {
   return !state_->parser->is_done();
 }
+bool HttpRequestReader::has_come(std::string_view buffer) const {
+  const auto length = state_->parser->content_length();
+  return !has_body() || (length && *length <= buffer.size());
+}
 bool HttpRequestReader::is_body_too_long() const {
   const auto length = state_->parser->content_length();
   return length && *length > static_cast<uint64_t>(limits::kHttpBodyBytesMax);
@@ -309,14 +320,15 @@ std::string response_head(const node::HttpResponse& response, const ResponseFram
   const int status = response.status;
   const string_view reason =
       http::obsolete_reason(http::int_to_status(static_cast<unsigned>(status)));
-  std::string out = "HTTP/1.1 ";
-  out += std::to_string(status) + " " + text(reason) + "\r\n";
+  std::string out;
+  out.reserve(kUsualHeadBytes + response.body.size());  // which is appended to it as a rule
+  out.append("HTTP/1.1 ").append(std::to_string(status)).append(" ");
+  out.append(reason.data(), reason.size()).append("\r\n");
   for (const auto& [name, value] : response.headers) {
     if (!is_printable_field(name) || !is_printable_field(value)) continue;
-    out += name + ": " + value + "\r\n";
+    out.append(name).append(": ").append(value).append("\r\n");
   }
-  out += "Date: ";
-  out += framing.date;
+  out.append("Date: ").append(framing.date);
   // RFC 9110 section 8.6: no Content-Length with 1xx and 204.
   if (status >= 200 && status != 204)
     out += "\r\nContent-Length: " + std::to_string(response.body.size());

@@ -38,6 +38,8 @@ class HttpRequestReader {
   node::HttpFault fault() const;
   // After Head:
   bool has_body() const;  // something is still to be read
+  // Nothing is, or `buffer` holds all of it; false of chunks, whose end is not looked for.
+  bool has_come(std::string_view buffer) const;
   bool is_body_too_long()
       const;  // by its Content-Length; chunked bodies are measured while they come
   bool wants_keep_alive() const;  // RFC 9112 section 9.3

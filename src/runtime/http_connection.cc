@@ -207,7 +207,7 @@ void HttpConnection::advance(Now now) {
 
 void HttpConnection::on_head(Now now) {
   is_answer_to_head_ = reader_.request().method == "HEAD";
-  if (auto early = host_.handler->on_head(reader_.request(), now)) {
+  if (auto early = host_.handler->on_head(reader_.request(), reader_.has_come(in_), now)) {
     // A body that is here already is skipped, so that the connection can go on; one that is still on its way is not
     // worth waiting for.
     const bool is_consumed = reader_.read(in_) == HttpRequestReader::Step::Complete;

@@ -94,9 +94,10 @@ class Handler final : public node::ControlHandler {
  public:
   explicit Handler(node::HttpPort& port) : port_(port) {}
 
-  std::optional<node::HttpResponse> on_head(const node::HttpRequest& head, Now) override {
+  std::optional<node::HttpResponse> on_head(const node::HttpRequest& head, bool has_come,
+                                            Now) override {
     Inside inside(*this);
-    if (head.target == "/early") return text(418, "early");
+    if (head.target == "/early") return text(418, has_come ? "early, all" : "early");
     return std::nullopt;
   }
   node::HttpResponse on_fault(const node::HttpRequest&, node::HttpFault fault, Now) override {

@@ -74,7 +74,7 @@ void Rounds::dial(size_t name, size_t user, bool is_resume) {
     const auto known =
         control_->registry().find_user(AppId(kApp), RoomId(room_of(name)), UserId(user_of(user)));
     if (known != nullptr && !is_resume) book_.excuse(known->sid, Exit::Replaced);
-    if (auto response = control_->on_head(request, now()))
+    if (auto response = control_->on_head(request, true, now()))
       respond(id, std::move(*response));
     else
       control_->on_request(id, request, now());

@@ -68,7 +68,7 @@ void World::request(ConnectionId id, const node::HttpRequest& request) {
     if (const auto call = calls_.extract(id)) end_unanswered(call.mapped(), CallEnd::Refused);
     return;
   }
-  if (auto response = control_->on_head(request, now()))
+  if (auto response = control_->on_head(request, true, now()))
     respond(id, std::move(*response));
   else
     control_->on_request(id, request, now());

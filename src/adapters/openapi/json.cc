@@ -116,14 +116,8 @@ class Builder {
 };
 
 // RFC 8259 §7: what must be escaped, and nothing else.
-constexpr auto kEscaped = [] {
-  std::array<bool, 256> out{};
-  for (size_t byte = 0; byte < out.size(); ++byte)
-    out[byte] = byte < 0x20 || byte == '"' || byte == '\\';
-  return out;
-}();
 bool is_escaped(char c) {
-  return kEscaped[static_cast<uint8_t>(c)];
+  return (static_cast<uint8_t>(c) < 0x20) | (c == '"') | (c == '\\');
 }
 
 void append_escaped(std::string& out, char c) {
@@ -201,6 +195,12 @@ std::expected<Json, JsonFault> parse_json(std::string_view text) {
 
 void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');
+  bool is_any_escaped = false;  // without a branch for each character: most texts have none
+  for (const char c : text) is_any_escaped |= is_escaped(c);
+  if (!is_any_escaped) {
+    out.append(text).push_back('"');
+    return;
+  }
   while (true) {
     const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());
     out.append(text.substr(0, plain));
