@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iterator>
 
 namespace atrium::node {
 namespace {
@@ -12,8 +11,12 @@ constexpr Duration kMinute = std::chrono::minutes(1);
 
 }  // namespace
 
-void AuditTrail::note(domain::AuditEntry entry) {
-  waiting_.push_back(std::move(entry));
+void AuditTrail::note(domain::AuditEntry&& entry) {
+  const bool has_room =
+      !waiting_.empty() && waiting_.back().size() < static_cast<size_t>(limits::kAuditBatchMax);
+  if (!has_room) waiting_.emplace_back();
+  waiting_.back().push_back(std::move(entry));
+  ++waiting_count_;
 }
 
 void AuditTrail::count_unknown(const IpAddress& source, domain::AuditDoor door,
@@ -38,7 +41,7 @@ void AuditTrail::count_unknown(const IpAddress& source, domain::AuditDoor door,
 void AuditTrail::close_minute(Wall now) {
   for (auto& [key, entry] : unknown_) {
     entry.at = now;
-    waiting_.push_back(std::move(entry));
+    note(std::move(entry));
   }
   unknown_.clear();
   minute_ends_ = kNever;
@@ -52,15 +55,13 @@ void AuditTrail::flush(Now now) {
 }
 
 void AuditTrail::flush_early() {
-  auto next = waiting_.begin();
-  while (next != waiting_.end() && !to_store_.is_full()) {
-    const auto count = std::min<ptrdiff_t>(waiting_.end() - next, limits::kAuditBatchMax);
+  while (!waiting_.empty() && !to_store_.is_full()) {
     store::WriteRequest request;
-    request.audit.assign(std::move_iterator(next), std::move_iterator(next + count));
-    next += count;
+    request.audit = std::move(waiting_.front());
+    waiting_.pop_front();
+    waiting_count_ -= request.audit.size();
     to_store_.send(std::move(request));
   }
-  waiting_.erase(waiting_.begin(), next);
 }
 
 void AuditTrail::flush_all(Now now) {

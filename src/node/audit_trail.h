@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <utility>
@@ -23,8 +24,8 @@ class AuditTrail {
   explicit AuditTrail(OverflowSender<StoreRequest>& to_store, size_t bound = limits::kAuditQueueMax)
       : to_store_(to_store), bound_(bound) {}
 
-  bool is_full() const { return waiting_.size() >= bound_; }
-  void note(domain::AuditEntry entry);
+  bool is_full() const { return waiting_count_ >= bound_; }
+  void note(domain::AuditEntry&& entry);
   // A refusal of somebody who is not known.  `outcome`: the error's code.
   void count_unknown(const IpAddress& source, domain::AuditDoor door, const std::string& outcome,
                      Now now);
@@ -43,7 +44,9 @@ class AuditTrail {
   OverflowSender<StoreRequest>& to_store_;
   const size_t bound_;
   // owned
-  std::vector<domain::AuditEntry> waiting_;
+  std::deque<std::vector<domain::AuditEntry>>
+      waiting_;  // as the requests will have them; none is empty
+  size_t waiting_count_ = 0;
   Mono next_flush_{};
   std::map<std::pair<std::string, std::string>, domain::AuditEntry>
       unknown_;  // by source and outcome

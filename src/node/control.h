@@ -313,7 +313,7 @@ class ControlPlane final : public ControlHandler {
   // What came of a changing call; its acceptance, too, where no write took it along.  Once: the entry is moved on.
   void audit_finished(Audited& call, const OperationId& operation, int status,
                       std::string_view outcome);
-  void audit_refused_or_read(domain::AuditEntry entry, int status, std::string_view outcome);
+  void audit_refused_or_read(domain::AuditEntry&& entry, int status, std::string_view outcome);
   // Of a call that is answered at once; of `response` its status, headers and body are left.
   void audit_answer(openapi::Response& response, const IpAddress& source, Now now);
   void audit_refused_twirp(const twirp::CallerOutcome& caller, const twirp::Response& response,

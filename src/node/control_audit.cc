@@ -58,7 +58,7 @@ void ControlPlane::audit_accepted(Audited& call, store::WriteRequest& request,
 
 void ControlPlane::audit_finished(Audited& call, const OperationId& operation, int status,
                                   std::string_view outcome) {
-  domain::AuditEntry entry = std::move(call.entry);
+  domain::AuditEntry& entry = call.entry;
   entry.at = wall_;
   entry.operation = operation.empty() ? call.accepted.value_or(operation) : operation;
   entry.reason = std::move(call.reason);
@@ -66,7 +66,7 @@ void ControlPlane::audit_finished(Audited& call, const OperationId& operation, i
     // Where nothing was found to change there is no effect that "accepted" would belong to.
     if (!entry.operation.empty()) {
       entry.phase = domain::AuditPhase::Accepted;
-      audit_.note(entry);
+      audit_.note(domain::AuditEntry(entry));
     }
     call.accepted = entry.operation;
   }
@@ -76,7 +76,7 @@ void ControlPlane::audit_finished(Audited& call, const OperationId& operation, i
   audit_.note(std::move(entry));
 }
 
-void ControlPlane::audit_refused_or_read(domain::AuditEntry entry, int status,
+void ControlPlane::audit_refused_or_read(domain::AuditEntry&& entry, int status,
                                          std::string_view outcome) {
   if (!outcome.empty()) entry.phase = domain::AuditPhase::Refused;
   entry.at = wall_;

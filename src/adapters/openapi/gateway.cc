@@ -25,21 +25,6 @@ struct Gateway::Call {
 
 namespace {
 
-// "20240102030405" and 18 hexadecimal digits in upper case.
-std::string make_request_id(SecretSource& secrets, Wall now) {
-  constexpr char kHexDigits[] = "0123456789ABCDEF";
-  std::array<uint8_t, 9> random{};
-  secrets.fill(random);
-  std::string out;
-  out.reserve(14 + 2 * random.size());
-  append_digits(out, now);
-  for (const uint8_t byte : random) {
-    out.push_back(kHexDigits[byte >> 4]);
-    out.push_back(kHexDigits[byte & 15]);
-  }
-  return out;
-}
-
 // The envelope is written as text at once: every call has one.  `name` needs no escapes.
 void add_member(std::string& object, std::string_view name, std::string_view text) {
   object.append(object.back() == '{' ? "\"" : ",\"").append(name).append("\":");
@@ -232,7 +217,7 @@ std::optional<Response> Gateway::check_head(const Request& head, Now now) {
       content_length(head).value_or(0) > static_cast<uint64_t>(limits::kHttpBodyBytesMax);
   const auto refusal = read_target(call);
   if (!refusal && !is_too_long) return std::nullopt;
-  call.pending.request_id = make_request_id(*secrets_, now.wall);
+  call.pending.request_id = make_request_id(now.wall);
   if (refusal) return refuse(call.pending, *refusal);
   Response response = refuse(call.pending, body_too_long());
   response.status = kContentTooLarge;
@@ -244,7 +229,7 @@ Outcome Gateway::handle(const Request& request, WaiterId waiter, const domain::R
                         Now now) {
   if (auto probe = plain_probe(request)) return *std::move(probe);
   Call call{.request = request};
-  call.pending.request_id = make_request_id(*secrets_, now.wall);
+  call.pending.request_id = make_request_id(now.wall);
   if (auto refusal = read_target(call)) return refuse(call.pending, *refusal);
   if (request.body.size() > static_cast<size_t>(limits::kHttpBodyBytesMax)) {
     Response response = refuse(call.pending, body_too_long());
@@ -276,6 +261,25 @@ Gateway::Check Gateway::read_target(Call& call) const {
       return Refusal{ErrorCode::InvalidParameter, std::string(name) + " was given twice."};
   }
   return std::nullopt;
+}
+
+// "20240102030405" and 18 hexadecimal digits in upper case.
+std::string Gateway::make_request_id(Wall now) {
+  constexpr char kHexDigits[] = "0123456789ABCDEF";
+  if (const int64_t second = unix_s(now); request_stamp_.second != second) {
+    request_stamp_ = {second, ""};
+    append_digits(request_stamp_.text, now);
+  }
+  std::array<uint8_t, 9> random{};
+  secrets_->fill(random);
+  std::array<char, 2 * random.size()> digits{};
+  for (size_t i = 0; i < random.size(); ++i) {
+    digits[2 * i] = kHexDigits[random[i] >> 4];
+    digits[2 * i + 1] = kHexDigits[random[i] & 15];
+  }
+  std::string out;
+  out.reserve(request_stamp_.text.size() + digits.size());
+  return out.append(request_stamp_.text).append(digits.data(), digits.size());
 }
 
 // Four of the five HMACs of a signature are about the scope, which is the same for a day.
@@ -716,7 +720,7 @@ Response Gateway::on_abandoned(const PendingCall& call) const {
 Response Gateway::fault_response(const Request& head, FaultKind kind, Now now) {
   const Fault fault = describe(kind);
   PendingCall call;
-  call.request_id = make_request_id(*secrets_, now.wall);
+  call.request_id = make_request_id(now.wall);
   if (const auto target = parse_target(head.target)) {
     call.action_name = printable(target->find("Action").value_or(""));
     call.version = printable(target->find("Version").value_or(""));

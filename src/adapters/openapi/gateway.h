@@ -161,6 +161,7 @@ class Gateway {
 
   Gateway(GatewayOptions options, SecretSource& secrets);
   void index();
+  std::string make_request_id(Wall now);
   Check read_target(Call& call) const;
   Check authenticate(Call& call, Now now);
   const HmacSha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);
@@ -195,6 +196,12 @@ class Gateway {
     HmacSha256 key;
   };
   std::map<std::string, DerivedKey, std::less<>> signing_keys_;
+  // What the request ids of one second begin with.
+  struct RequestStamp {
+    int64_t second = 0;  // since 1970
+    std::string text = "19700101000000";
+  };
+  RequestStamp request_stamp_;
   // owned
   Quota quota_;
   CallKeys call_keys_;
