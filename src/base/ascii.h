@@ -1,6 +1,9 @@
 // ascii: what characters are in protocols' words, whatever the locale says.
 #pragma once
 
+#include <cstdint>
+#include <string_view>
+
 namespace atrium {
 
 constexpr bool is_digit(char c) {
@@ -21,6 +24,22 @@ constexpr int hex_value(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
+}
+
+// Of texts, without a branch for each character: many are looked at in one step.
+constexpr bool is_ascii(std::string_view text) {
+  uint8_t bits = 0;
+  for (const char c : text) bits |= static_cast<uint8_t>(c);
+  return bits < 0x80;
+}
+// RFC 8259 section 7: what must be escaped in a JSON text, and nothing else.
+constexpr bool is_escaped_in_json(char c) {
+  return (static_cast<uint8_t>(c) < 0x20) | (c == '"') | (c == '\\');
+}
+constexpr bool is_any_escaped_in_json(std::string_view text) {
+  bool is_any = false;
+  for (const char c : text) is_any |= is_escaped_in_json(c);
+  return is_any;
 }
 
 }  // namespace atrium

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include <utility>
 
@@ -11,7 +12,7 @@
 
 namespace atrium::runtime {
 
-WorkerThread::WorkerThread(std::string name) : name_(std::move(name)) {}
+WorkerThread::WorkerThread(std::string name, Wakes wakes) : name_(std::move(name)), wakes_(wakes) {}
 
 WorkerThread::~WorkerThread() {
   stop();
@@ -31,6 +32,9 @@ void WorkerThread::stop() {
 
 void WorkerThread::loop(node::WorkerHandler& handler) {
   ::pthread_setname_np(::pthread_self(), name_.substr(0, 15).c_str());
+  // Where a sandbox forbids it, wakes are as any other's.
+  const sched_param no_priority{};
+  if (wakes_ == Wakes::InTurn) ::sched_setscheduler(0, SCHED_BATCH, &no_priority);
   handler.on_wake(read_clock());
   while (true) {
     pollfd waiting{waker_.descriptor(), POLLIN, 0};

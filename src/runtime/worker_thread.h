@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <thread>
 
@@ -14,8 +15,14 @@ namespace atrium::runtime {
 
 class WorkerThread {
  public:
-  explicit WorkerThread(std::string name);  // at most 15 bytes are shown by the kernel
-  ~WorkerThread();                          // stops and joins
+  // How a wake gets its core where another thread of ours is on it.
+  enum class Wakes : uint8_t {
+    AtOnce,  // as any thread's
+    InTurn,  // when the other waits or its slice is over (SCHED_BATCH, sched(7)): several wakes become one
+  };
+  explicit WorkerThread(std::string name,  // at most 15 bytes are shown by the kernel
+                        Wakes wakes = Wakes::AtOnce);
+  ~WorkerThread();  // stops and joins
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
 
@@ -31,6 +38,7 @@ class WorkerThread {
 
   // given
   std::string name_;
+  const Wakes wakes_;
   // owned
   EventWaker waker_;
   std::atomic<bool> is_stopping_{false};

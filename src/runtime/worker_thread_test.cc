@@ -1,6 +1,7 @@
 #include "runtime/worker_thread.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <atomic>
 #include <semaphore>
@@ -34,6 +35,23 @@ struct Recorder final : node::WorkerHandler {
   Mono deadline = kNever, fired_at{};
   std::binary_semaphore started{0}, fired{0};
 };
+
+TEST(WorkerThread, has_the_policy_that_its_wakes_ask_for) {
+  struct Policy final : node::WorkerHandler {
+    void on_wake(Now) override { seen = ::sched_getscheduler(0); }
+    void on_deadline(Now) override {}
+    Mono next_deadline() const override { return kNever; }
+    int seen = -1;
+  };
+  for (const auto& [wakes, expected] : {std::pair(WorkerThread::Wakes::AtOnce, SCHED_OTHER),
+                                        std::pair(WorkerThread::Wakes::InTurn, SCHED_BATCH)}) {
+    Policy policy;
+    WorkerThread worker("test-worker", wakes);
+    worker.start(policy);
+    worker.stop();
+    EXPECT_EQ(policy.seen, expected);
+  }
+}
 
 TEST(WorkerThread, takes_what_was_sent_before_stop) {
   WorkerThread worker("test-worker");

@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "adapters/openapi/message.h"
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/limits.h"
 
@@ -115,11 +116,6 @@ class Builder {
   std::string fault_;
 };
 
-// RFC 8259 §7: what must be escaped, and nothing else.
-bool is_escaped(char c) {
-  return (static_cast<uint8_t>(c) < 0x20) | (c == '"') | (c == '\\');
-}
-
 void append_escaped(std::string& out, char c) {
   constexpr char kHexDigits[] = "0123456789abcdef";
   constexpr std::string_view kNamed = "\"\\\b\f\n\r\t", kNames = "\"\\bfnrt";
@@ -195,14 +191,13 @@ std::expected<Json, JsonFault> parse_json(std::string_view text) {
 
 void append_quoted(std::string& out, std::string_view text) {
   out.push_back('"');
-  bool is_any_escaped = false;  // without a branch for each character: most texts have none
-  for (const char c : text) is_any_escaped |= is_escaped(c);
-  if (!is_any_escaped) {
+  if (!is_any_escaped_in_json(text)) {  // as most are
     out.append(text).push_back('"');
     return;
   }
   while (true) {
-    const auto plain = static_cast<size_t>(std::ranges::find_if(text, is_escaped) - text.begin());
+    const auto plain =
+        static_cast<size_t>(std::ranges::find_if(text, is_escaped_in_json) - text.begin());
     out.append(text.substr(0, plain));
     if (plain == text.size()) break;
     append_escaped(out, text[plain]);

@@ -34,6 +34,7 @@ CodePoint first_code_point(ByteView bytes) {
 }  // namespace
 
 bool is_utf8(std::string_view text) {
+  if (is_ascii(text)) return true;
   for (ByteView rest = as_bytes(text); !rest.empty();) {
     const CodePoint point = first_code_point(rest);
     if (point.length == 0) return false;

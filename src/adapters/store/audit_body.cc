@@ -6,6 +6,7 @@
 #include <span>
 
 #include "adapters/store/rows.h"
+#include "base/ascii.h"
 #include "base/limits.h"
 
 namespace atrium::store {
@@ -42,9 +43,7 @@ constexpr auto kTextBytesMax = static_cast<size_t>(limits::kAuditTextBytesMax);
 
 // Short and ASCII, as nearly all of them are.
 bool is_bounded(std::string_view text) {
-  uint8_t bits = 0;  // of all bytes: many at a time, where a look at each would be one at a time
-  for (const char c : text) bits |= static_cast<uint8_t>(c);
-  return text.size() <= kTextBytesMax && bits < 0x80;
+  return text.size() <= kTextBytesMax && is_ascii(text);
 }
 
 void bound(std::string& text) {
@@ -67,12 +66,8 @@ void bound(std::string& text) {
 // of reads and have half of them.
 enum class Version : uint8_t { All = 1, Brief = 2 };
 
-bool is_escaped(char c) {
-  return (c == '"') | (c == '\\') | (static_cast<uint8_t>(c) < 0x20);
-}
-
 void append_escaped(std::string& out, char c) {
-  if (!is_escaped(c)) {
+  if (!is_escaped_in_json(c)) {
     out += c;
   } else if (c == '"' || c == '\\') {
     out += '\\';
@@ -86,9 +81,7 @@ void append_escaped(std::string& out, char c) {
 
 void append_text(std::string& out, std::string_view value) {
   out += '"';
-  bool is_any_escaped = false;  // as in is_bounded()
-  for (const char c : value) is_any_escaped |= is_escaped(c);
-  if (!is_any_escaped)
+  if (!is_any_escaped_in_json(value))
     out += value;
   else
     for (const char c : value) append_escaped(out, c);

@@ -69,7 +69,7 @@ struct World::Parts {
   std::unique_ptr<runtime::DiskSpace> disk;
   std::unique_ptr<runtime::HttpServer> http;
   runtime::WorkerThread store_thread{"atrium-store"};
-  runtime::WorkerThread sctp_thread{"atrium-sctp"};
+  runtime::WorkerThread sctp_thread{"atrium-sctp", runtime::WorkerThread::Wakes::InTurn};
   std::unique_ptr<runtime::RingChannel<node::StoreRequest>> to_store;
   std::unique_ptr<runtime::RingChannel<node::StoreReply>> from_store;
   std::unique_ptr<runtime::RingChannel<node::WebOrder>> to_web;
