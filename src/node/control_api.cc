@@ -60,6 +60,7 @@ void ControlPlane::on_api_request(ConnectionId connection, HttpRequest request, 
     auto& others = repeats_[*repeated->call.key];
     if (others.size() >= static_cast<size_t>(limits::kCallKeyWaitersMax)) {
       openapi::Response busy = gateway_.on_abandoned(repeated->call);
+      busy.trace = gateway_.trace(repeated->call).trace;
       audit_answer(busy, source, now);
       http_.respond(connection, to_http(std::move(busy)));
       return;

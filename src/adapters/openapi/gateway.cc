@@ -59,10 +59,7 @@ CallTrace trace_of(const PendingCall& call) {
 }
 
 Response json_response(int status, std::string body, const PendingCall& call) {
-  Response out{.status = status,
-               .body = std::move(body),
-               .request_id = call.request_id,
-               .trace = trace_of(call)};
+  Response out{.status = status, .body = std::move(body), .request_id = call.request_id};
   out.headers.reserve(4);
   out.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
   out.headers.emplace_back("Cache-Control", "no-store");
@@ -230,8 +227,14 @@ Outcome Gateway::handle(const Request& request, WaiterId waiter, const domain::R
   if (auto probe = plain_probe(request)) return *std::move(probe);
   Call call{.request = request};
   call.pending.request_id = make_request_id(now.wall);
+  Outcome outcome = carry_out(call, waiter, registry, now);
+  if (auto* response = std::get_if<Response>(&outcome)) response->trace = trace_of(call.pending);
+  return outcome;
+}
+
+Outcome Gateway::carry_out(Call& call, WaiterId waiter, const domain::Registry& registry, Now now) {
   if (auto refusal = read_target(call)) return refuse(call.pending, *refusal);
-  if (request.body.size() > static_cast<size_t>(limits::kHttpBodyBytesMax)) {
+  if (call.request.body.size() > static_cast<size_t>(limits::kHttpBodyBytesMax)) {
     Response response = refuse(call.pending, body_too_long());
     response.status = kContentTooLarge;
     return response;
@@ -542,7 +545,6 @@ Response Gateway::repeat(const PendingCall& call, const Response& first) const {
   Response response = first;
   response.body = to_text(Json(std::move(out)));
   response.request_id = call.request_id;
-  response.trace = trace_of(call);
   mark_replay(response, call);
   return response;
 }

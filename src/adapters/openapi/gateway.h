@@ -162,6 +162,7 @@ class Gateway {
   Gateway(GatewayOptions options, SecretSource& secrets);
   void index();
   std::string make_request_id(Wall now);
+  Outcome carry_out(Call& call, WaiterId waiter, const domain::Registry& registry, Now now);
   Check read_target(Call& call) const;
   Check authenticate(Call& call, Now now);
   const HmacSha256& signing_key_of(const AccessKey& key, const CredentialScope& scope);

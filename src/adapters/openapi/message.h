@@ -55,7 +55,7 @@ struct Response {
   // envelope.
   std::optional<ErrorCode> error{};
   std::string request_id{};
-  CallTrace trace{};
+  CallTrace trace{};  // of answers that handle() gave at once, and of Gateway::trace()
 };
 
 // ASCII letters only; HTTP names and the vendor's field names need no more.

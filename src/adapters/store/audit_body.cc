@@ -377,6 +377,16 @@ std::vector<std::string_view> audit_bodies(std::string_view row) {
   return out;
 }
 
+std::optional<int64_t> audit_time(std::string_view body) {
+  constexpr std::string_view kMember = ",\"at\":";  // before it there are words of ours alone
+  const size_t at = body.find(kMember);
+  if (at == body.npos) return std::nullopt;
+  int64_t value = 0;
+  const char* const begin = body.data() + at + kMember.size();
+  const auto [end, failure] = std::from_chars(begin, body.data() + body.size(), value);
+  return failure == std::errc() ? std::optional(value) : std::nullopt;
+}
+
 std::string audit_member(std::string_view name, std::string_view value) {
   std::string out =
       ",\"";  // none of them is a record's first, and no text has a quotation mark that is not escaped

@@ -4,6 +4,8 @@
 // the last without its end.  Pure.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,8 @@ inline constexpr char kAuditBodiesEnd =
     '\n';  // between two records of a row: none has one, since it is escaped
 // The records of a row's text, views into it; at least one.
 std::vector<std::string_view> audit_bodies(std::string_view row);
+// Of a record, without reading the rest of it: microseconds since 1970; nullopt: it says no time.
+std::optional<int64_t> audit_time(std::string_view body);
 // What a record holds whose member `name`, a text of "account", "app" and "action", is `value`, and no other record.
 std::string audit_member(std::string_view name, std::string_view value);
 

@@ -4,6 +4,7 @@
 
 #include "adapters/store/audit_body.h"
 #include "adapters/store/audit_fixture.h"
+#include "adapters/store/rows.h"
 
 namespace atrium::store {
 namespace {
@@ -110,6 +111,21 @@ TEST(AuditBody, long_texts_are_cut_between_characters_and_bad_ones_replaced) {
   EXPECT_EQ(out.outcome, "a\xef\xbf\xbd\xef\xbf\xbd");
   EXPECT_EQ(out.reason.text.size(), 1'024u);
   EXPECT_EQ(bounded(out), out);
+}
+
+TEST(AuditBody, its_time_and_its_members_are_found_without_reading_it) {
+  const std::string body = audit_body(full_entry());
+  EXPECT_EQ(audit_time(body), unix_us(kAuditStart));
+  EXPECT_EQ(audit_time(kVersion1), 5);
+  EXPECT_EQ(audit_time("{}"), std::nullopt);
+  EXPECT_EQ(audit_time("{\"v\":2,\"at\":x"), std::nullopt);
+  EXPECT_TRUE(body.contains(audit_member("action", "DismissRoom")));
+  EXPECT_FALSE(body.contains(audit_member("action", "Dismiss")));
+  AuditEntry entry;
+  entry.app = AppId("a\"p\\p\n");
+  entry.room = RoomId(",\"action\":\"DismissRoom\"");
+  EXPECT_TRUE(audit_body(entry).contains(audit_member("app", entry.app.value)));
+  EXPECT_FALSE(audit_body(entry).contains(audit_member("action", "DismissRoom")));
 }
 
 TEST(AuditChain, a_mac_covers_each_column_and_where_one_text_ends) {
