@@ -122,7 +122,27 @@ TEST_F(AuditCommandsTest, json_says_the_same) {
   sql("DELETE FROM audit WHERE sequence = 3");
   EXPECT_EQ(go(), ExitCode::Tampered);
   EXPECT_THAT(out_.str(), HasSubstr(R"("Verdict":"tampered")"));
-  EXPECT_THAT(out_.str(), HasSubstr(R"("Fault":"missing","Sequence":3,"At":null)"));
+  EXPECT_THAT(out_.str(),
+              HasSubstr(R"("Fault":"missing","Sequence":3,"SequenceUntil":3,"At":null)"));
+}
+
+TEST_F(AuditCommandsTest, of_a_row_of_several_records_all_are_named) {
+  std::vector<domain::AuditEntry> entries(5);
+  for (domain::AuditEntry& entry : entries) {
+    entry.at = kStart + std::chrono::seconds(++written_);
+    entry.account = "100";
+  }
+  auto transaction = MUST(store::Transaction::begin(database_));
+  MUST(log_->append(database_, entries));
+  MUST(transaction.commit());
+  MUST(log_->checkpoint({.mono = Mono(2s), .wall = kStart}));
+  EXPECT_EQ(go(), ExitCode::Ok);
+  EXPECT_THAT(out_.str(), HasSubstr("All 25 records"));
+  sql("UPDATE audit SET account = '200' WHERE sequence = 25");
+  EXPECT_EQ(go(), ExitCode::Tampered);
+  EXPECT_THAT(err_.str(), HasSubstr("One of the records 21 to 25 of 2027-01-15T08:00:25.123Z is "
+                                    "the first that is wrong: altered; its account"));
+  EXPECT_THAT(err_.str(), HasSubstr("20 records before it are intact"));
 }
 
 TEST_F(AuditCommandsTest, a_copy_of_the_checkpoints_that_was_shipped_elsewhere_is_believed) {
