@@ -49,7 +49,7 @@ struct AuditEntry {
 struct StoredAudit {
   int64_t sequence = 0;  // from 1, without gaps
   AuditEntry entry;
-  Sha256 mac{};  // over the one before and this one
+  Sha256 mac{};  // of the row that it stands in, over the row before and this one
 };
 struct AuditQuery {
   std::string account = {};

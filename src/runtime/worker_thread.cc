@@ -32,9 +32,10 @@ void WorkerThread::stop() {
 
 void WorkerThread::loop(node::WorkerHandler& handler) {
   ::pthread_setname_np(::pthread_self(), name_.substr(0, 15).c_str());
-  // Where a sandbox forbids it, wakes are as any other's.
+  // Where a sandbox forbids it, or an operator chose another policy for all threads, wakes are as any other's.
   const sched_param no_priority{};
-  if (wakes_ == Wakes::InTurn) ::sched_setscheduler(0, SCHED_BATCH, &no_priority);
+  if (wakes_ == Wakes::InTurn && ::sched_getscheduler(0) == SCHED_OTHER)
+    ::sched_setscheduler(0, SCHED_BATCH, &no_priority);
   handler.on_wake(read_clock());
   while (true) {
     pollfd waiting{waker_.descriptor(), POLLIN, 0};

@@ -12,7 +12,10 @@ namespace {
 
 constexpr const char* kInsertSql = "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?)";
 constexpr const char* kHeadSql = "SELECT sequence, mac FROM audit ORDER BY sequence DESC LIMIT 1";
-constexpr const char* kFirstSql = "SELECT sequence FROM audit ORDER BY sequence LIMIT 1";
+constexpr const char* kFirstSql = "SELECT sequence, body FROM audit ORDER BY sequence LIMIT 1";
+// Where so many rows from the first on end.
+constexpr const char* kRowsEndSql =
+    "SELECT max(sequence) FROM (SELECT sequence FROM audit ORDER BY sequence LIMIT ?)";
 constexpr const char* kMacOfSql = "SELECT mac FROM audit WHERE sequence = ?";
 constexpr const char* kLatestTimeSql =
     "SELECT max(at) FROM audit WHERE sequence > ? AND sequence <= ?";
@@ -43,6 +46,7 @@ Result<AuditLog> AuditLog::create(Database& database, AuditOptions options) {
                 .latest_time = TRY(prepare(kLatestTimeSql)),
                 .remove = TRY(prepare(kRemoveSql)),
                 .row_end = TRY(prepare(kRowEndSql)),
+                .rows_end = TRY(prepare(kRowsEndSql)),
                 .of_account = TRY(prepare(kOfAccountSql)),
                 .of_operation = TRY(prepare(kOfOperationSql))},
                std::move(options));
@@ -174,9 +178,12 @@ Result<int64_t> AuditLog::last_to_remove(int64_t first, int64_t head, Wall now, 
   const int64_t segment = options_.checkpoint_records;
   const int64_t last_allowed = std::min(head - 1, checkpointed_);
   const int64_t oldest_kept_us = unix_us(now - options_.keep);
+  statements_.rows_end.start().put(rows);
+  int64_t rows_end = 0;
+  while (TRY(statements_.rows_end.step())) rows_end = statements_.rows_end.number();
   int64_t last = first - 1;
   for (int64_t end = (last / segment + 1) * segment; end <= last_allowed; end += segment) {
-    if (last >= first && end - first + 1 > rows) break;
+    if (last >= first && end > rows_end) break;
     if (head - last <= options_.rows_max) {
       Statement& latest = statements_.latest_time.start().put(last).put(end);
       int64_t latest_us = std::numeric_limits<int64_t>::max();
@@ -193,11 +200,15 @@ Result<int64_t> AuditLog::last_to_remove(int64_t first, int64_t head, Wall now, 
   return row_end;
 }
 
-Result<uint32_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
+Result<int64_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
+  DCHECK(database.is_in_transaction());
   if (!options_.write_checkpoint) return 0;
-  int64_t first = 0;
+  int64_t first = 0, removed_before = 0;  // the end of the first row, and of what is gone
   statements_.first.start();
-  while (TRY(statements_.first.step())) first = statements_.first.number();
+  while (TRY(statements_.first.step())) {
+    first = statements_.first.number();
+    removed_before = first - audit_body_count(statements_.first.text());
+  }
   const Head latest = TRY(head());
   const int64_t last = TRY(last_to_remove(first, latest.sequence, now, rows));
   if (last < first) return 0;
@@ -207,7 +218,7 @@ Result<uint32_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
   // First the line, then the rows: with the line alone they are records that may go, without it a hole.
   TRY(write(AuditCheckpoint::Kind::Base, base, now));
   TRY(statements_.remove.start().put(last).finish());
-  return database.rows_changed();
+  return last - removed_before;
 }
 
 // --- reading -------------------------------------------------------------------------------------
@@ -230,6 +241,8 @@ class Pager {
   bool is_full() const { return std::ssize(page_.records) >= limit_ || looked_at_ >= scan_max_; }
   // The records of a row whose last one is `sequence`.  Malformed: one of them cannot be read.
   Result<void> take(int64_t sequence, std::string_view row, const Sha256& mac) {
+    if (audit_body_count(row) > limits::kAuditRowRecordsMax)
+      return malformed("a row of the audit has more records than one of ours");
     const auto bodies = audit_bodies(row);
     sequence -= std::ssize(bodies);
     for (const std::string_view body : bodies) {

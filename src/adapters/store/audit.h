@@ -49,10 +49,10 @@ class AuditLog {
   // As committed(), but due as soon as there is something new: at the end of the process.
   Result<void> checkpoint(Now now);
   // Removes whole segments of records that are all older than `keep`, or that `rows_max` has no room for: the rows that
-  // end in them.  About `rows` records, at least one segment if one is to go; never the latest record, nor one that no
+  // end in them.  About `rows` rows, at least one segment if one is to go; never the latest record, nor one that no
   // checkpoint covers.  What goes is checkpointed as the new base first, so that the transaction may still be rolled
-  // back.  Gives the number of rows.
-  Result<uint32_t> purge(Database& database, Wall now, int64_t rows);
+  // back.  Gives the number of records.
+  Result<int64_t> purge(Database& database, Wall now, int64_t rows);
 
   // When committed() has something to do without any new commit; kNever: nothing.
   Mono next_checkpoint() const;
@@ -68,7 +68,7 @@ class AuditLog {
     Sha256 mac{};
   };
   struct Statements {
-    Statement insert, head, first, mac_of, latest_time, remove, row_end;
+    Statement insert, head, first, mac_of, latest_time, remove, row_end, rows_end;
     Statement of_account, of_operation;
   };
   AuditLog(Statements statements, AuditOptions options)

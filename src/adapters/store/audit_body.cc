@@ -367,6 +367,10 @@ Result<AuditEntry> parse_audit_body(std::string_view body) {
   return entry;
 }
 
+int64_t audit_body_count(std::string_view row) {
+  return std::ranges::count(row, kAuditBodiesEnd) + 1;
+}
+
 std::vector<std::string_view> audit_bodies(std::string_view row) {
   std::vector<std::string_view> out;
   for (size_t end = row.find(kAuditBodiesEnd); end != row.npos; end = row.find(kAuditBodiesEnd)) {

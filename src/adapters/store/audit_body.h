@@ -27,7 +27,10 @@ Result<domain::AuditEntry> parse_audit_body(std::string_view body);
 
 inline constexpr char kAuditBodiesEnd =
     '\n';  // between two records of a row: none has one, since it is escaped
-// The records of a row's text, views into it; at least one.
+// How many records a row's text has, at least one; of a row of ours kAuditRowRecordsMax at most, which may never become
+// less than what an earlier server wrote.
+int64_t audit_body_count(std::string_view row);
+// Those records, views into it.
 std::vector<std::string_view> audit_bodies(std::string_view row);
 // Of a record, without reading the rest of it: microseconds since 1970; nullopt: it says no time.
 std::optional<int64_t> audit_time(std::string_view body);

@@ -73,9 +73,10 @@ class AuditFixture : public testing::Test {
       MUST(log_->committed(now()));
     }
   }
-  uint32_t purge(int64_t rows = 1) {
+  // Gives the number of records.
+  int64_t purge(int64_t rows = 1) {
     Transaction transaction = MUST(Transaction::begin(database_));
-    const uint32_t removed = MUST(log_->purge(database_, now().wall, rows));
+    const int64_t removed = MUST(log_->purge(database_, now().wall, rows));
     MUST(transaction.commit());
     return removed;
   }

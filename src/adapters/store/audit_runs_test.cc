@@ -5,6 +5,7 @@
 
 #include "adapters/store/audit_body.h"
 #include "adapters/store/audit_fixture.h"
+#include "adapters/store/store_fixture.h"
 
 namespace atrium::store {
 namespace {
@@ -194,15 +195,15 @@ TEST_F(AuditRunsTest, a_purge_leaves_a_row_whole_that_goes_on_behind_a_segment) 
   append_checkpointed(reads(13, 33));
   append_checkpointed(reads(34, 34));
   passed_ = 10'000s;
-  EXPECT_EQ(purge(1), 1u);
+  EXPECT_EQ(purge(1), 8);
   EXPECT_EQ(row_ends(), "12 33 34 ");
   EXPECT_EQ(verdict(), "intact");
   EXPECT_EQ(verify().first_sequence, 9);
   EXPECT_EQ(verify().bases_ahead, 0);
-  EXPECT_EQ(purge(1), 1u);
+  EXPECT_EQ(purge(1), 4);
   EXPECT_EQ(row_ends(), "33 34 ");
   EXPECT_EQ(verdict(), "intact");
-  EXPECT_EQ(purge(1), 0u) << "33 is in the segment of the latest record";
+  EXPECT_EQ(purge(1), 0) << "33 is in the segment of the latest record";
   append_checkpointed(reads(35, 41));
   while (purge(1) > 0) {
   }
@@ -211,9 +212,28 @@ TEST_F(AuditRunsTest, a_purge_leaves_a_row_whole_that_goes_on_behind_a_segment) 
   EXPECT_EQ(verify().first_sequence, 35);
 }
 
+TEST_F(AuditRunsTest, as_many_rows_go_at_once_as_it_was_asked_for) {
+  for (int n = 0; n < 20; ++n) append_checkpointed(reads(10 * n + 1, 10 * n + 10));
+  passed_ = 10'000s;
+  EXPECT_EQ(purge(7), 70);
+  EXPECT_EQ(purge(100), 120) << "all but the segment of the latest record";
+  EXPECT_EQ(verdict(), "intact");
+}
+
+TEST_F(AuditRunsTest, rows_that_no_server_wrote_are_found_and_no_page) {
+  append_checkpointed(reads(1, 10));
+  append_checkpointed(reads(11, 20));
+  sql("UPDATE audit SET body = replace(hex(zeroblob(5000)), '00', char(10)) WHERE sequence = 20");
+  const AuditReport report = verify();
+  EXPECT_EQ(verdict(report), "missing 11") << "a row of one record stands where several stood";
+  EXPECT_FALSE(log_->list({.account = "100", .limit = 100}));
+  sql("UPDATE audit SET sequence = -9223372036854775807 - 1 WHERE sequence = 20");
+  EXPECT_EQ(verify().finding->fault, AuditFault::Inserted);
+}
+
 TEST_F(AuditRunsTest, nothing_goes_from_a_log_without_records) {
   passed_ = 10'000s;
-  EXPECT_EQ(purge(1), 0u);
+  EXPECT_EQ(purge(1), 0);
   EXPECT_EQ(file_, "") << "a base of nothing";
   append_checkpointed(reads(1, 3));
   EXPECT_EQ(verdict(), "intact");
@@ -225,10 +245,37 @@ TEST_F(AuditRunsTest, a_row_is_as_old_as_its_latest_record) {
   append_checkpointed(entries);
   append_checkpointed(reads(11, 20));
   passed_ = 299s;
-  EXPECT_EQ(purge(1), 0u);
+  EXPECT_EQ(purge(1), 0);
   passed_ = 301s;
-  EXPECT_EQ(purge(1), 1u);
+  EXPECT_EQ(purge(1), 10);
   EXPECT_EQ(verdict(), "intact");
+}
+
+class AuditRunsOfStoreTest : public StoreFixture {};
+
+// Each step of the store's purge goes on while there is more, and counts records, not rows.
+TEST_F(AuditRunsOfStoreTest, all_old_segments_go_in_one_purge) {
+  options.audit.write_checkpoint = [](const AuditCheckpoint&, std::string_view) -> Result<void> {
+    return {};
+  };
+  options.audit.keep = 100s;
+  restart();
+  for (int n = 0; n < 4; ++n) {
+    AuditEntry entry;
+    entry.at = kStoreStart;
+    entry.account = "100";
+    WriteRequest request;
+    request.audit.assign(1'000, entry);
+    ASSERT_TRUE(write(std::move(request)));
+  }
+  MUST(store->keep_audit({.mono = Mono(2s), .wall = kStoreStart}));
+  EXPECT_EQ(purge(99s).audit, 0u);
+  const Purged purged = purge(101s);
+  EXPECT_EQ(purged.audit, 3'000u);
+  EXPECT_TRUE(purged.is_complete);
+  const auto left = MUST(store->list_audit({.account = "100", .limit = 1})).records;
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ(left[0].sequence, 3'001);
 }
 
 // A log that a server of version 6 of the schema wrote with this key: its rows stay as they are, and ours follow.

@@ -349,11 +349,11 @@ TEST_F(AuditLogTest, a_checkpoint_that_failed_is_tried_again_when_due) {
 TEST_F(AuditLogTest, whole_segments_go_when_all_of_them_is_old) {
   run(1, 35);
   passed_ = 119s;  // records older than 19 s may go
-  EXPECT_EQ(purge(), 10u);
-  EXPECT_EQ(purge(), 0u) << "the second segment ends with record 20";
+  EXPECT_EQ(purge(), 10);
+  EXPECT_EQ(purge(), 0) << "the second segment ends with record 20";
   EXPECT_EQ(number("SELECT min(sequence) FROM audit"), 11);
   passed_ = 121s;
-  EXPECT_EQ(purge(), 10u);
+  EXPECT_EQ(purge(), 10);
   EXPECT_EQ(verdict(), "intact");
   EXPECT_EQ(verify().first_sequence, 21);
   EXPECT_EQ(verify().bases_ahead, 0);
@@ -363,9 +363,9 @@ TEST_F(AuditLogTest, several_segments_go_at_once_and_never_the_latest_record) {
   run(1, 50);
   ASSERT_TRUE(log_->checkpoint(now()));
   passed_ = 10'000s;
-  EXPECT_EQ(purge(25), 20u);
-  EXPECT_EQ(purge(1'000), 20u);
-  EXPECT_EQ(purge(1'000), 0u);
+  EXPECT_EQ(purge(25), 20);
+  EXPECT_EQ(purge(1'000), 20);
+  EXPECT_EQ(purge(1'000), 0);
   EXPECT_EQ(verdict(), "intact");
   run(51, 60);
   EXPECT_EQ(verdict(), "intact");
@@ -374,7 +374,7 @@ TEST_F(AuditLogTest, several_segments_go_at_once_and_never_the_latest_record) {
 TEST_F(AuditLogTest, the_oldest_segments_go_when_there_are_too_many) {
   run(1, 1'001);
   passed_ = 0s;  // nothing is old
-  EXPECT_EQ(purge(100), 10u);
+  EXPECT_EQ(purge(100), 10);
   EXPECT_EQ(verdict(), "intact");
 }
 
@@ -385,12 +385,12 @@ TEST_F(AuditLogTest, nothing_goes_that_no_checkpoint_covers) {
     append(std::span(&one, 1));
   }
   passed_ = 10'000s;
-  EXPECT_EQ(purge(), 0u);
+  EXPECT_EQ(purge(), 0);
   is_file_broken_ = false;
   open();
-  EXPECT_EQ(purge(), 0u) << "not by this process yet";
+  EXPECT_EQ(purge(), 0) << "not by this process yet";
   ASSERT_TRUE(log_->committed(now()));
-  EXPECT_EQ(purge(), 10u);
+  EXPECT_EQ(purge(), 10);
 }
 
 TEST_F(AuditLogTest, nothing_goes_whose_base_could_not_be_written) {
@@ -408,14 +408,14 @@ TEST_F(AuditLogTest, nothing_goes_whose_base_could_not_be_written) {
 TEST_F(AuditLogTest, a_purge_may_be_cut_short_after_its_base) {
   run(1, 50);
   passed_ = 10'000s;
-  EXPECT_EQ(purge(), 10u);
+  EXPECT_EQ(purge(), 10);
   {
     const Transaction transaction = MUST(Transaction::begin(database_));
-    EXPECT_EQ(MUST(log_->purge(database_, now().wall, 20)), 20u);
+    EXPECT_EQ(MUST(log_->purge(database_, now().wall, 20)), 20);
   }  // rolled back
   EXPECT_EQ(verdict(), "intact");
   EXPECT_EQ(verify().bases_ahead, 20);
-  EXPECT_EQ(purge(20), 20u);
+  EXPECT_EQ(purge(20), 20);
   EXPECT_EQ(verdict(), "intact");
 }
 

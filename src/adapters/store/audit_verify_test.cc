@@ -199,7 +199,7 @@ TEST_F(AuditVerifyTest, records_written_beside_it_are_not_asked_for) {
 
 TEST_F(AuditVerifyTest, after_a_purge_the_rest_is_intact_and_guarded) {
   passed_ = 121s;
-  ASSERT_EQ(purge(20), 20u);
+  ASSERT_EQ(purge(20), 20);
   EXPECT_EQ(verdict(), "intact");
   EXPECT_EQ(verify().first_sequence, 21);
   EXPECT_EQ(verify().confirmed_sequence, 35);
@@ -213,11 +213,11 @@ TEST_F(AuditVerifyTest, after_a_purge_the_rest_is_intact_and_guarded) {
 
 TEST_F(AuditVerifyTest, before_a_base_only_whole_segments_may_be_gone) {
   passed_ = 111s;
-  ASSERT_EQ(purge(10), 10u);
+  ASSERT_EQ(purge(10), 10);
   passed_ = 121s;
   {
     const Transaction transaction = MUST(Transaction::begin(database_));
-    ASSERT_EQ(MUST(log_->purge(database_, now().wall, 10)), 10u);
+    ASSERT_EQ(MUST(log_->purge(database_, now().wall, 10)), 10);
   }  // the base is written, the rows are still there
   ASSERT_EQ(verdict(), "intact");
   sql("DELETE FROM audit WHERE sequence <= 14");

@@ -649,7 +649,7 @@ Result<void> Store::State::purge_events(Wall now, Purged& purged) {
   count(purged.dead_letters, gone.dead_letters);
   count(purged.dropped_deliveries, gone.dropped);
   count(purged.events, TRY(events.purge(database, now, rows)));
-  count(purged.audit, TRY(audit.purge(database, now, rows)));
+  count(purged.audit, static_cast<uint32_t>(TRY(audit.purge(database, now, rows))));
   return {};
 }
 
