@@ -44,8 +44,8 @@ class AuditTrail {
   OverflowSender<StoreRequest>& to_store_;
   const size_t bound_;
   // owned
-  std::deque<std::vector<domain::AuditEntry>>
-      waiting_;  // as the requests will have them; none is empty
+  // As the requests will have them; none is empty.
+  std::deque<std::vector<domain::AuditEntry>> waiting_;
   size_t waiting_count_ = 0;
   Mono next_flush_{};
   std::map<std::pair<std::string, std::string>, domain::AuditEntry>

@@ -11,16 +11,15 @@ namespace atrium::store {
 namespace {
 
 constexpr const char* kInsertSql = "INSERT INTO audit VALUES (?,?,?,?,?,?,?,?)";
-constexpr const char* kHeadSql = "SELECT sequence, mac FROM audit ORDER BY sequence DESC LIMIT 1";
+constexpr const char* kLastUntilSql =
+    "SELECT sequence, mac FROM audit WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1";
 constexpr const char* kFirstSql = "SELECT sequence, body FROM audit ORDER BY sequence LIMIT 1";
 // Where so many rows from the first on end.
 constexpr const char* kRowsEndSql =
     "SELECT max(sequence) FROM (SELECT sequence FROM audit ORDER BY sequence LIMIT ?)";
-constexpr const char* kMacOfSql = "SELECT mac FROM audit WHERE sequence = ?";
 constexpr const char* kLatestTimeSql =
     "SELECT max(at) FROM audit WHERE sequence > ? AND sequence <= ?";
 constexpr const char* kRemoveSql = "DELETE FROM audit WHERE sequence <= ?";
-constexpr const char* kRowEndSql = "SELECT max(sequence) FROM audit WHERE sequence <= ?";
 constexpr const char* kOfAccountSql =
     "SELECT sequence, body, mac FROM audit WHERE account = ? AND sequence > ? ORDER BY sequence";
 // The unary plus keeps the account's index out of it: an operation has few records.
@@ -40,12 +39,10 @@ Sha256 mac_from(ByteView bytes) {
 Result<AuditLog> AuditLog::create(Database& database, AuditOptions options) {
   const auto prepare = [&](const char* sql) { return Statement::prepare(database, sql); };
   AuditLog log({.insert = TRY(prepare(kInsertSql)),
-                .head = TRY(prepare(kHeadSql)),
+                .last_until = TRY(prepare(kLastUntilSql)),
                 .first = TRY(prepare(kFirstSql)),
-                .mac_of = TRY(prepare(kMacOfSql)),
                 .latest_time = TRY(prepare(kLatestTimeSql)),
                 .remove = TRY(prepare(kRemoveSql)),
-                .row_end = TRY(prepare(kRowEndSql)),
                 .rows_end = TRY(prepare(kRowsEndSql)),
                 .of_account = TRY(prepare(kOfAccountSql)),
                 .of_operation = TRY(prepare(kOfOperationSql))},
@@ -54,15 +51,20 @@ Result<AuditLog> AuditLog::create(Database& database, AuditOptions options) {
   return log;
 }
 
-Result<AuditLog::Head> AuditLog::head() {
+// The last row that ends with this record or before it.
+Result<AuditLog::Head> AuditLog::last_until(int64_t sequence) {
   Head found{.sequence = 0, .mac = audit_genesis(options_.key)};
-  Statement& row = statements_.head.start();
+  Statement& row = statements_.last_until.start().put(sequence);
   while (TRY(row.step())) {
     found.sequence = row.number();
     found.mac = mac_from(row.bytes());
   }
-  head_ = found;
   return found;
+}
+
+Result<AuditLog::Head> AuditLog::head() {
+  head_ = TRY(last_until(std::numeric_limits<int64_t>::max()));
+  return *head_;
 }
 
 Result<bool> AuditLog::has_records() {
@@ -173,7 +175,7 @@ Result<void> AuditLog::write(AuditCheckpoint::Kind kind, const Head& of, Wall no
 
 // --- pruning -------------------------------------------------------------------------------------
 
-// The last record to go, less than `first` when none is to.  `first`: the end of the first row.
+// The end of the last segment to go, less than `first` when none is to.  `first`: the end of the first row.
 Result<int64_t> AuditLog::last_to_remove(int64_t first, int64_t head, Wall now, int64_t rows) {
   const int64_t segment = options_.checkpoint_records;
   const int64_t last_allowed = std::min(head - 1, checkpointed_);
@@ -192,12 +194,7 @@ Result<int64_t> AuditLog::last_to_remove(int64_t first, int64_t head, Wall now, 
     }
     last = end;
   }
-  if (last < first) return last;
-  // A row that goes on behind a segment's end stays whole.
-  statements_.row_end.start().put(last);
-  int64_t row_end = 0;
-  while (TRY(statements_.row_end.step())) row_end = statements_.row_end.number();
-  return row_end;
+  return last;
 }
 
 Result<int64_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
@@ -212,13 +209,12 @@ Result<int64_t> AuditLog::purge(Database& database, Wall now, int64_t rows) {
   const Head latest = TRY(head());
   const int64_t last = TRY(last_to_remove(first, latest.sequence, now, rows));
   if (last < first) return 0;
-  Head base{.sequence = last, .mac = {}};
-  statements_.mac_of.start().put(last);
-  while (TRY(statements_.mac_of.step())) base.mac = mac_from(statements_.mac_of.bytes());
+  const Head base =
+      TRY(last_until(last));  // a row that goes on behind the segment's end stays whole
   // First the line, then the rows: with the line alone they are records that may go, without it a hole.
   TRY(write(AuditCheckpoint::Kind::Base, base, now));
-  TRY(statements_.remove.start().put(last).finish());
-  return last - removed_before;
+  TRY(statements_.remove.start().put(base.sequence).finish());
+  return base.sequence - removed_before;
 }
 
 // --- reading -------------------------------------------------------------------------------------

@@ -68,11 +68,12 @@ class AuditLog {
     Sha256 mac{};
   };
   struct Statements {
-    Statement insert, head, first, mac_of, latest_time, remove, row_end, rows_end;
+    Statement insert, last_until, first, latest_time, remove, rows_end;
     Statement of_account, of_operation;
   };
   AuditLog(Statements statements, AuditOptions options)
       : statements_(std::move(statements)), options_(std::move(options)), mac_key_(options_.key) {}
+  Result<Head> last_until(int64_t sequence);
   // As the table has it now: one that is remembered might have been rolled back since.
   Result<Head> head();
   Result<void> append_bounded(std::span<const domain::AuditEntry> entries);

@@ -25,8 +25,8 @@ void append_audit_body(std::string& out, const domain::AuditEntry& entry);
 // Reads that one spelling alone.  Malformed: anything else.
 Result<domain::AuditEntry> parse_audit_body(std::string_view body);
 
-inline constexpr char kAuditBodiesEnd =
-    '\n';  // between two records of a row: none has one, since it is escaped
+// Between two records of a row: none has one, since it is escaped.
+inline constexpr char kAuditBodiesEnd = '\n';
 // How many records a row's text has, at least one; of a row of ours kAuditRowRecordsMax at most, which may never become
 // less than what an earlier server wrote.
 int64_t audit_body_count(std::string_view row);

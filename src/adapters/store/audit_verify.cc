@@ -31,7 +31,6 @@ struct StoredRow {
   std::string account, app, action, operation, body;
   ByteView mac;                // until the next row is read
   int64_t first_sequence = 0;  // as many before its own as its text has records
-  bool is_text_too_long = false;
 };
 
 StoredRow read_row(Statement& from) {
@@ -46,8 +45,7 @@ StoredRow read_row(Statement& from) {
   out.mac = from.bytes();
   // A number or a text that is none of ours is not reckoned with; its MAC will not fit.
   const int64_t count = audit_body_count(out.body);
-  out.is_text_too_long = count > limits::kAuditRowRecordsMax;
-  const bool is_usable = !out.is_text_too_long && out.row.sequence >= 1;
+  const bool is_usable = count <= limits::kAuditRowRecordsMax && out.row.sequence >= 1;
   out.first_sequence = out.row.sequence - (is_usable ? count - 1 : 0);
   return out;
 }
@@ -65,7 +63,8 @@ AuditRow view_of(const StoredRow& stored) {
 // What can be said of a row whose MAC does not fit.
 const char* what_differs(const StoredRow& stored) {
   if (stored.mac.size() != Sha256().size()) return "its MAC is not 32 bytes long";
-  if (stored.is_text_too_long) return "its text is not one that the server writes";
+  if (audit_body_count(stored.body) > limits::kAuditRowRecordsMax)
+    return "its text is not one that the server writes";
   Wall latest{};
   const bool is_single = stored.first_sequence == stored.row.sequence;
   for (const std::string_view body : audit_bodies(stored.body)) {

@@ -27,8 +27,8 @@ enum class AuditFault : uint8_t {
 struct AuditFinding {
   AuditFault fault = AuditFault::Altered;
   int64_t sequence = 0;
-  int64_t until =
-      0;  // of Altered, where several records stand in one row: one of them up to this one; else sequence
+  // Of Altered, where several records stand in one row: it is one of them up to this one; else sequence.
+  int64_t until = 0;
   std::optional<Wall> at;  // as the record says; none: it is not there
   const char* detail = "";
   std::optional<AuditCheckpoint> against;  // of Replaced and CutOff: the checkpoint that shows it
